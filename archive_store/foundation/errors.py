@@ -1,0 +1,166 @@
+"""Every error a user can meet: its code, HTTP status and sentence, in one table.
+
+Raise `RegistrarError` with a code of the table; HTTP, GraphQL, the CLI and row reports all render the same
+object. Anything else that escapes is a defect: it is logged once with its trace and shown as `internal`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ErrorCode(StrEnum):
+    """Stable codes; front ends switch on them."""
+
+    # who asks
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    # what was asked
+    INVALID_ARGUMENT = "invalid_argument"
+    UNKNOWN_FIELD = "unknown_field"
+    TOO_LONG = "too_long"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    DIGEST_MISMATCH = "digest_mismatch"
+    INVALID_FILE_NAME = "invalid_file_name"
+    NOTHING_TO_CHANGE = "nothing_to_change"
+    # values of a record
+    REQUIRED = "required"
+    LENGTH = "length"
+    CHECK_DIGIT = "check_digit"
+    INVALID_DATE = "invalid_date"
+    INVALID_PHONE = "invalid_phone"
+    INVALID_EMAIL = "invalid_email"
+    INVALID_STUDENT_NUMBER = "invalid_student_number"
+    UNKNOWN_CODE = "unknown_code"
+    MISMATCH_IDENTITY = "mismatch_identity"
+    DUPLICATE = "duplicate"
+    DIFFERS_FROM_RECORD = "differs_from_record"
+    FORMULA = "formula"
+    # roster files
+    UNREADABLE_WORKBOOK = "unreadable_workbook"
+    EMPTY_FILE = "empty_file"
+    HEADER_NOT_FOUND = "header_not_found"
+    UNKNOWN_COLUMN = "unknown_column"
+    DUPLICATE_COLUMN = "duplicate_column"
+    # state
+    CONFLICT = "conflict"
+    WRONG_STATE = "wrong_state"
+    SELF_APPROVAL = "self_approval"
+    SEAT_TAKEN = "seat_taken"
+    TRY_AGAIN = "try_again"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One sentence in the two languages of the users."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """HTTP status and the sentence's templates; `{name}` places are filled from the error's details."""
+
+    status: int
+    zh: str
+    en: str
+
+
+ERROR_TABLE: dict[ErrorCode, ErrorText] = {
+    ErrorCode.UNAUTHENTICATED: ErrorText(401, "登录凭证缺失或无效。", "The sign-in token is missing or not valid."),
+    ErrorCode.FORBIDDEN: ErrorText(403, "您的岗位无权执行此操作。", "Your post does not allow this operation."),
+    ErrorCode.NOT_FOUND: ErrorText(404, "找不到该记录。", "There is no such record."),
+    ErrorCode.INVALID_ARGUMENT: ErrorText(400, "参数无效:{detail_zh}", "The argument is not valid: {detail_en}"),
+    ErrorCode.UNKNOWN_FIELD: ErrorText(400, "没有名为“{name}”的字段。", 'There is no field named "{name}".'),
+    ErrorCode.TOO_LONG: ErrorText(400, "文字超过 {limit} 个字符。", "The text is longer than {limit} characters."),
+    ErrorCode.TOO_LARGE: ErrorText(413, "内容超过上限 {limit}。", "The content is larger than the limit of {limit}."),
+    ErrorCode.UNSUPPORTED_MEDIA_TYPE: ErrorText(
+        415, "不接受此类文件,只接受:{allowed}。", "This kind of file is not accepted; accepted are: {allowed}."
+    ),
+    ErrorCode.DIGEST_MISMATCH: ErrorText(
+        422, "收到的内容与所声明的 SHA-256 不符。", "The content received does not match the stated SHA-256."
+    ),
+    ErrorCode.INVALID_FILE_NAME: ErrorText(
+        400,
+        "文件名须为“{{年级}}级[第{{批次}}批]{{文件类型}}[-{{学号}}]”。",
+        "The file name must read {{cohort}}级[第{{batch}}批]{{document type}}[-{{student number}}].",
+    ),
+    ErrorCode.NOTHING_TO_CHANGE: ErrorText(
+        400, "申请的内容与现有记录相同。", "The request changes nothing: the record already has these values."
+    ),
+    ErrorCode.REQUIRED: ErrorText(422, "此项必填。", "This value is required."),
+    ErrorCode.LENGTH: ErrorText(422, "长度应为 {expected} 位。", "The length must be {expected} characters."),
+    ErrorCode.CHECK_DIGIT: ErrorText(422, "校验码不正确。", "The check digit is wrong."),
+    ErrorCode.INVALID_DATE: ErrorText(422, "日期不存在或格式不对。", "The date does not exist or is not written as a date."),
+    ErrorCode.INVALID_PHONE: ErrorText(422, "电话号码格式不对。", "The phone number is not well formed."),
+    ErrorCode.INVALID_EMAIL: ErrorText(422, "电子信箱格式不对。", "The e-mail address is not well formed."),
+    ErrorCode.INVALID_STUDENT_NUMBER: ErrorText(
+        422,
+        "全国学籍号须为 G、L 或 J 开头的 19 位号码。",
+        "A national student number has 19 characters and starts with G, L or J.",
+    ),
+    ErrorCode.UNKNOWN_CODE: ErrorText(422, "代码表中没有此值。", "The code table does not have this value."),
+    ErrorCode.MISMATCH_IDENTITY: ErrorText(
+        422, "与身份证件号所载不一致。", "This differs from what the identity number says."
+    ),
+    ErrorCode.DUPLICATE: ErrorText(
+        422, "与其他记录重复({others})。", "The same value stands elsewhere ({others})."
+    ),
+    ErrorCode.DIFFERS_FROM_RECORD: ErrorText(
+        422,
+        "该生已有学籍,此列与现有记录不同;请走变更申请。",
+        "This student is already on record with another value; ask for a change instead.",
+    ),
+    ErrorCode.FORMULA: ErrorText(
+        422, "单元格不得以公式开头。", "A cell must not start like a formula."
+    ),
+    ErrorCode.UNREADABLE_WORKBOOK: ErrorText(
+        400, "文件无法作为 XLSX 或 CSV 读取。", "The file cannot be read as XLSX or CSV."
+    ),
+    ErrorCode.EMPTY_FILE: ErrorText(400, "文件是空的。", "The file is empty."),
+    ErrorCode.HEADER_NOT_FOUND: ErrorText(
+        400, "前 {searched} 行中找不到表头,缺少:{missing}。", "No header row in the first {searched} rows; missing: {missing}."
+    ),
+    ErrorCode.UNKNOWN_COLUMN: ErrorText(400, "不认识的列:{name}。", "Unknown column: {name}."),
+    ErrorCode.DUPLICATE_COLUMN: ErrorText(400, "列重复:{name}。", "The column stands twice: {name}."),
+    ErrorCode.CONFLICT: ErrorText(
+        409, "申请提交后记录已变更:{fields}。", "The record has changed since the request was made: {fields}."
+    ),
+    ErrorCode.WRONG_STATE: ErrorText(
+        409, "当前状态为 {state},不能执行此操作。", "This cannot be done in the state {state}."
+    ),
+    ErrorCode.SELF_APPROVAL: ErrorText(
+        403, "申请人不得审批本人的申请,一人不得审批两个环节。", "Nobody approves their own request or two of its steps."
+    ),
+    ErrorCode.SEAT_TAKEN: ErrorText(409, "该岗位编制已满({limit})。", "All seats of this post are taken ({limit})."),
+    ErrorCode.TRY_AGAIN: ErrorText(503, "系统繁忙,请稍后重试。", "The system is busy; please try again."),
+    ErrorCode.INTERNAL: ErrorText(
+        500, "系统出错,请凭编号 {reference} 联系管理员。", "Something failed; give the administrator the reference {reference}."
+    ),
+}
+
+
+class RegistrarError(Exception):
+    """An error for the person who asked.
+
+    `field` is the name of the input or record field at fault, `rule` the source of the rule broken (a policy
+    section or a standard's number). Details fill the sentence; never put a value there that the asker may
+    not read.
+    """
+
+    def __init__(
+        self, code: ErrorCode, *, field: str | None = None, rule: str | None = None, **details: object
+    ) -> None:
+        self.code = code
+        self.field = field
+        self.rule = rule
+        self.details = details
+        text = ERROR_TABLE[code]
+        self.status = text.status
+        self.message = Message(zh=text.zh.format(**details), en=text.en.format(**details))
+        super().__init__(f"{code}: {self.message.en}")
