@@ -1,0 +1,52 @@
+"""The MongoDB replica set: connection, indexes, and transactions that are retried as the driver advises."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from beanie import init_beanie
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from archive_store.foundation.records import Record
+
+Row = dict[str, Any]
+Result = TypeVar("Result")
+
+
+class Database:
+    """One database of a replica set. Rows come out as plain dicts, times as aware UTC."""
+
+    def __init__(self, mongodb_url: str, name: str) -> None:
+        self.client: AsyncMongoClient[Row] = AsyncMongoClient(
+            mongodb_url, tz_aware=True, serverSelectionTimeoutMS=5_000, appname="registrar"
+        )
+        self.mongo: AsyncDatabase[Row] = self.client[name]
+
+    async def prepare(self, record_types: Sequence[type[Record]]) -> None:
+        """Bind the models and apply their indexes; safe to run at every start."""
+        await init_beanie(database=self.mongo, document_models=list(record_types))
+
+    def collection(self, record_type: type[Record]) -> AsyncCollection[Row]:
+        name = record_type.Settings.name  # type: ignore[attr-defined]
+        return self.mongo[name]
+
+    async def transaction(self, work: Callable[[AsyncClientSession], Awaitable[Result]]) -> Result:
+        """Run `work` in one transaction; it may run again, so it has no effect outside the session."""
+        async with self.client.start_session() as session:
+            return await session.with_transaction(
+                work,
+                read_concern=ReadConcern("snapshot"),
+                write_concern=WriteConcern("majority"),
+            )
+
+    async def ping(self) -> None:
+        await self.client.admin.command("ping")
+
+    async def close(self) -> None:
+        await self.client.close()

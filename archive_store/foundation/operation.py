@@ -1,0 +1,42 @@
+"""`Operation`: a named command on the records, the only way to change one (policy 引言: no way around it)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.foundation.posts import Post
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+
+
+class Payload(BaseModel):
+    """Input of an operation; unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+AnyPayload = TypeVar("AnyPayload", bound=Payload)
+
+
+@dataclass(frozen=True)
+class Operation(Generic[AnyPayload]):
+    """One operation.
+
+    `requesters` are the posts that may ask for it; `fields` the record fields it touches, which decide its
+    chain of approval; `current` their stored values now, kept with a request so that a later change of the
+    record shows as a conflict. `check` raises `RegistrarError`; `apply` writes through the unit of work.
+    """
+
+    name: str
+    payload: type[AnyPayload]
+    requesters: frozenset[Post]
+    subject: Callable[[AnyPayload], Subject]
+    apply: Callable[[UnitOfWork, AnyPayload], Awaitable[Any]]
+    check: Callable[[Store, AnyPayload], Awaitable[None]]
+    fields: Callable[[AnyPayload], frozenset[str]]
+    current: Callable[[Store, AsyncClientSession | None, AnyPayload], Awaitable[Mapping[str, Any]]]

@@ -1,0 +1,60 @@
+"""`Record`, the base of every stored document, and its way into BSON.
+
+Beanie gives models, indexes and validation. It does not write: the unit of work does, since a write that
+goes around it would be neither encrypted nor audited.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import Enum
+from typing import Annotated, Any, ClassVar, NoReturn
+
+from beanie import Document, PydanticObjectId
+from bson import ObjectId
+from pydantic import ConfigDict, Field
+
+from archive_store.foundation.field_classes import FieldClass
+
+
+class Record(Document):
+    """A stored document. `revision` counts its changes from 1; times are UTC."""
+
+    model_config = ConfigDict(extra="forbid")
+    subject_type: ClassVar[str]
+
+    id: PydanticObjectId | None = Field(default_factory=PydanticObjectId)
+    revision: Annotated[int, FieldClass.F0] = 1
+    created_at: Annotated[datetime | None, FieldClass.F1] = None
+    updated_at: Annotated[datetime | None, FieldClass.F1] = None
+
+    async def insert(self, *_: Any, **__: Any) -> NoReturn:
+        raise NotImplementedError("records are written by a UnitOfWork")
+
+    save = replace = update = delete = insert  # type: ignore[assignment]
+
+    @property
+    def key(self) -> ObjectId:
+        assert self.id is not None  # noqa: S101 - the default factory sets it
+        return self.id
+
+    def to_bson(self) -> dict[str, Any]:
+        """The stored shape, not yet encrypted: dates as ISO text, enums as their codes."""
+        document = {name: bson_value(getattr(self, name)) for name in type(self).model_fields if name != "id"}
+        document.pop("revision_id", None)
+        return {"_id": self.id, **document}
+
+
+def bson_value(value: Any) -> Any:
+    """A Python value as it is stored."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [bson_value(item) for item in value]
+    if isinstance(value, dict):
+        return {name: bson_value(item) for name, item in value.items()}
+    if hasattr(type(value), "model_fields"):
+        return {name: bson_value(getattr(value, name)) for name in type(value).model_fields}
+    return value

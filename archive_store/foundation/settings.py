@@ -1,0 +1,46 @@
+"""Settings, read from the environment (`REGISTRAR_…`). Whatever the policy leaves open has no hidden default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """Everything an installation sets. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="REGISTRAR_", extra="forbid", frozen=True)
+
+    mongodb_url: SecretStr = Field(description="MongoDB URL of a replica set, with its user and password.")
+    mongodb_database: str = Field("registrar", description="Name of the database.")
+    s3_endpoint: str = Field(description="S3 server as host:port.")
+    s3_access_key: SecretStr = Field(description="S3 access key.")
+    s3_secret_key: SecretStr = Field(description="S3 secret key.")
+    s3_bucket: str = Field("registrar-scans", description="Bucket of the encrypted scans.")
+    s3_secure: bool = Field(True, description="Speak TLS to the S3 server.")
+    keyring_file: Path = Field(description="File of the root keys, mode 0600 (`registrar keyring create`).")
+
+    oidc_issuer: str = Field(description="Issuer that a sign-in token must name.")
+    oidc_audience: str = Field("registrar", description="Audience that a sign-in token must name.")
+    oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys (JWKS).")
+    oidc_jwks_file: Path | None = Field(None, description="A file with the issuer's keys, instead of the URL.")
+
+    host: str = Field("127.0.0.1", description="Address to serve on.")
+    port: int = Field(8000, description="Port to serve on.")
+    graphiql: bool = Field(False, description="Serve the GraphiQL page at /graphql.")
+    deputy_director_seats: int = Field(2, ge=0, description="Seats of deputy director, policy §二(二).")
+    roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
+    roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
+    scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
+    page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
+    query_time_limit: float = Field(30, gt=0, description="Longest time a GraphQL operation may take.")
+
+    @model_validator(mode="after")
+    def _one_key_source(self) -> Settings:
+        if (self.oidc_jwks_url is None) == (self.oidc_jwks_file is None):
+            raise ValueError("set either REGISTRAR_OIDC_JWKS_URL or REGISTRAR_OIDC_JWKS_FILE")
+        return self

@@ -1,0 +1,144 @@
+"""The unit of work: the only writer of records.
+
+It encrypts what must be, guards each change by its revision, and collects audit events and notifications for
+the same transaction. `archive_store.audit.governed_transaction` opens and completes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from archive_store.foundation.database import Row
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import encrypted_paths
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import Record, bson_value
+
+if TYPE_CHECKING:
+    from archive_store.foundation.store import Store
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. `person_id` is None for the installation itself."""
+
+    person_id: ObjectId | None
+    name: str
+    posts: tuple[Post, ...] = ()
+
+
+INSTALLATION = Actor(None, "installation")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The record that something is about."""
+
+    type: str
+    id: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """Stored values before and after; `field` is a dotted path of the subject's type."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """What happened to a subject. `kind` reads `student:update`."""
+
+    subject: Subject
+    kind: str
+    changes: tuple[FieldChange, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to one person or to the holders of a post."""
+
+    recipient: ObjectId | Post
+    kind: str
+    subject: Subject
+
+
+class RevisionConflictError(Exception):
+    """The record is gone or was changed since it was read."""
+
+
+@dataclass
+class UnitOfWork:
+    """Writes of one transaction. Made anew for each attempt."""
+
+    store: Store
+    session: AsyncClientSession
+    actor: Actor
+    at: datetime
+    operation: str
+    reason: str | None = None
+    events: list[AuditEvent] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    written: set[Subject] = field(default_factory=set)
+
+    async def insert(self, *records: Record) -> None:
+        """Insert records of one type; a broken unique index raises DUPLICATE."""
+        if not records:
+            return
+        record_type = type(records[0])
+        rows = [record.to_bson() | {"created_at": self.at, "updated_at": self.at} for record in records]
+        await self.store.cipher.encrypt_paths(rows, encrypted_paths(record_type))
+        try:
+            await self.store.database.collection(record_type).insert_many(rows, session=self.session)
+        except DuplicateKeyError as error:
+            raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from error
+        self.written |= {Subject(record_type.subject_type, record.key) for record in records}
+
+    async def load(self, record_type: type[AnyRecord], key: ObjectId) -> AnyRecord | None:
+        """The whole record as of this transaction, decrypted."""
+        collection = self.store.database.collection(record_type)
+        row = await collection.find_one({"_id": key}, session=self.session)
+        return None if row is None else await self.decrypted(record_type, row)
+
+    async def decrypted(self, record_type: type[AnyRecord], row: Row) -> AnyRecord:
+        await self.store.cipher.decrypt_paths([row], encrypted_paths(record_type))
+        return record_type.model_validate(row)
+
+    async def change(self, record: Record, changes: Mapping[str, Any]) -> None:
+        """Set top-level fields of a record read in this transaction, if its revision still stands."""
+        record_type = type(record)
+        values: Row = {name: bson_value(value) for name, value in changes.items()}
+        if unknown := values.keys() - record_type.model_fields.keys():
+            raise KeyError(f"{record_type.__name__} has no {sorted(unknown)}")
+        await self.store.cipher.encrypt_paths([values], encrypted_paths(record_type))
+        try:
+            result = await self.store.database.collection(record_type).update_one(
+                {"_id": record.key, "revision": record.revision},
+                {"$set": values | {"updated_at": self.at, "revision": record.revision + 1}},
+                session=self.session,
+            )
+        except DuplicateKeyError as error:
+            raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from error
+        if result.matched_count != 1:
+            raise RevisionConflictError(f"{record_type.subject_type} {record.key}")
+        self.written.add(Subject(record_type.subject_type, record.key))
+
+    def audit(
+        self, subject: Subject, kind: str, changes: Sequence[FieldChange] = (), note: str | None = None
+    ) -> None:
+        self.events.append(AuditEvent(subject, kind, tuple(changes), note))
+
+    def notify(self, recipient: ObjectId | Post, kind: str, subject: Subject) -> None:
+        self.notices.append(Notice(recipient, kind, subject))
