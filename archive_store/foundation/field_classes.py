@@ -64,3 +64,8 @@ def field_classes(record_type: type[BaseModel]) -> dict[str, FieldClass]:
 def encrypted_paths(record_type: type[BaseModel]) -> frozenset[str]:
     """Dotted paths of the leaves that are encrypted at rest."""
     return frozenset(path for path, held in field_classes(record_type).items() if held in ENCRYPTED_CLASSES)
+
+
+def leaves_of(record_type: type[BaseModel], field: str) -> list[str]:
+    """Dotted paths of the leaves at or below a top-level field."""
+    return [path for path in field_classes(record_type) if path == field or path.startswith(f"{field}.")]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from archive_store.foundation.clock import Clock
 from archive_store.foundation.database import Database
@@ -13,13 +13,10 @@ from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.settings import Settings
 
-if TYPE_CHECKING:
-    from archive_store.foundation.operation import Operation
-
 
 @dataclass(frozen=True)
 class Store:
-    """An open archive store. `operations` is the table from operation name to handler."""
+    """An open archive store. `operations` is the table from name to `approvals.operation.Operation`."""
 
     settings: Settings
     database: Database
@@ -27,4 +24,5 @@ class Store:
     objects: ObjectStore
     keyring: Keyring
     clock: Clock
-    operations: Mapping[str, Operation[Any]]
+    operations: Mapping[str, Any]
+    versions_seen: dict[type, Any] = field(default_factory=dict)  # see versioned.py

@@ -62,8 +62,10 @@ class AuditEvent:
 
     subject: Subject
     kind: str
-    changes: tuple[FieldChange, ...] = ()
-    note: str | None = None
+    changes: tuple[FieldChange, ...]
+    note: str | None
+    reason: str | None
+    change_request: ObjectId | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class UnitOfWork:
     at: datetime
     operation: str
     reason: str | None = None
+    change_request: ObjectId | None = None  # the approved request that this applies
     events: list[AuditEvent] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     written: set[Subject] = field(default_factory=set)
@@ -135,10 +138,17 @@ class UnitOfWork:
             raise RevisionConflictError(f"{record_type.subject_type} {record.key}")
         self.written.add(Subject(record_type.subject_type, record.key))
 
+    async def serialise(self, name: str) -> None:
+        """Make transactions of the same name collide, where a rule spans records that none of them changes."""
+        await self.store.database.mongo["serialised"].update_one(
+            {"_id": name}, {"$inc": {"count": 1}}, upsert=True, session=self.session
+        )
+
     def audit(
         self, subject: Subject, kind: str, changes: Sequence[FieldChange] = (), note: str | None = None
     ) -> None:
-        self.events.append(AuditEvent(subject, kind, tuple(changes), note))
+        event = AuditEvent(subject, kind, tuple(changes), note, self.reason, self.change_request)
+        self.events.append(event)
 
     def notify(self, recipient: ObjectId | Post, kind: str, subject: Subject) -> None:
         self.notices.append(Notice(recipient, kind, subject))

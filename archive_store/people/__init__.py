@@ -1,0 +1,1 @@
+"""Persons, their identifiers, posts in force and sign-in."""

@@ -9,7 +9,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.access.viewer import Viewer
 from archive_store.foundation.posts import Post
+from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 
@@ -27,16 +29,19 @@ AnyPayload = TypeVar("AnyPayload", bound=Payload)
 class Operation(Generic[AnyPayload]):
     """One operation.
 
-    `requesters` are the posts that may ask for it; `fields` the record fields it touches, which decide its
-    chain of approval; `current` their stored values now, kept with a request so that a later change of the
-    record shows as a conflict. `check` raises `RegistrarError`; `apply` writes through the unit of work.
+    `requesters` are the posts that may ask for it. `fields` are the record fields it touches, which decide its
+    chain of approval; `requested_values` what they would become; `current` what they are, kept with a request
+    so that a later change of the record shows as a conflict. `check` raises `RegistrarError`; `apply` writes
+    through the unit of work and may run more than once.
     """
 
     name: str
+    record_type: type[Record]  # of the subject
     payload: type[AnyPayload]
     requesters: frozenset[Post]
     subject: Callable[[AnyPayload], Subject]
     apply: Callable[[UnitOfWork, AnyPayload], Awaitable[Any]]
-    check: Callable[[Store, AnyPayload], Awaitable[None]]
+    check: Callable[[Store, Viewer, AnyPayload], Awaitable[None]]
+    requested_values: Callable[[AnyPayload], Mapping[str, Any]]
     fields: Callable[[AnyPayload], frozenset[str]]
     current: Callable[[Store, AsyncClientSession | None, AnyPayload], Awaitable[Mapping[str, Any]]]

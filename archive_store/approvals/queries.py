@@ -1,0 +1,115 @@
+"""Reading change requests, with their values redacted by the field-access policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+
+from archive_store.access.policy import Relationship
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus, Tier
+from archive_store.approvals.rules import REQUEST_READERS, may_see
+from archive_store.foundation.database import Row
+from archive_store.foundation.field_classes import encrypted_paths, leaves_of
+from archive_store.foundation.paging import Page, page_of_newest
+from archive_store.foundation.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedChange:
+    """One field of a request. A value the viewer may not read is None, and `withheld` says so."""
+
+    field: str
+    before: Any
+    after: Any
+    withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContent:
+    """What a request asks for, as far as the viewer may know."""
+
+    changes: tuple[RequestedChange, ...]
+    reason: str | None
+
+
+async def change_requests_by_id(
+    store: Store, viewer: Viewer, ids: Sequence[ObjectId]
+) -> list[ChangeRequest | None]:
+    """Requests in the order of the ids; None where there is none to see."""
+    rows = store.database.collection(ChangeRequest).find({"_id": {"$in": list(ids)}, **_visible(viewer)})
+    found = {request.key: request for request in await _open(store, await rows.to_list())}
+    return [found.get(request_id) for request_id in ids]
+
+
+async def list_change_requests(
+    store: Store,
+    viewer: Viewer,
+    *,
+    first: int,
+    after: ObjectId | None = None,
+    status: RequestStatus | None = None,
+    target_id: ObjectId | None = None,
+    awaiting_me: bool = False,
+) -> Page[ChangeRequest]:
+    """Requests, newest first."""
+    query: Row = _visible(viewer)
+    if status is not None:
+        query["status"] = status.value
+    if target_id is not None:
+        query["target_id"] = target_id
+    if awaiting_me:
+        query["status"] = {"$in": [open_status.value for open_status in OPEN_STATUSES]}
+        query["requested_by"] = {"$ne": viewer.person_id}
+        query["$expr"] = {"$in": [{"$arrayElemAt": ["$chain", {"$size": "$steps"}]}, _tiers(viewer)]}
+    page = await page_of_newest(
+        store.database.collection(ChangeRequest), query, {}, first=first, after=after
+    )
+    return Page(await _open(store, page.rows), page.has_next)
+
+
+def _visible(viewer: Viewer) -> Row:
+    return {} if viewer.holds_any(REQUEST_READERS) else {"requested_by": viewer.person_id}
+
+
+def _tiers(viewer: Viewer) -> list[str]:
+    return [tier.value for tier in Tier if tier.post in viewer.posts]
+
+
+async def _open(store: Store, rows: Sequence[Row]) -> list[ChangeRequest]:
+    await store.cipher.decrypt_paths(rows, encrypted_paths(ChangeRequest))
+    return [ChangeRequest.model_validate(row) for row in rows]
+
+
+def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> RequestContent:
+    """The changes asked for.
+
+    Whoever decides a step must see what is decided; the requester sees what they asked for; any other reader
+    sees what the field-access policy lets them read.
+    """
+    if not may_see(viewer, request.requested_by):
+        return RequestContent((), None)
+    operation = store.operations[request.operation]
+    readable = viewer.may_read(operation.record_type, Relationship.OFFICE).readable
+    decides = any(tier.post in viewer.posts for tier in request.chain)
+    is_requester = viewer.person_id == request.requested_by
+    before: Row = request.sealed["current"]
+    after: Row = operation.requested_values(operation.payload.model_validate(request.sealed["payload"]))
+    changes = []
+    for field in request.fields:
+        may_read = decides or all(path in readable for path in leaves_of(operation.record_type, field))
+        changes.append(
+            RequestedChange(
+                field,
+                before.get(field) if may_read else None,
+                after.get(field) if may_read or is_requester else None,
+                withheld=not may_read,
+            )
+        )
+    # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
+    sees_text = decides or is_requester or not any(change.withheld for change in changes)
+    return RequestContent(tuple(changes), request.sealed["reason"] if sees_text else None)
+

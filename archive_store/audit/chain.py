@@ -1,0 +1,55 @@
+"""Hashing of audit entries, pure. FORMAT.md beside this file says the bytes.
+
+Each subject has its own chain, so no document is shared by unrelated changes. The hash is keyed: who can
+write to the database but has no keyring cannot forge an entry.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+FIRST_PREVIOUS_HASH = b"\0" * 32
+HASHED_FIELDS = (
+    "subject_type",
+    "subject_id",
+    "sequence",
+    "at",
+    "actor_id",
+    "actor_name",
+    "actor_posts",
+    "operation",
+    "kind",
+    "sealed",
+    "previous_hash",
+)
+
+
+def canonical_bytes(entry: Mapping[str, Any]) -> bytes:
+    """JSON with sorted keys and no blanks over exactly `HASHED_FIELDS`."""
+    return orjson.dumps({name: _plain(entry.get(name)) for name in HASHED_FIELDS}, option=orjson.OPT_SORT_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, (str, int)) else str(value)
+
+
+def entry_hash(key: bytes, entry: Mapping[str, Any]) -> bytes:
+    """HMAC-SHA-256 over the entry, 32 bytes; it covers the hash before it."""
+    return hmac.new(key, b"entry\0" + canonical_bytes(entry), hashlib.sha256).digest()
+
+
+def head_seal(key: bytes, subject: str, sequence: int, last_hash: bytes) -> bytes:
+    """Seal of a chain's end, so that entries cut off the end are missed; 32 bytes."""
+    return hmac.new(key, f"head\0{subject}\0{sequence}\0".encode() + last_hash, hashlib.sha256).digest()

@@ -1,0 +1,138 @@
+"""One transaction for a change, its audit entries and its notifications: all of them, or none."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from bson import ObjectId
+from pymongo import ReplaceOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
+from archive_store.audit.documents import ENTRIES, HEADS, INDEXES, NOTIFICATIONS
+from archive_store.foundation.database import Row
+from archive_store.foundation.posts import Post
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Actor, AuditEvent, Subject, UnitOfWork
+
+Result = TypeVar("Result")
+
+
+async def governed_transaction(
+    store: Store,
+    actor: Actor,
+    operation: str,
+    work: Callable[[UnitOfWork], Awaitable[Result]],
+    *,
+    reason: str | None = None,
+) -> Result:
+    """Run `work` and commit what it wrote with its history. `work` may run more than once."""
+
+    async def attempt(session: AsyncClientSession) -> Result:
+        unit = UnitOfWork(store, session, actor, store.clock.now(), operation, reason)
+        result = await work(unit)
+        if untold := unit.written - {event.subject for event in unit.events}:
+            raise AssertionError(f"{operation} wrote {untold} without an audit event")
+        await _append_entries(unit)
+        await _insert_notifications(unit)
+        return result
+
+    return await store.database.transaction(attempt)
+
+
+def head_id(subject: Subject) -> str:
+    return f"{subject.type}:{subject.id}"
+
+
+async def _append_entries(unit: UnitOfWork) -> None:
+    if not unit.events:
+        return
+    store, database = unit.store, unit.store.database.mongo
+    by_subject: dict[Subject, list[AuditEvent]] = defaultdict(list)
+    for event in unit.events:
+        by_subject[event.subject].append(event)
+    heads = {
+        head["_id"]: head
+        async for head in database[HEADS].find(
+            {"_id": {"$in": [head_id(subject) for subject in by_subject]}}, session=unit.session
+        )
+    }
+    sealed = iter(
+        await store.cipher.encrypt_many(
+            [_sealed_content(event) for events in by_subject.values() for event in events]
+        )
+    )
+    key = store.keyring.audit
+    entries: list[Row] = []
+    new_heads: list[ReplaceOne[Row]] = []
+    for subject, events in by_subject.items():
+        identifier = head_id(subject)
+        head = heads.get(identifier, {"sequence": 0, "hash": FIRST_PREVIOUS_HASH})
+        sequence, last_hash = head["sequence"], bytes(head["hash"])
+        for event in events:
+            sequence += 1
+            entry: Row = {
+                "_id": ObjectId(),
+                "subject_type": subject.type,
+                "subject_id": subject.id,
+                "sequence": sequence,
+                "at": unit.at,
+                "actor_id": unit.actor.person_id,
+                "actor_name": unit.actor.name,
+                "actor_posts": list(unit.actor.posts),
+                "operation": unit.operation,
+                "kind": event.kind,
+                "sealed": next(sealed),
+                "previous_hash": last_hash,
+            }
+            last_hash = entry["hash"] = entry_hash(key, entry)
+            entries.append(entry)
+        seal = head_seal(key, identifier, sequence, last_hash)
+        new_heads.append(
+            ReplaceOne({"_id": identifier}, {"sequence": sequence, "hash": last_hash, "seal": seal}, upsert=True)
+        )
+    await database[ENTRIES].insert_many(entries, session=unit.session)
+    await database[HEADS].bulk_write(new_heads, session=unit.session, ordered=False)
+
+
+def _sealed_content(event: AuditEvent) -> Row:
+    changes = [{"field": c.field, "before": c.before, "after": c.after} for c in event.changes]
+    return {
+        "changes": changes,
+        "reason": event.reason,
+        "note": event.note,
+        "change_request": event.change_request,
+    }
+
+
+async def _insert_notifications(unit: UnitOfWork) -> None:
+    if not unit.notices:
+        return
+    rows: list[Row] = [
+        {
+            "recipient_post": notice.recipient.value if isinstance(notice.recipient, Post) else None,
+            "recipient_person": None if isinstance(notice.recipient, Post) else notice.recipient,
+            "kind": notice.kind,
+            "subject_type": notice.subject.type,
+            "subject_id": notice.subject.id,
+            "at": unit.at,
+        }
+        for notice in unit.notices
+    ]
+    await unit.store.database.mongo[NOTIFICATIONS].insert_many(rows, session=unit.session)
+
+
+async def prepare_indexes(store: Store) -> None:
+    """Apply the indexes of entries and notifications."""
+    for collection, indexes in INDEXES.items():
+        for keys, unique in indexes:
+            await store.database.mongo[collection].create_index(keys, unique=unique)
+
+
+async def read_entries(store: Store, query: dict[str, Any], *, limit: int) -> list[Row]:
+    """Entries oldest first, with `sealed` opened. Redaction is the caller's duty."""
+    rows = await store.database.mongo[ENTRIES].find(query).sort("sequence", 1).limit(limit).to_list()
+    await store.cipher.decrypt_paths(rows, ["sealed"])
+    return rows

@@ -1,0 +1,35 @@
+"""Versioned documents, such as the two policies: the newest version decides, and is reread every few seconds."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, TypeVar
+
+from archive_store.foundation.records import Record
+from archive_store.foundation.store import Store
+
+Versioned = TypeVar("Versioned", bound=Record)
+
+# A new version reaches every process within this time, without a restart.
+REREAD_AFTER_SECONDS = 5.0
+
+
+class NoVersionError(RuntimeError):
+    """The installation is not complete: no version has been stored."""
+
+
+async def newest_version(store: Store, record_type: type[Versioned]) -> Versioned:
+    """The version in force; at most `REREAD_AFTER_SECONDS` old. The same object until it is reread changed."""
+    seen: tuple[float, Any] | None = store.versions_seen.get(record_type)
+    now = time.monotonic()
+    if seen is not None and now - seen[0] < REREAD_AFTER_SECONDS:
+        return seen[1]  # type: ignore[no-any-return]
+    row = await store.database.collection(record_type).find_one({}, sort=[("version", -1)])
+    if row is None:
+        raise NoVersionError(record_type.__name__)
+    if seen is not None and seen[1].version == row["version"]:
+        newest = seen[1]
+    else:
+        newest = record_type.model_validate(row)
+    store.versions_seen[record_type] = (now, newest)
+    return newest  # type: ignore[no-any-return]

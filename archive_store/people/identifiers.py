@@ -1,0 +1,30 @@
+"""Replacing a person's number: the old one is closed, never erased (one person, one number in force)."""
+
+from __future__ import annotations
+
+from bson import ObjectId
+
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.people.documents import Identifier, IdentifierKind, Person
+
+
+async def replace_identifier(
+    unit: UnitOfWork, person_id: ObjectId, kind: IdentifierKind, value: str | None
+) -> None:
+    """Close the number of this kind in force and, unless None, begin the new one. DUPLICATE if another has it."""
+    person = await unit.load(Person, person_id)
+    if person is None:
+        raise LookupError(f"no person {person_id}")
+    before = [held.value for held in person.identifiers if held.kind is kind and held.valid_to is None]
+    identifiers = [
+        held.model_copy(update={"valid_to": unit.at}) if held.kind is kind and held.valid_to is None else held
+        for held in person.identifiers
+    ]
+    if value is not None:
+        identifiers.append(Identifier(kind=kind, value=value, valid_from=unit.at))
+    lookups = [
+        unit.store.cipher.blind_index(held.kind, held.value) for held in identifiers if held.valid_to is None
+    ]
+    await unit.change(person, {"identifiers": identifiers, "identifier_lookups": lookups})
+    change = FieldChange("identifiers.value", before[0] if before else None, value)
+    unit.audit(Subject(Person.subject_type, person_id), "person:identifier:replace", [change])

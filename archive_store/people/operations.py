@@ -1,0 +1,118 @@
+"""Changes of people and posts: `role_grant.give`, and the installation of a school's first people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.access.policy import DEFAULT_ACCESS_RULES, FieldAccessPolicy
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import ApprovalPolicy
+from archive_store.approvals.operation import Operation, Payload
+from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import Record, bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import INSTALLATION, FieldChange, Subject, UnitOfWork
+from archive_store.people.documents import GrantKind, Person, RoleGrant
+from archive_store.people.seats import seats_of, seats_taken
+
+_RULE = "policy §二(二)"
+
+
+class RoleGrantGive(Payload):
+    """Payload of `role_grant.give`; dates are days in China, `valid_to` inclusive."""
+
+    person_id: PydanticObjectId
+    post: Post
+    kind: GrantKind = GrantKind.PRIMARY
+    business_line: str | None = None
+    class_names: tuple[str, ...] = ()
+    valid_from: date
+    valid_to: date | None = None
+    qualified: bool
+    confidentiality_undertaken: bool
+
+
+async def _check_grant(store: Store, viewer: Viewer, payload: RoleGrantGive) -> None:
+    if payload.valid_to is not None and payload.valid_to < payload.valid_from:
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="validTo")
+    if payload.kind is not GrantKind.PRIMARY and payload.valid_to is None:
+        raise RegistrarError(ErrorCode.REQUIRED, field="validTo", rule=_RULE)
+    for field in ("qualified", "confidentiality_undertaken"):
+        if not getattr(payload, field):
+            raise RegistrarError(ErrorCode.REQUIRED, field=field, rule=_RULE)
+    if await store.database.collection(Person).find_one({"_id": payload.person_id}, {"_id": 1}) is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="personId")
+
+
+async def _apply_grant(unit: UnitOfWork, payload: RoleGrantGive) -> ObjectId:
+    grant = RoleGrant(**payload.model_dump())
+    limit = seats_of(payload.post, deputy_director_seats=unit.store.settings.deputy_director_seats)
+    if limit is not None:
+        await unit.serialise(f"seats:{payload.post}")
+        others = unit.store.database.collection(RoleGrant).find({"post": grant.post}, session=unit.session)
+        taken = seats_taken(grant, [RoleGrant.model_validate(row) async for row in others])
+        if taken >= limit:
+            raise RegistrarError(ErrorCode.SEAT_TAKEN, field="post", rule=_RULE, limit=limit)
+    await unit.insert(grant)
+    changes = [FieldChange(name, None, bson_value(value)) for name, value in payload.model_dump().items()]
+    unit.audit(Subject(RoleGrant.subject_type, grant.key), "role_grant:give", changes)
+    unit.notify(payload.person_id, "role_grant:given", Subject(RoleGrant.subject_type, grant.key))
+    return grant.key
+
+
+async def _no_current_values(
+    store: Store, session: AsyncClientSession | None, payload: RoleGrantGive
+) -> Mapping[str, Any]:
+    return {}
+
+
+ROLE_GRANT_GIVE = Operation(
+    name="role_grant.give",
+    record_type=RoleGrant,
+    payload=RoleGrantGive,
+    requesters=frozenset({Post.DIRECTOR, Post.DEPUTY_DIRECTOR}),
+    subject=lambda payload: Subject(Person.subject_type, payload.person_id),
+    requested_values=lambda payload: {
+        name: bson_value(getattr(payload, name)) for name in payload.model_fields_set
+    },
+    fields=lambda payload: frozenset(payload.model_fields_set),
+    current=_no_current_values,
+    check=_check_grant,
+    apply=_apply_grant,
+)
+
+
+async def is_installed(store: Store) -> bool:
+    return await store.database.collection(ApprovalPolicy).find_one({}, {"_id": 1}) is not None
+
+
+async def install(store: Store, persons: Sequence[Person], grants: Sequence[RoleGrant]) -> None:
+    """Begin a school: both policies in their first version, and the first people with their posts.
+
+    WRONG_STATE when it was begun before; everyone later comes by `role_grant.give`.
+    """
+
+    async def begin(unit: UnitOfWork) -> None:
+        if await unit.store.database.collection(ApprovalPolicy).find_one({}, session=unit.session):
+            raise RegistrarError(ErrorCode.WRONG_STATE, state="INSTALLED")
+        groups: list[tuple[str, Sequence[Record]]] = [
+            ("approval_policy:install", [ApprovalPolicy(version=1, rules=DEFAULT_APPROVAL_RULES)]),
+            ("field_access_policy:install", [FieldAccessPolicy(version=1, rules=DEFAULT_ACCESS_RULES)]),
+            ("person:register", persons),
+            ("role_grant:give", grants),
+        ]
+        for kind, records in groups:
+            await unit.insert(*records)
+            for record in records:
+                unit.audit(Subject(record.subject_type, record.key), kind)
+
+    await governed_transaction(store, INSTALLATION, "school.install", begin)

@@ -1,0 +1,141 @@
+"""The input of `student.update`: what may be asked to change, with its limits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any
+
+from beanie import PydanticObjectId
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from archive_store.approvals.operation import Payload
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.records import bson_value
+from archive_store.people.rules import (
+    check_citizen_id,
+    check_email,
+    check_national_student_number,
+    check_phone,
+    check_postal_code,
+    citizen_id_facts,
+)
+from archive_store.students.documents import Gender
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20)]
+LongLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+IDENTITY_CARD = "1"  # 居民身份证 in the code table of identity document types
+
+
+class GuardianChange(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Line
+    relation: Code | None = None
+    phone: Line | None = None
+    workplace: LongLine | None = None
+
+
+class StudentChanges(BaseModel):
+    """Only the fields that are set are changed; None clears an optional one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Line | None = None
+    name_pinyin: Line | None = None
+    former_name: Line | None = None
+    gender: Gender | None = None
+    birth_date: date | None = None
+    birth_place_code: Code | None = None
+    native_place: Line | None = None
+    ethnic_group: Code | None = None
+    nationality: Code | None = None
+    overseas_status: Code | None = None
+    political_status: Code | None = None
+    health_status: Code | None = None
+    household_division_code: Code | None = None
+    household_type: Code | None = None
+    identity_document_type: Code | None = None
+    identity_number: Line | None = None
+    national_student_number: Line | None = None
+    auxiliary_number: Line | None = None
+    class_seat_number: Code | None = None
+    grade: Line | None = None
+    class_name: Line | None = None
+    enrolled_month: Month | None = None
+    admission_method: Code | None = None
+    boarding: Code | None = None
+    student_source: Code | None = None
+    address: LongLine | None = None
+    phone: Line | None = None
+    postal_code: Line | None = None
+    email: LongLine | None = None
+    is_only_child: bool | None = None
+    is_left_behind: bool | None = None
+    is_migrant_worker_child: bool | None = None
+    is_orphan: bool | None = None
+    needs_financial_aid: bool | None = None
+    guardians: Annotated[tuple[GuardianChange, ...], Field(max_length=10)] | None = None
+
+
+REQUIRED_FIELDS = frozenset(
+    {"name", "gender", "birth_date", "ethnic_group", "identity_document_type", "grade", "class_name"}
+    | {"enrolled_month", "guardians"}
+)
+
+
+class StudentUpdate(Payload):
+    """Payload of `student.update`."""
+
+    student_id: PydanticObjectId
+    changes: StudentChanges
+
+    @property
+    def fields(self) -> frozenset[str]:
+        return frozenset(self.changes.model_fields_set)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The fields to set, in their stored shape."""
+        return {name: bson_value(getattr(self.changes, name)) for name in sorted(self.fields)}
+
+
+_CHECKS = {
+    "phone": check_phone,
+    "email": check_email,
+    "postal_code": check_postal_code,
+    "national_student_number": check_national_student_number,
+}
+
+
+def check_values(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+    """Raise for the first touched value that breaks a rule; `whole` is the record as it would become."""
+    for field, value in touched.items():
+        if value is None and field in REQUIRED_FIELDS:
+            raise RegistrarError(ErrorCode.REQUIRED, field=field)
+        if value is not None and field in _CHECKS and (code := _CHECKS[field](value)):
+            raise RegistrarError(code, field=field)
+    for position, guardian in enumerate(touched.get("guardians") or ()):
+        if guardian.get("phone") and (code := check_phone(guardian["phone"])):
+            raise RegistrarError(code, field=f"guardians.{position}.phone")
+    if touched.keys() & {"identity_number", "identity_document_type", "birth_date", "gender"}:
+        _check_identity(touched, whole)
+
+
+def _check_identity(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+    number = whole.get("identity_number")
+    if whole.get("identity_document_type") != IDENTITY_CARD:
+        return
+    if number is None:
+        raise RegistrarError(ErrorCode.REQUIRED, field="identity_number")
+    if "identity_number" in touched and (code := check_citizen_id(number)):
+        details = {"expected": 18} if code is ErrorCode.LENGTH else {}
+        raise RegistrarError(code, field="identity_number", rule="GB 11643", **details)
+    facts = citizen_id_facts(number)
+    for field, told in (("birth_date", facts.birth_date.isoformat()), ("gender", facts.gender)):
+        if whole.get(field) != told:
+            at_fault = field if field in touched else "identity_number"
+            raise RegistrarError(ErrorCode.MISMATCH_IDENTITY, field=at_fault, rule="GB 11643")

@@ -1,0 +1,130 @@
+"""The student record (学籍) as stored, each leaf with its field class."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from beanie import PydanticObjectId
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo import IndexModel
+
+from archive_store.foundation.field_classes import FieldClass
+from archive_store.foundation.records import Record
+
+F0, F1, F2, F3, F4 = FieldClass
+
+
+class Gender(StrEnum):
+    """性别, GB/T 2261.1."""
+
+    UNKNOWN = "0"
+    MALE = "1"
+    FEMALE = "2"
+    NOT_STATED = "9"
+
+
+class StudentStatus(StrEnum):
+    """学籍状态."""
+
+    PENDING_ADMISSION = "PENDING_ADMISSION"  # 待入学
+    ADMISSION_DEFERRED = "ADMISSION_DEFERRED"  # 保留入学资格
+    ENROLLED = "ENROLLED"  # 在读
+    SUSPENDED = "SUSPENDED"  # 休学
+    STATUS_RETAINED = "STATUS_RETAINED"  # 保留学籍
+    STUDY_HALTED = "STUDY_HALTED"  # 停学
+    DROPPED_OUT = "DROPPED_OUT"  # 辍学
+    TRANSFERRED_OUT = "TRANSFERRED_OUT"  # 转出
+    GRADUATED = "GRADUATED"  # 毕业
+    COMPLETED = "COMPLETED"  # 结业
+    INCOMPLETE = "INCOMPLETE"  # 肄业
+    WITHDRAWN = "WITHDRAWN"  # 退学
+    EXPELLED = "EXPELLED"  # 开除学籍
+    CANCELLED = "CANCELLED"  # 取消入学资格/学籍
+    DECEASED = "DECEASED"  # 死亡
+    VOIDED = "VOIDED"  # 注销
+
+
+class StatusPeriod(BaseModel):
+    """学籍状态区间: in force from `effective_from` to `effective_to` inclusive, known since `recorded_at`."""
+
+    status: Annotated[StudentStatus, F0]
+    effective_from: Annotated[date, F1]
+    effective_to: Annotated[date | None, F1] = None
+    recorded_at: Annotated[datetime, F1]
+
+
+class Guardian(BaseModel):
+    """监护人. `person_id` is set once the guardian has an account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person_id: Annotated[PydanticObjectId | None, F1] = None
+    name: Annotated[str, F2]
+    relation: Annotated[str | None, F2] = None  # GB/T 4761 code
+    phone: Annotated[str | None, F3] = None
+    workplace: Annotated[str | None, F3] = None
+
+
+class Student(Record):
+    """One enrollment (学籍) with the basic information it records. Codes are of the tables in `code_tables`."""
+
+    subject_type: ClassVar[str] = "Student"
+
+    person_id: Annotated[PydanticObjectId, F1]
+    name: Annotated[str, F0]
+    name_pinyin: Annotated[str | None, F0] = None
+    former_name: Annotated[str | None, F2] = None
+    gender: Annotated[Gender, F1]
+    birth_date: Annotated[date, F2]
+    birth_place_code: Annotated[str | None, F2] = None  # GB/T 2260
+    native_place: Annotated[str | None, F2] = None
+    ethnic_group: Annotated[str, F2]  # GB/T 3304
+    nationality: Annotated[str | None, F2] = None  # GB/T 2659
+    overseas_status: Annotated[str | None, F2] = None
+    political_status: Annotated[str | None, F2] = None  # GB/T 4762
+    health_status: Annotated[str | None, F3] = None
+    household_division_code: Annotated[str | None, F2] = None
+    household_type: Annotated[str | None, F2] = None
+
+    identity_document_type: Annotated[str, F2]
+    identity_number: Annotated[str | None, F3] = None  # GB 11643 where the type is the identity card
+    # A G number contains the citizen ID, so it is as sensitive.
+    national_student_number: Annotated[str | None, F3] = None
+    auxiliary_number: Annotated[str | None, F1] = None  # 学籍辅号, the school's own
+    class_seat_number: Annotated[str | None, F1] = None
+
+    status: Annotated[StudentStatus, F0] = StudentStatus.ENROLLED
+    status_periods: list[StatusPeriod] = Field(default_factory=list)
+    grade: Annotated[str, F0]
+    class_name: Annotated[str, F0]
+    enrolled_month: Annotated[str, F1]  # YYYY-MM
+    admission_method: Annotated[str | None, F1] = None
+    boarding: Annotated[str | None, F1] = None
+    student_source: Annotated[str | None, F1] = None
+
+    address: Annotated[str | None, F3] = None
+    phone: Annotated[str | None, F3] = None
+    postal_code: Annotated[str | None, F3] = None
+    email: Annotated[str | None, F3] = None
+    is_only_child: Annotated[bool | None, F3] = None
+    is_left_behind: Annotated[bool | None, F3] = None
+    is_migrant_worker_child: Annotated[bool | None, F3] = None
+    is_orphan: Annotated[bool | None, F3] = None
+    needs_financial_aid: Annotated[bool | None, F3] = None
+    guardians: list[Guardian] = Field(default_factory=list)
+
+    class Settings:
+        name = "students"
+        indexes = [  # noqa: RUF012 - one per allowed order, each ending in the key that breaks ties
+            IndexModel("person_id", unique=True),
+            IndexModel([("auxiliary_number", 1), ("_id", 1)]),
+            IndexModel([("name_pinyin", 1), ("_id", 1)]),
+            IndexModel([("class_name", 1), ("auxiliary_number", 1), ("_id", 1)]),
+            IndexModel([("class_name", 1), ("_id", 1)]),
+            IndexModel([("status", 1), ("_id", 1)]),
+            IndexModel([("grade", 1), ("_id", 1)]),
+            IndexModel([("name", 1), ("_id", 1)]),
+            IndexModel("guardians.person_id", sparse=True),
+        ]

@@ -1,0 +1,136 @@
+"""Changes of student records: `student.update`, and the registration that a roster import performs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.operation import Operation
+from archive_store.foundation.database import Row
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import encrypted_paths, leaves_of
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.people.documents import Identifier, IdentifierKind, Person
+from archive_store.people.identifiers import replace_identifier
+from archive_store.students.changes import StudentUpdate, check_values
+from archive_store.students.documents import Student
+from archive_store.students.scope import student_scope
+
+_IDENTIFIERS = {
+    "identity_number": IdentifierKind.CITIZEN_ID,
+    "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
+}
+
+
+async def _current_row(
+    store: Store, session: AsyncClientSession | None, student_id: ObjectId, fields: frozenset[str], visible: Row
+) -> Row:
+    row = await store.database.collection(Student).find_one(
+        {"$and": [{"_id": student_id}, visible]}, dict.fromkeys(fields | {"class_name"}, 1), session=session
+    )
+    if row is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
+    await store.cipher.decrypt_paths([row], encrypted_paths(Student))
+    return row
+
+
+async def _check_update(store: Store, viewer: Viewer, payload: StudentUpdate) -> None:
+    if not payload.fields:
+        raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="changes")
+    scope = student_scope(viewer)
+    identity = {"identity_number", "identity_document_type", "birth_date", "gender"}
+    row = await _current_row(store, None, payload.student_id, payload.fields | identity, scope.visible)
+    touched = payload.values
+    check_values(touched, row | touched)
+    readable = scope.decision(row).readable
+    # Saying "no change" of a value the asker may not read would confirm a guess at it.
+    all_readable = all(path in readable for field in touched for path in leaves_of(Student, field))
+    if all_readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
+        raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="changes")
+
+
+def _same(field: str, stored: Any, asked: Any) -> bool:
+    if field == "guardians":
+        stored = [{name: held for name, held in item.items() if name != "person_id"} for item in stored or []]
+    return bool(stored == asked)
+
+
+async def _current_values(
+    store: Store, session: AsyncClientSession | None, payload: StudentUpdate
+) -> Mapping[str, Any]:
+    row = await _current_row(store, session, payload.student_id, payload.fields, {})
+    return {field: row.get(field) for field in payload.fields}
+
+
+async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
+    student = await unit.load(Student, payload.student_id)
+    if student is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
+    before = student.to_bson()
+    values = payload.values
+    if values.get("guardians"):
+        values["guardians"] = _with_accounts(values["guardians"], before["guardians"])
+    changes = [
+        FieldChange(field, before[field], value) for field, value in values.items() if before[field] != value
+    ]
+    await unit.change(student, values)
+    unit.audit(Subject(Student.subject_type, student.key), "student:update", changes)
+    for field, kind in _IDENTIFIERS.items():
+        if field in values and values[field] != before[field]:
+            await replace_identifier(unit, student.person_id, kind, values[field])
+    return student.key
+
+
+def _with_accounts(asked: Sequence[Row], stored: Sequence[Row]) -> list[Row]:
+    """Guardians who stay keep their account."""
+    accounts = {(held["name"], held["relation"]): held.get("person_id") for held in stored}
+    return [{"person_id": accounts.get((new["name"], new["relation"])), **new} for new in asked]
+
+
+STUDENT_UPDATE = Operation(
+    name="student.update",
+    record_type=Student,
+    payload=StudentUpdate,
+    # Policy §二(一): the information group updates records; the director and deputies may ask as well.
+    requesters=frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR}),
+    subject=lambda payload: Subject(Student.subject_type, payload.student_id),
+    requested_values=lambda payload: payload.values,
+    fields=lambda payload: payload.fields,
+    current=_current_values,
+    check=_check_update,
+    apply=_apply_update,
+)
+
+
+async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> None:
+    """Insert new records with their persons; `person_id` of each is taken as the new person's key."""
+    persons = [_person_of(unit, student) for student in students]
+    await unit.insert(*persons)
+    await unit.insert(*students)
+    for student in students:
+        row = student.to_bson()
+        changes = [
+            FieldChange(field, None, row[field]) for field in row if field != "_id" and row[field] not in (None, [])
+        ]
+        unit.audit(Subject(Student.subject_type, student.key), "student:register", changes)
+        unit.audit(Subject(Person.subject_type, student.person_id), "person:register")
+
+
+def _person_of(unit: UnitOfWork, student: Student) -> Person:
+    identifiers, lookups = [], []
+    for field, kind in _IDENTIFIERS.items():
+        if (value := getattr(student, field)) is not None:
+            identifiers.append(Identifier(kind=kind, value=value, valid_from=unit.at))
+            lookups.append(unit.store.cipher.blind_index(kind, value))
+    return Person(
+        id=student.person_id, name=student.name, identifiers=identifiers, identifier_lookups=lookups
+    )
+
+
