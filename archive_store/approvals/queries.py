@@ -34,6 +34,7 @@ class RequestContent:
 
     changes: tuple[RequestedChange, ...]
     reason: str | None
+    sees_text: bool  # reason and comments
 
 
 async def change_requests_by_id(
@@ -91,7 +92,7 @@ def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> Request
     sees what the field-access policy lets them read.
     """
     if not may_see(viewer, request.requested_by):
-        return RequestContent((), None)
+        return RequestContent((), None, False)
     operation = store.operations[request.operation]
     readable = viewer.may_read(operation.record_type, Relationship.OFFICE).readable
     decides = any(tier.post in viewer.posts for tier in request.chain)
@@ -111,5 +112,5 @@ def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> Request
         )
     # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
     sees_text = decides or is_requester or not any(change.withheld for change in changes)
-    return RequestContent(tuple(changes), request.sealed["reason"] if sees_text else None)
+    return RequestContent(tuple(changes), request.sealed["reason"] if sees_text else None, sees_text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bson import ObjectId
 from pymongo import ReplaceOne
@@ -130,9 +130,3 @@ async def prepare_indexes(store: Store) -> None:
         for keys, unique in indexes:
             await store.database.mongo[collection].create_index(keys, unique=unique)
 
-
-async def read_entries(store: Store, query: dict[str, Any], *, limit: int) -> list[Row]:
-    """Entries oldest first, with `sealed` opened. Redaction is the caller's duty."""
-    rows = await store.database.mongo[ENTRIES].find(query).sort("sequence", 1).limit(limit).to_list()
-    await store.cipher.decrypt_paths(rows, ["sealed"])
-    return rows

@@ -16,9 +16,10 @@ from bson import ObjectId
 
 from archive_store.access.policy import FieldDecision, Relationship
 from archive_store.access.viewer import Viewer
+from archive_store.audit.queries import HistoryEntry, history_of
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.field_classes import encrypted_paths
+from archive_store.foundation.field_classes import FieldClass, encrypted_paths
 from archive_store.foundation.paging import Cursor, Page, check_page_size, rows_after
 from archive_store.foundation.store import Store
 from archive_store.people.documents import IdentifierKind, Person
@@ -194,3 +195,21 @@ async def _find(
     rows = await (cursor.sort(sort) if sort else cursor).to_list()
     await store.cipher.decrypt_paths(rows, encrypted_paths(Student) & projection.keys())
     return rows
+
+
+async def student_history(
+    store: Store, viewer: Viewer, student_id: ObjectId, *, first: int, after: int | None = None
+) -> Page[HistoryEntry] | None:
+    """The audit history of a visible student; None where the viewer reads no internal (F1) field of it."""
+    check_page_size(first, store.settings.page_size_limit)
+    scope = student_scope(viewer)
+    facts = dict.fromkeys(RELATIONSHIP_FACTS, 1)
+    row = await store.database.collection(Student).find_one(
+        {"$and": [{"_id": student_id}, scope.visible]}, facts
+    )
+    if row is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    decision = scope.decision(row)
+    if FieldClass.F1 not in decision.classes:
+        return None
+    return await history_of(store, Student, student_id, decision.readable, first=first, after=after)

@@ -33,7 +33,7 @@ class StudentScope:
             return Relationship.SELF
         if row["_id"] in viewer.ward_ids:
             return Relationship.GUARDIAN
-        if row["class_name"] in viewer.class_names:
+        if row.get("class_name") in viewer.class_names:
             return Relationship.TEACHER
         return Relationship.OFFICE
 

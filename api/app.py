@@ -1,0 +1,49 @@
+"""The ASGI application: routes, and nothing that a room of the store should know."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from api.graphql import GraphQLEndpoint
+from api.health import live, metrics, ready
+from api.logs import RequestLog
+from api.problems import EXCEPTION_HANDLERS
+from api.scans import download_scan, upload_scan
+from api.sign_in import SignIn
+from archive_store.archive import open_archive
+from archive_store.foundation.settings import Settings
+from schema.root import build_schema
+
+GRAPHQL_BODY_OVERHEAD = 1024 * 1024
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application; the store opens and closes with its lifespan."""
+    endpoint = GraphQLEndpoint(build_schema(), graphiql=settings.graphiql)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_archive(settings) as store:
+            app.state.store = store
+            app.state.sign_in = SignIn(settings)
+            yield
+
+    body_limit = settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD
+    app = Starlette(
+        routes=[
+            Route("/graphql", endpoint, methods=["GET", "POST"], max_body_size=body_limit),
+            Route("/scans", upload_scan, methods=["POST"]),
+            Route("/scans/{id}/content", download_scan, methods=["GET"]),
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Route("/metrics", metrics),
+        ],
+        lifespan=lifespan,
+        exception_handlers=EXCEPTION_HANDLERS,
+    )
+    app.add_middleware(RequestLog)
+    return app

@@ -1,0 +1,61 @@
+"""Talking to the server from the command line."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+
+
+class ServerError(Exception):
+    """What the server or the way to it refused: an error line, then hint lines."""
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        super().__init__(lines[0])
+
+
+@asynccontextmanager
+async def client(url: str, token: str) -> AsyncIterator[httpx.AsyncClient]:
+    timeout = httpx.Timeout(30, read=300, write=300)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout) as opened:
+        try:
+            yield opened
+        except httpx.HTTPError as error:
+            raise ServerError(f"cannot reach {url}: {type(error).__name__}", "is the server running?") from error
+
+
+def check(response: httpx.Response) -> None:
+    """Raise the server's own words for a refusal."""
+    if response.is_success:
+        return
+    try:
+        told = response.json()["error"]
+        raise ServerError(f"{told['message']['zh']} {told['message']['en']}", *_details(told))
+    except (ValueError, KeyError, TypeError):
+        raise ServerError(f"the server answered {response.status_code}") from None
+
+
+def _details(told: dict[str, Any]) -> list[str]:
+    parts = [f"{name} {told[name]}" for name in ("code", "field", "rule") if told.get(name)]
+    return [", ".join(parts)]
+
+
+def graphql_data(response: httpx.Response) -> dict[str, Any]:
+    """`data` of a GraphQL answer; its errors as `ServerError`."""
+    check(response)
+    answer = response.json()
+    if errors := answer.get("errors"):
+        raise ServerError(*(error["message"] for error in errors))
+    data: dict[str, Any] = answer["data"]
+    return data
+
+
+def check_payload(payload: dict[str, Any]) -> None:
+    """Raise the errors of a mutation's payload."""
+    if errors := payload["errors"]:
+        first = errors[0]
+        raise ServerError(f"{first['messageZh']} {first['messageEn']}", *_details(first))

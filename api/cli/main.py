@@ -1,0 +1,203 @@
+"""Commands of `registrar`. On failure: one error line, then hint lines, and exit status 1."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from api.cli.client import ServerError
+from archive_store.foundation.errors import RegistrarError
+from archive_store.foundation.keyring import Keyring, KeyringError
+from archive_store.foundation.settings import Settings
+
+app = typer.Typer(name="registrar", help="Student records (学籍管理).", no_args_is_help=True, add_completion=False)
+scan_app = typer.Typer(help="Upload and download scans (扫描件).", no_args_is_help=True)
+audit_app = typer.Typer(help="Verify the audit history.", no_args_is_help=True)
+schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
+keyring_app = typer.Typer(help="The file of root keys.", no_args_is_help=True)
+app.add_typer(scan_app, name="scan")
+app.add_typer(audit_app, name="audit")
+app.add_typer(schema_app, name="schema")
+app.add_typer(keyring_app, name="keyring")
+
+out = Console()
+err = Console(stderr=True)
+
+Url = Annotated[str, typer.Option(envvar="REGISTRAR_URL", help="Address of the server.")]
+Token = Annotated[str, typer.Option(envvar="REGISTRAR_TOKEN", help="Sign-in token.")]
+DEFAULT_URL = "http://127.0.0.1:8000"
+Result = TypeVar("Result")
+
+
+def fail(message: str, *hints: str) -> NoReturn:
+    err.print(f"[red]error:[/red] {message}", highlight=False, soft_wrap=True)
+    for hint in hints:
+        err.print(f"[dim]hint:[/dim] {hint}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def settings_from_environment() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = ", ".join(
+            f"REGISTRAR_{'_'.join(map(str, fault['loc'])).upper()}" if fault["loc"] else fault["msg"]
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        fail(f"missing or wrong settings: {wrong}", "docs/settings.md describes each; `registrar dev` needs none")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command's coroutine; what a user can mend is told in one line."""
+    try:
+        return asyncio.run(work)
+    except RegistrarError as error:
+        fail(f"{error.message.zh} {error.message.en}", f"code {error.code}")
+    except ServerError as error:
+        fail(*error.lines)
+    except (KeyringError, OSError) as error:
+        fail(str(error))
+
+
+@app.command()
+def serve() -> None:
+    """Serve the API with the settings of the environment."""
+    from api.serve import serve as serve_api
+
+    settings = settings_from_environment()
+    serve_api(settings)
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Port to serve on.")] = 8000,
+    data: Annotated[Path, typer.Option(help="Where the embedded stack keeps its data.")] = Path(".registrar"),
+    students: Annotated[int, typer.Option(min=1, max=5000, help="Students of the demo school.")] = 120,
+    reset: Annotated[bool, typer.Option("--reset", help="Clear the data first.")] = False,
+) -> None:
+    """Start MongoDB and an S3 server, load a demo school once, and serve. Ctrl-C stops all of it."""
+    from api.dev.session import DevSession
+
+    DevSession(data, port=port, students=students, reset=reset).run()
+
+
+@app.command()
+def install(
+    school: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON: first people and posts.")],
+) -> None:
+    """Begin a school: both policies in their first version, and the first people with their posts."""
+    from api.cli.install import install_school
+
+    count = run(install_school(settings_from_environment(), school))
+    out.print(f"installed {count} people")
+
+
+@app.command("import")
+def import_roster(
+    roster: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="XLSX or CSV.")],
+    token: Token,
+    url: Url = DEFAULT_URL,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and report; write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Import a roster (花名册). Exit status 2 when rows were refused."""
+    from api.cli.roster import import_file
+
+    refused = run(import_file(out, url, token, roster, dry_run=dry_run, as_json=as_json))
+    if refused:
+        raise typer.Exit(2)
+
+
+@scan_app.command("upload")
+def scan_upload(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    student: Annotated[str, typer.Option(help="Global id of the student.")],
+    token: Token,
+    name: Annotated[str | None, typer.Option(help="Policy file name, if the file's own is not one.")] = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Upload a scan with a progress bar; prints its id."""
+    from api.cli.scans import upload
+
+    out.print(run(upload(err, url, token, file, student, name or file.stem)), highlight=False, soft_wrap=True)
+
+
+@scan_app.command("download")
+def scan_download(
+    scan: Annotated[str, typer.Argument(help="Global id of the scan.")],
+    to: Annotated[Path, typer.Argument(help="File to write; must not exist.")],
+    token: Token,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Download a scan with a progress bar; the file appears when its digest is right."""
+    from api.cli.scans import download
+
+    run(download(err, url, token, scan, to))
+
+
+@audit_app.command("verify")
+def audit_verify(
+    data: Annotated[
+        Path | None, typer.Option(help="Data of a running `registrar dev`, instead of the environment.")
+    ] = None,
+) -> None:
+    """Recompute every chain; exit status 1 and one line per flaw when history was changed."""
+    from api.cli.audit import verify
+    from api.dev.session import settings_of_dev
+
+    report = run(verify(settings_of_dev(data) if data else settings_from_environment()))
+    for finding in report.findings:
+        out.print(f"{finding.flaw} {finding.subject} entry {finding.sequence}", highlight=False)
+    out.print(f"{report.entries} entries of {report.subjects} records: {'sound' if report.sound else 'FLAWED'}")
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+@schema_app.command("export")
+def schema_export(
+    to: Annotated[Path | None, typer.Argument(help="File to write; standard output if left out.")] = None,
+) -> None:
+    """Print the SDL."""
+    from schema.root import export_sdl
+
+    if to is None:
+        sys.stdout.write(export_sdl())
+    else:
+        to.write_text(export_sdl(), encoding="utf-8")
+
+
+@app.command()
+def token(
+    subject: Annotated[str, typer.Argument(help="`sub` of a demo person, such as `director`.")],
+    data: Annotated[Path, typer.Option(help="Data of `registrar dev`.")] = Path(".registrar"),
+    hours: Annotated[float, typer.Option(min=0.001, max=24 * 30)] = 12,
+) -> None:
+    """Sign a token with the demo issuer's key; a school's server does not trust it."""
+    from api.dev.issuer import DemoIssuer
+
+    try:
+        issuer = DemoIssuer.load(data)
+    except FileNotFoundError:
+        fail(f"no demo issuer in {data}", "run `registrar dev` first")
+    sys.stdout.write(issuer.token(subject, seconds=hours * 3600) + "\n")
+
+
+@keyring_app.command("create")
+def keyring_create(file: Annotated[Path, typer.Argument(help="File to write, mode 0600.")]) -> None:
+    """Make new root keys. Keep a copy where the database and the bucket are not."""
+    try:
+        Keyring.create(file)
+    except (KeyringError, OSError) as error:
+        fail(str(error))
+    out.print(f"wrote {file}")
+
+
+def main() -> None:
+    app()

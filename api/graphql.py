@@ -1,0 +1,48 @@
+"""The GraphQL endpoint: Strawberry's ASGI view with our context, orjson, and typed refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.schema import Schema
+
+from api.problems import problem_response
+from archive_store.foundation.errors import RegistrarError
+from schema.context import Context
+
+
+class GraphQLEndpoint(GraphQL[Context, None]):
+    """Signs the viewer in before anything of the operation is read."""
+
+    def __init__(self, schema: Schema, *, graphiql: bool) -> None:
+        super().__init__(
+            schema,
+            graphql_ide="graphiql" if graphiql else None,
+            multipart_uploads_enabled=True,
+            subscription_protocols=(),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except RegistrarError as error:
+            await problem_response(error)(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
+        state = request.app.state
+        viewer = await state.sign_in.viewer(state.store, request.headers.get("authorization"))
+        return Context(state.store, viewer)
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        page = await super().render_graphql_ide(request)
+        page.headers["Referrer-Policy"] = "no-referrer"
+        return page

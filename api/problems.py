@@ -1,0 +1,48 @@
+"""Errors over HTTP: one JSON shape, `{"error": {code, field, rule, message: {zh, en}}}`."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from schema.errors import camel_case, internal_error
+
+
+
+def problem_response(error: RegistrarError) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if error.code is ErrorCode.UNAUTHENTICATED else {}
+    body = {
+        "error": {
+            "code": error.code,
+            "field": camel_case(error.field),
+            "rule": error.rule,
+            "message": {"zh": error.message.zh, "en": error.message.en},
+        }
+    }
+    return Response(orjson.dumps(body), error.status, headers, media_type="application/json")
+
+
+async def _registrar_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RegistrarError)  # noqa: S101
+    return problem_response(error)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == 413:
+        return problem_response(RegistrarError(ErrorCode.TOO_LARGE, limit="request body"))
+    if error.status_code == 404:
+        return problem_response(RegistrarError(ErrorCode.NOT_FOUND))
+    told = RegistrarError(ErrorCode.INVALID_ARGUMENT, detail_zh=error.detail, detail_en=error.detail)
+    told.status = error.status_code
+    return problem_response(told)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    return problem_response(internal_error(error))
+
+
+EXCEPTION_HANDLERS = {RegistrarError: _registrar_error, HTTPException: _http_error, Exception: _defect}

@@ -1,0 +1,72 @@
+"""Uploads and downloads of scans, streamed; the body never lies on a disk or whole in memory."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from archive_store.access.viewer import Viewer
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.store import Store
+from archive_store.scans.content import open_scan
+from archive_store.scans.operations import file_scan
+from schema.nodes import global_id, key_of
+
+
+async def _signed_in(request: Request) -> tuple[Store, Viewer]:
+    state = request.app.state
+    return state.store, await state.sign_in.viewer(state.store, request.headers.get("authorization"))
+
+
+def _parameter(request: Request, name: str) -> str:
+    if not (value := request.query_params.get(name)):
+        raise RegistrarError(ErrorCode.REQUIRED, field=name)
+    return value
+
+
+async def upload_scan(request: Request) -> Response:
+    """POST /scans?student=ID&fileName=NAME with the bytes as body, optionally `X-Content-SHA256` in hex.
+
+    201 with `{"id", "sha256", "size", "mediaType", "pageCount"}`.
+    """
+    store, viewer = await _signed_in(request)
+    try:
+        scan = await file_scan(
+            store,
+            viewer,
+            key_of(_parameter(request, "student"), "Student", field="student"),
+            _parameter(request, "fileName"),
+            request.stream(),
+            expected_sha256=request.headers.get("x-content-sha256"),
+        )
+    except ClientDisconnect:
+        return Response(status_code=499)
+    return JSONResponse(
+        {
+            "id": global_id("Scan", scan.key),
+            "sha256": scan.sha256,
+            "size": scan.size,
+            "mediaType": scan.media_type,
+            "pageCount": scan.page_count,
+        },
+        status_code=201,
+    )
+
+
+async def download_scan(request: Request) -> Response:
+    """GET /scans/ID/content: the plaintext, every byte verified before it is sent."""
+    store, viewer = await _signed_in(request)
+    scan, content = await open_scan(store, viewer, key_of(request.path_params["id"], "Scan", field="id"))
+    return StreamingResponse(
+        content,
+        media_type=scan.media_type,
+        headers={
+            "Content-Length": str(scan.size),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(scan.file_name)}",
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+            "X-Content-SHA256": scan.sha256,
+        },
+    )

@@ -1,0 +1,74 @@
+"""Opening the archive store, and its tables: record types and operations. Everything meets here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from archive_store.access.policy import FieldAccessPolicy
+from archive_store.admission.documents import RosterImport
+from archive_store.admission.operations import ROSTER_IMPORT
+from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
+from archive_store.approvals.operation import Operation
+from archive_store.audit.governed_transaction import prepare_indexes
+from archive_store.foundation.clock import Clock
+from archive_store.foundation.database import Database
+from archive_store.foundation.field_cipher import FieldCipher
+from archive_store.foundation.keyring import Keyring
+from archive_store.foundation.object_store import ObjectStore
+from archive_store.foundation.records import Record
+from archive_store.foundation.settings import Settings
+from archive_store.foundation.store import Store
+from archive_store.people.documents import Person, RoleGrant
+from archive_store.people.operations import ROLE_GRANT_GIVE
+from archive_store.scans.documents import ArchiveFile, Scan
+from archive_store.scans.operations import SCAN_FILE
+from archive_store.students.documents import Student
+from archive_store.students.operations import STUDENT_UPDATE
+
+RECORD_TYPES: tuple[type[Record], ...] = (
+    ApprovalPolicy,
+    ArchiveFile,
+    ChangeRequest,
+    FieldAccessPolicy,
+    Person,
+    RoleGrant,
+    RosterImport,
+    Scan,
+    Student,
+)
+
+OPERATIONS: Mapping[str, Operation[Any]] = {
+    "role_grant.give": ROLE_GRANT_GIVE,
+    "roster.import": ROSTER_IMPORT,
+    "scan.file": SCAN_FILE,
+    "student.update": STUDENT_UPDATE,
+}
+
+
+@asynccontextmanager
+async def open_archive(settings: Settings) -> AsyncIterator[Store]:
+    """Connect, apply indexes, make sure of the bucket; close everything at the end."""
+    keyring = Keyring.load(settings.keyring_file)
+    url, name = settings.mongodb_url.get_secret_value(), settings.mongodb_database
+    database = Database(url, name)
+    cipher = FieldCipher(url, name, keyring.field_master, keyring.lookup)
+    store = Store(
+        settings=settings,
+        database=database,
+        cipher=cipher,
+        objects=ObjectStore.from_settings(settings),
+        keyring=keyring,
+        clock=Clock(),
+        operations=OPERATIONS,
+    )
+    try:
+        await database.prepare(RECORD_TYPES)
+        await cipher.prepare()
+        await prepare_indexes(store)
+        await store.objects.ensure_bucket()
+        yield store
+    finally:
+        cipher.close()
+        await database.close()

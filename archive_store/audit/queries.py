@@ -1,0 +1,94 @@
+"""Reading the history of one subject, each value redacted by the class of the field it speaks of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bson import ObjectId
+
+from archive_store.audit.documents import ENTRIES
+from archive_store.foundation.database import Row
+from archive_store.foundation.field_classes import leaves_of
+from archive_store.foundation.paging import Page
+from archive_store.foundation.records import Record
+from archive_store.foundation.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChange:
+    """Stored values before and after; both None where `withheld`."""
+
+    field: str
+    before: Any
+    after: Any
+    withheld: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """Who did what when and why. `hash` is the entry's link in the chain, 64 hex digits."""
+
+    id: ObjectId
+    sequence: int
+    at: datetime
+    actor_name: str
+    actor_posts: tuple[str, ...]
+    operation: str
+    kind: str
+    changes: tuple[HistoryChange, ...]
+    reason: str | None
+    change_request_id: ObjectId | None
+    hash: str
+
+
+async def history_of(
+    store: Store,
+    record_type: type[Record],
+    key: ObjectId,
+    readable: frozenset[str],
+    *,
+    first: int,
+    after: int | None = None,
+) -> Page[HistoryEntry]:
+    """Entries of a subject, newest first; `after` is the sequence number the last page ended with."""
+    query: Row = {"subject_type": record_type.subject_type, "subject_id": key}
+    if after is not None:
+        query["sequence"] = {"$lt": after}
+    rows = (
+        await store.database.mongo[ENTRIES].find(query).sort("sequence", -1).limit(first + 1).to_list()
+    )
+    await store.cipher.decrypt_paths(rows, ["sealed"])
+    return Page([_entry(row, record_type, readable) for row in rows[:first]], len(rows) > first)
+
+
+def _entry(row: Row, record_type: type[Record], readable: frozenset[str]) -> HistoryEntry:
+    sealed = row["sealed"]
+    changes = tuple(_change(change, record_type, readable) for change in sealed["changes"])
+    # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
+    shows_reason = not any(change.withheld for change in changes)
+    return HistoryEntry(
+        id=row["_id"],
+        sequence=row["sequence"],
+        at=row["at"],
+        actor_name=row["actor_name"],
+        actor_posts=tuple(row["actor_posts"]),
+        operation=row["operation"],
+        kind=row["kind"],
+        changes=changes,
+        reason=sealed["reason"] if shows_reason else None,
+        change_request_id=sealed["change_request"],
+        hash=bytes(row["hash"]).hex(),
+    )
+
+
+def _change(change: Row, record_type: type[Record], readable: frozenset[str]) -> HistoryChange:
+    leaves = leaves_of(record_type, change["field"])
+    may_read = bool(leaves) and readable.issuperset(leaves)
+    return HistoryChange(
+        change["field"],
+        change["before"] if may_read else None,
+        change["after"] if may_read else None,
+        withheld=not may_read,
+    )

@@ -1,0 +1,74 @@
+"""Archive files (案卷) and scans (扫描件) as stored. The bytes lie encrypted in the object store."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from beanie import PydanticObjectId
+from pymongo import IndexModel
+
+from archive_store.foundation.field_classes import FieldClass
+from archive_store.foundation.records import Record
+
+F0, F1, F2, F3, F4 = FieldClass
+
+# The bytes themselves: sealed, policy §三(二) (scans of sensitive papers).
+CONTENT_CLASS = F4
+
+
+class ArchiveFile(Record):
+    """案卷: one per student, with the key that wraps the keys of its scans, itself wrapped by a root key."""
+
+    subject_type: ClassVar[str] = "ArchiveFile"
+
+    student_id: Annotated[PydanticObjectId, F1]
+    wrapped_key: Annotated[bytes, F1]
+    root_key_id: Annotated[str, F1]
+
+    class Settings:
+        name = "archive_files"
+        indexes = [IndexModel("student_id", unique=True)]  # noqa: RUF012
+
+
+class ScanStatus(StrEnum):
+    FILED = "FILED"  # 已归档
+
+
+class RetentionClass(StrEnum):
+    """保管期限. The status file and its papers are kept for good unless a school's table says otherwise."""
+
+    PERMANENT = "PERMANENT"
+    YEARS_30 = "YEARS_30"
+    YEARS_10 = "YEARS_10"
+
+
+class Scan(Record):
+    """扫描件: sizes in bytes, `sha256` of the plaintext in hex."""
+
+    subject_type: ClassVar[str] = "Scan"
+
+    student_id: Annotated[PydanticObjectId, F1]
+    archive_file_id: Annotated[PydanticObjectId, F1]
+    file_name: Annotated[str, F2]
+    document_type: Annotated[str, F1]
+    cohort: Annotated[int, F1]
+    batch: Annotated[int, F1]
+    media_type: Annotated[str, F1]
+    size: Annotated[int, F1]
+    page_count: Annotated[int | None, F1] = None
+    # A digest confirms a guess at the content, so it is as personal as the name.
+    sha256: Annotated[str, F2]
+    status: Annotated[ScanStatus, F1] = ScanStatus.FILED
+    retention: Annotated[RetentionClass, F1] = RetentionClass.PERMANENT
+    uploaded_by: Annotated[PydanticObjectId, F1]
+    uploaded_by_name: Annotated[str, F1]
+    object_key: Annotated[str, F1]
+    object_version: Annotated[str, F1]
+    wrapped_data_key: Annotated[bytes, F1]
+
+    class Settings:
+        name = "scans"
+        indexes = [  # noqa: RUF012
+            IndexModel([("student_id", 1), ("_id", -1)]),
+        ]

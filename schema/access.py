@@ -1,0 +1,115 @@
+"""Governed fields: a GraphQL field that shows one stored leaf, with its class in the SDL.
+
+`governed` ties field to leaf; `GovernedType` tells from a selection which leaves to load, and from kept-back
+leaves which coordinates to report in `extensions.redactions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import strawberry
+from pydantic import BaseModel
+from strawberry.extensions import SchemaExtension
+from strawberry.schema_directive import Location
+from strawberry.types import get_object_definition
+
+from archive_store.foundation.field_classes import FieldClass as StoredFieldClass
+from archive_store.foundation.field_classes import field_classes
+from schema.selection import Selection, selected_fields
+
+FieldClass = strawberry.enum(StoredFieldClass, name="FieldClass", description="字段分级 F0 (open) to F4 (sealed).")
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION], name="fieldClass", description="The class that says who may read it."
+)
+class FieldClassDirective:
+    is_: StoredFieldClass = strawberry.directive_field(name="is")
+
+
+def governed(record_type: type[BaseModel], path: str, description: str) -> Any:
+    """A field that shows the leaf at `path` of the record type; null where the viewer may not read it."""
+    held = field_classes(record_type)[path]
+    return strawberry.field(
+        description=description, directives=[FieldClassDirective(is_=held)], metadata={"path": path}
+    )
+
+
+def governed_list(item_type: type, description: str) -> Any:
+    """A field that shows a list of embedded documents, each leaf of them governed."""
+    return strawberry.field(description=description, metadata={"item_type": item_type})
+
+
+@dataclass(frozen=True)
+class GovernedType:
+    """The governed fields of a GraphQL type, nested ones included."""
+
+    graphql_type: type
+
+    @cached_property
+    def leaves(self) -> dict[str, str]:
+        """GraphQL field name to leaf path."""
+        return {_spelt(f): f.metadata["path"] for f in self._fields if "path" in f.metadata}
+
+    @cached_property
+    def lists(self) -> dict[str, GovernedType]:
+        """GraphQL field name to the type of its items."""
+        return {_spelt(f): GovernedType(f.metadata["item_type"]) for f in self._fields if "item_type" in f.metadata}
+
+    @property
+    def _fields(self) -> list[Any]:
+        return get_object_definition(self.graphql_type, strict=True).fields
+
+    @cached_property
+    def coordinates(self) -> dict[str, str]:
+        """Leaf path to schema coordinate, such as `guardians.phone` to `Guardian.phone`."""
+        type_name = get_object_definition(self.graphql_type, strict=True).name
+        own = {path: f"{type_name}.{name}" for name, path in self.leaves.items()}
+        for nested in self.lists.values():
+            own |= nested.coordinates
+        return own
+
+    def paths(self, selections: Iterable[Selection]) -> frozenset[str]:
+        """The leaves that a selection on this type needs."""
+        needed: set[str] = set()
+        for selection in selections:
+            if path := self.leaves.get(selection.name):
+                needed.add(path)
+            elif nested := self.lists.get(selection.name):
+                needed |= nested.paths(selection.fields)
+        return frozenset(needed)
+
+    def selected(self, info: strawberry.Info, *route: str) -> frozenset[str]:
+        """The leaves needed below the field being resolved, at `route` (such as `edges`, `node`)."""
+        return self.paths(selected_fields(info, route))
+
+    def coordinates_of(self, paths: Iterable[str]) -> list[str]:
+        return [self.coordinates[path] for path in paths if path in self.coordinates]
+
+
+def _spelt(field: Any) -> str:
+    if field.graphql_name:
+        return str(field.graphql_name)
+    head, *rest = field.python_name.split("_")
+    return head + "".join(part.title() for part in rest)
+
+
+class Redactions(SchemaExtension):
+    """`extensions.redactions`: one line for each field coordinate that kept a value back."""
+
+    def get_results(self) -> dict[str, Any]:
+        context = self.execution_context.context
+        lines = [
+            {
+                "field": coordinate,
+                "reason": "field-access policy",
+                "messageZh": "您无权查阅此字段。",
+                "messageEn": "You may not read this field.",
+            }
+            for coordinate in sorted(getattr(context, "redactions", ()))
+        ]
+        return {"redactions": lines} if lines else {}

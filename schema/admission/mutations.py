@@ -1,0 +1,88 @@
+"""`rosterImport`: a roster (花名册) as XLSX or CSV, checked row by row."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.file_uploads import Upload
+
+from archive_store.admission.operations import RosterOutcome, import_roster
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from schema.context import Request
+from schema.errors import UserError, typed_errors
+
+
+@strawberry.input(description="Input of `rosterImport`.")
+class RosterImportInput:
+    file: Upload = strawberry.field(description="XLSX, or CSV in UTF-8 or GB18030 (GraphQL multipart request).")
+    dry_run: bool = strawberry.field(default=False, description="Check and report only; nothing is written.")
+
+
+@strawberry.type(description="What is wrong in one cell.")
+class RosterRowError:
+    column: str = strawberry.field(description="Header of the column.")
+    code: str
+    message_zh: str
+    message_en: str
+
+
+@strawberry.type(description="A row that was refused.")
+class RosterBadRow:
+    sheet_row: int = strawberry.field(description="Row number as the spreadsheet shows it.")
+    errors: list[RosterRowError]
+
+
+@strawberry.type(description="Every row accounted for: rows = added + alreadyOnRecord + refused.")
+class RosterReport:
+    rows: int
+    valid: int = strawberry.field(description="Rows without an error.")
+    added: int = strawberry.field(description="Rows that became records (in a dry run: would become).")
+    already_on_record: int = strawberry.field(description="Rows of students on record; these are left alone.")
+    refused: int
+    bad: list[RosterBadRow]
+
+
+@strawberry.type(description="Result of `rosterImport`.")
+class RosterImportPayload:
+    report: RosterReport | None = None
+    errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+@typed_errors(RosterImportPayload)
+async def resolve_roster_import(info: Request, input: RosterImportInput) -> RosterImportPayload:  # noqa: A002
+    limit = info.context.store.settings.roster_size_limit
+    content = await input.file.read(limit + 1)  # type: ignore[attr-defined]
+    if len(content) > limit:
+        raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=f"{limit} bytes")
+    outcome = await import_roster(
+        info.context.store,
+        info.context.viewer,
+        content,
+        file_name=input.file.filename or "",  # type: ignore[attr-defined]
+        dry_run=input.dry_run,
+    )
+    return RosterImportPayload(report=_report(outcome))
+
+
+def _report(outcome: RosterOutcome) -> RosterReport:
+    return RosterReport(
+        rows=outcome.rows,
+        valid=outcome.rows - len(outcome.bad),
+        added=outcome.added,
+        already_on_record=outcome.already_on_record,
+        refused=len(outcome.bad),
+        bad=[
+            RosterBadRow(
+                sheet_row=row.sheet_row,
+                errors=[
+                    RosterRowError(
+                        column=error.column,
+                        code=error.code,
+                        message_zh=error.message.zh,
+                        message_en=error.message.en,
+                    )
+                    for error in row.errors
+                ],
+            )
+            for row in outcome.bad
+        ],
+    )

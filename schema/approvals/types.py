@@ -1,0 +1,98 @@
+"""Change requests (变更申请) as a viewer may see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from graphql import GraphQLResolveInfo
+from strawberry.scalars import JSON
+
+from archive_store.approvals import documents as stored
+from archive_store.approvals.queries import content_for
+from archive_store.approvals.rules import next_tier
+from schema.context import Request
+from schema.errors import camel_case
+from schema.nodes import Node, global_id
+
+Tier = strawberry.enum(stored.Tier, description="审批级别, policy §四(一).")
+ChangeRequestStatus = strawberry.enum(stored.RequestStatus, name="ChangeRequestStatus", description="申请状态.")
+Decision = strawberry.enum(stored.Decision, description="审批意见.")
+
+
+@strawberry.type(description="审批环节: a decision that was taken.")
+class ApprovalStep:
+    tier: Tier
+    decision: Decision
+    decided_by_name: str
+    decided_at: datetime
+    comment: str | None
+
+
+@strawberry.type(description="A field as it was and as it is asked to become; null where `withheld`.")
+class RequestedChange:
+    field: str
+    before: JSON | None
+    after: JSON | None
+    withheld: bool
+
+
+@strawberry.type(description="变更申请: an operation that awaits or had its chain of approval.")
+class ChangeRequest(Node):
+    operation: str
+    status: ChangeRequestStatus
+    chain: list[Tier] = strawberry.field(description="The tiers, in order.")
+    requested_by_name: str
+    created_at: datetime
+    applied_at: datetime | None
+
+    @strawberry.field(description="The record it is about.")
+    def target_id(self) -> strawberry.ID:
+        request = _request(self)
+        return strawberry.ID(global_id(request.target_type, request.target_id))
+
+    @strawberry.field(description="The tier whose decision is awaited.")
+    def awaits(self) -> Tier | None:
+        return next_tier(_request(self))
+
+    @strawberry.field(description="Decisions taken so far. Comments are for those who see the whole request.")
+    def steps(self, info: Request) -> list[ApprovalStep]:
+        request = _request(self)
+        sees_text = content_for(info.context.store, info.context.viewer, request).sees_text
+        return [
+            ApprovalStep(
+                tier=step.tier,
+                decision=step.decision,
+                decided_by_name=step.decided_by_name,
+                decided_at=step.decided_at,
+                comment=step.comment if sees_text else None,
+            )
+            for step in request.steps
+        ]
+
+    @strawberry.field(description="Why it was asked for; null where it could tell of a withheld value.")
+    def reason(self, info: Request) -> str | None:
+        return content_for(info.context.store, info.context.viewer, _request(self)).reason
+
+    @strawberry.field(description="What would change.")
+    def changes(self, info: Request) -> list[RequestedChange]:
+        content = content_for(info.context.store, info.context.viewer, _request(self))
+        return [
+            RequestedChange(
+                field=camel_case(change.field) or "",
+                before=change.before,
+                after=change.after,
+                withheld=change.withheld,
+            )
+            for change in content.changes
+        ]
+
+    @classmethod
+    def is_type_of(cls, source: Any, info: GraphQLResolveInfo) -> bool:
+        return isinstance(source, stored.ChangeRequest)
+
+
+def _request(source: Any) -> stored.ChangeRequest:
+    assert isinstance(source, stored.ChangeRequest)  # noqa: S101
+    return source

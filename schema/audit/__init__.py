@@ -1,0 +1,1 @@
+"""Audit history in GraphQL."""

@@ -1,0 +1,80 @@
+"""Audit entries (审计) as a viewer may see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from bson import ObjectId
+from strawberry.scalars import JSON
+
+from archive_store.audit.queries import HistoryChange, HistoryEntry
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post as StoredPost
+from archive_store.students.queries import student_history
+from schema.context import Request
+from schema.errors import camel_case
+from schema.nodes import Connection, connection, global_id
+
+Post = strawberry.enum(StoredPost, name="Post", description="岗位, the posts of the school policy §二(一).")
+
+
+@strawberry.type(description="One field's change. Values are null where `withheld`.")
+class AuditChange:
+    before: JSON | None
+    after: JSON | None
+    withheld: bool = strawberry.field(description="The viewer may not read this field.")
+
+    @strawberry.field(description="Field name, as the type spells it.")
+    def field(self) -> str:
+        return camel_case(_change(self).field) or ""
+
+
+@strawberry.type(description="审计条目: who did what, when and why.")
+class AuditEntry:
+    sequence: int = strawberry.field(description="1, 2, 3 … within the record.")
+    at: datetime
+    actor_name: str
+    operation: str
+    kind: str = strawberry.field(description="What happened, such as `student:update`.")
+    reason: str | None = strawberry.field(description="Why; null where it could tell of a withheld value.")
+    changes: list[AuditChange]
+    hash: str = strawberry.field(description="The entry's link in the chain.")
+
+    @strawberry.field(description="Posts the actor held then.")
+    def actor_posts(self) -> list[Post]:
+        return [StoredPost(post) for post in _entry(self).actor_posts]
+
+    @strawberry.field(description="The change request that was applied, if one was.")
+    def change_request_id(self) -> strawberry.ID | None:
+        key = _entry(self).change_request_id
+        return None if key is None else strawberry.ID(global_id("ChangeRequest", key))
+
+
+def _entry(source: Any) -> HistoryEntry:
+    assert isinstance(source, HistoryEntry)  # noqa: S101
+    return source
+
+
+def _change(source: Any) -> HistoryChange:
+    assert isinstance(source, HistoryChange)  # noqa: S101
+    return source
+
+
+async def audit_connection(
+    info: Request, student_id: ObjectId, first: int, after: str | None
+) -> Connection[AuditEntry] | None:
+    """The history of a student as a connection; the cursor is the sequence number."""
+    if after is not None and not after.isascii() or after is not None and not after.isdigit():
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT, field="after", detail_zh="不是此列表的游标", detail_en="not a cursor of this list"
+        )
+    context = info.context
+    page = await student_history(
+        context.store, context.viewer, student_id, first=first, after=None if after is None else int(after)
+    )
+    if page is None:
+        return None
+    cursors = [str(entry.sequence) for entry in page.rows]
+    return connection(page.rows, cursors, has_next=page.has_next, after=after)  # type: ignore[no-any-return]

@@ -1,0 +1,111 @@
+"""One error format: `errors` of a mutation's payload, and `extensions` of a GraphQL error.
+
+A `RegistrarError` is shown as it is. Anything else is a defect: logged once with its trace under a reference,
+shown as `internal` with that reference.
+"""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
+
+import strawberry
+import structlog
+from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+
+log = structlog.get_logger("registrar.graphql")
+
+
+@strawberry.type(description="What went wrong, for the person who asked.")
+class UserError:
+    code: str = strawberry.field(description="Stable code, such as `conflict`.")
+    field: str | None = strawberry.field(description="Name of the input field at fault.")
+    rule: str | None = strawberry.field(description="Source of the rule that was broken.")
+    message_zh: str = strawberry.field(description="The sentence in Chinese (中文).")
+    message_en: str = strawberry.field(description="The sentence in English.")
+
+
+def camel_case(name: str | None) -> str | None:
+    """A store's dotted field name as GraphQL spells it."""
+    if name is None:
+        return None
+    head, *rest = name.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def user_error(error: RegistrarError) -> UserError:
+    return UserError(
+        code=error.code,
+        field=camel_case(error.field),
+        rule=error.rule,
+        message_zh=error.message.zh,
+        message_en=error.message.en,
+    )
+
+
+def internal_error(error: BaseException) -> RegistrarError:
+    """Log a defect once; what its user sees instead."""
+    reference = uuid.uuid4().hex[:12]
+    log.error("unexpected_error", reference=reference, exc_info=error)
+    return RegistrarError(ErrorCode.INTERNAL, reference=reference)
+
+
+Args = ParamSpec("Args")
+Payload = TypeVar("Payload")
+
+
+def typed_errors(
+    payload_type: Callable[..., Payload],
+) -> Callable[[Callable[Args, Awaitable[Payload]]], Callable[Args, Awaitable[Payload]]]:
+    """Turn what a mutation raises into its payload's `errors`."""
+
+    def wrap(resolve: Callable[Args, Awaitable[Payload]]) -> Callable[Args, Awaitable[Payload]]:
+        @functools.wraps(resolve)
+        async def guarded(*args: Args.args, **kwargs: Args.kwargs) -> Payload:
+            try:
+                return await resolve(*args, **kwargs)
+            except RegistrarError as error:
+                return payload_type(errors=[user_error(error)])
+
+        return guarded
+
+    return wrap
+
+
+def _shown(error: GraphQLError) -> GraphQLError:
+    original = error.original_error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    if original is None:
+        return error  # a fault of the query itself: syntax, validation, variables
+    told = original if isinstance(original, RegistrarError) else internal_error(original)
+    return GraphQLError(
+        told.message.en,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={
+            "code": told.code,
+            "field": camel_case(told.field),
+            "rule": told.rule,
+            "messageZh": told.message.zh,
+            "messageEn": told.message.en,
+        },
+    )
+
+
+class TypedErrors(SchemaExtension):
+    """Gives every error of an operation the one format."""
+
+    def on_operation(self) -> Any:
+        yield
+        result = self.execution_context.result
+        errors = getattr(result, "errors", None)
+        if result is not None and errors:
+            result.errors = [_shown(error) for error in errors]  # type: ignore[union-attr]

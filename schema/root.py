@@ -1,0 +1,96 @@
+"""The product on one screen. Every word here is a folder of the same name, here and one package down."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.extensions import MaxAliasesLimiter, MaxTokensLimiter, ParserCache, QueryDepthLimiter, ValidationCache
+from strawberry.schema import Schema
+
+from schema.access import Redactions
+from schema.admission.mutations import RosterImportPayload, resolve_roster_import
+from schema.approvals.mutations import (
+    ChangeRequestPayload,
+    resolve_approve,
+    resolve_reject,
+    resolve_withdraw,
+)
+from schema.approvals.queries import resolve_change_request, resolve_change_requests
+from schema.approvals.types import ChangeRequest
+from schema.errors import TypedErrors
+from schema.nodes import Connection, Node
+from schema.people.types import Viewer, resolve_viewer
+from schema.scalars import CONFIG
+from schema.scans.queries import resolve_scan
+from schema.scans.types import Scan
+from schema.students.mutations import StudentUpdatePayload, resolve_student_update
+from schema.students.queries import resolve_student, resolve_students
+from schema.students.types import Student
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query:
+    viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
+    student: Student | None = strawberry.field(resolver=resolve_student, description="学籍 by id.")
+    students: Connection[Student] = strawberry.field(resolver=resolve_students, description="学籍 in view.")
+    change_request: ChangeRequest | None = strawberry.field(
+        resolver=resolve_change_request, description="变更申请 by id."
+    )
+    change_requests: Connection[ChangeRequest] = strawberry.field(
+        resolver=resolve_change_requests, description="变更申请, newest first."
+    )
+    scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
+
+
+@strawberry.type(description="Everything that can be asked for. Whatever needs approval becomes a change request.")
+class Mutation:
+    student_update: StudentUpdatePayload = strawberry.field(
+        resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
+    )
+    change_request_approve: ChangeRequestPayload = strawberry.field(
+        resolver=resolve_approve, description="Approve the awaited step; the last one applies the change (批准)."
+    )
+    change_request_reject: ChangeRequestPayload = strawberry.field(
+        resolver=resolve_reject, description="Reject (驳回)."
+    )
+    change_request_withdraw: ChangeRequestPayload = strawberry.field(
+        resolver=resolve_withdraw, description="Withdraw one's own request (撤回)."
+    )
+    roster_import: RosterImportPayload = strawberry.field(
+        resolver=resolve_roster_import, description="Import a roster (花名册)."
+    )
+
+
+TOKENS_LIMIT = 2_000
+ALIASES_LIMIT = 30
+DEPTH_LIMIT = 15
+
+
+def build_schema() -> Schema:
+    """The schema with its extensions, in the order they wrap an operation."""
+    return QuietSchema(
+        query=Query,
+        mutation=Mutation,
+        types=[Node],
+        config=CONFIG,
+        extensions=[
+            TypedErrors,
+            Redactions,
+            lambda: MaxTokensLimiter(max_token_count=TOKENS_LIMIT),
+            lambda: MaxAliasesLimiter(max_alias_count=ALIASES_LIMIT),
+            lambda: QueryDepthLimiter(max_depth=DEPTH_LIMIT),
+            lambda: ParserCache(maxsize=500),
+            lambda: ValidationCache(maxsize=500),
+        ],
+    )
+
+
+class QuietSchema(Schema):
+    """Leaves logging to `TypedErrors`, which logs a defect once and a refusal never."""
+
+    def process_errors(self, errors: object, execution_context: object = None) -> None:  # type: ignore[override]
+        return
+
+
+def export_sdl() -> str:
+    """The SDL as it is checked in at schema/schema.graphql."""
+    return build_schema().as_str() + "\n"

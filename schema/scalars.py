@@ -1,0 +1,26 @@
+"""Scalars whose stored form is text already."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NewType
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+Day = NewType("Day", date)
+
+_DAY = strawberry.scalar(
+    name="Date",
+    description="A calendar day, ISO 8601 (`2011-05-03`).",
+    serialize=lambda value: value if isinstance(value, str) else value.isoformat(),
+    parse_value=date.fromisoformat,
+)
+
+
+def member(source: object, name: str) -> object:
+    """A field of a source that is a stored row or an object. What was not loaded is null."""
+    return source.get(name) if isinstance(source, dict) else getattr(source, name)
+
+
+CONFIG = StrawberryConfig(default_resolver=member, scalar_map={Day: _DAY})

@@ -1,0 +1,43 @@
+"""Scans (扫描件): what is known of them. Their bytes go over HTTP, at `contentUrl`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from graphql import GraphQLResolveInfo
+
+from archive_store.scans import documents as stored
+from archive_store.scans.queries import ScanView
+from schema.access import governed
+from schema.nodes import Node, global_id
+
+RetentionClass = strawberry.enum(stored.RetentionClass, description="保管期限.")
+
+
+@strawberry.type(description="扫描件: a filed scan.")
+class Scan(Node):
+    document_type: str | None = governed(stored.Scan, "document_type", "文件类型")
+    file_name: str | None = governed(stored.Scan, "file_name", "文件名, by the policy's naming §三(二)")
+    media_type: str | None = governed(stored.Scan, "media_type", "type by content")
+    size: float | None = governed(stored.Scan, "size", "bytes")
+    page_count: int | None = governed(stored.Scan, "page_count", "pages, where they were counted")
+    sha256: str | None = governed(stored.Scan, "sha256", "SHA-256 of the content, hex")
+    retention: RetentionClass | None = governed(stored.Scan, "retention", "保管期限")
+    uploaded_by_name: str | None = governed(stored.Scan, "uploaded_by_name", "who uploaded it")
+    created_at: datetime | None = governed(stored.Scan, "created_at", "when it was filed")
+
+    @strawberry.field(description="Path to download the content from; null where the viewer may not.")
+    def content_url(self) -> str | None:
+        view = _view(self)
+        return f"/scans/{global_id('Scan', view.id)}/content" if view.may_download else None
+
+    @classmethod
+    def is_type_of(cls, source: Any, info: GraphQLResolveInfo) -> bool:
+        return isinstance(source, ScanView)
+
+
+def _view(source: Any) -> ScanView:
+    assert isinstance(source, ScanView)  # noqa: S101
+    return source

@@ -1,0 +1,1 @@
+"""Student records in GraphQL."""

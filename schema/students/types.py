@@ -1,0 +1,102 @@
+"""The student record (学籍) in GraphQL. Each governed field names the stored leaf it shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+from graphql import GraphQLResolveInfo
+
+from archive_store.students import documents as stored
+from schema.access import GovernedType, governed, governed_list
+from schema.audit.types import AuditEntry, audit_connection
+from schema.context import Request
+from schema.nodes import Connection, Node, key_of_source
+from schema.scalars import Day
+from schema.scans.types import Scan
+
+Gender = strawberry.enum(stored.Gender, description="性别, GB/T 2261.1.")
+StudentStatus = strawberry.enum(stored.StudentStatus, description="学籍状态.")
+
+
+@strawberry.type(description="监护人.")
+class Guardian:
+    name: str | None = governed(stored.Student, "guardians.name", "姓名")
+    relation: str | None = governed(stored.Student, "guardians.relation", "关系, code of GB/T 4761")
+    phone: str | None = governed(stored.Student, "guardians.phone", "联系电话")
+    workplace: str | None = governed(stored.Student, "guardians.workplace", "工作单位")
+
+
+@strawberry.type(description="学籍状态区间: a status and the days it was in force.")
+class StatusPeriod:
+    status: StudentStatus | None = governed(stored.Student, "status_periods.status", "学籍状态")
+    effective_from: Day | None = governed(stored.Student, "status_periods.effective_from", "first day")
+    effective_to: Day | None = governed(stored.Student, "status_periods.effective_to", "last day, if over")
+    recorded_at: datetime | None = governed(stored.Student, "status_periods.recorded_at", "known since")
+
+
+@strawberry.type(description="学籍: one enrollment. A field the viewer may not read is null.")
+class Student(Node):
+    name: str | None = governed(stored.Student, "name", "姓名")
+    name_pinyin: str | None = governed(stored.Student, "name_pinyin", "姓名拼音")
+    former_name: str | None = governed(stored.Student, "former_name", "曾用名")
+    gender: Gender | None = governed(stored.Student, "gender", "性别, GB/T 2261.1")
+    birth_date: Day | None = governed(stored.Student, "birth_date", "出生日期")
+    birth_place_code: str | None = governed(stored.Student, "birth_place_code", "出生地行政区划码, GB/T 2260")
+    native_place: str | None = governed(stored.Student, "native_place", "籍贯")
+    ethnic_group: str | None = governed(stored.Student, "ethnic_group", "民族, code of GB/T 3304")
+    nationality: str | None = governed(stored.Student, "nationality", "国籍/地区, code of GB/T 2659")
+    overseas_status: str | None = governed(stored.Student, "overseas_status", "港澳台侨外")
+    political_status: str | None = governed(stored.Student, "political_status", "政治面貌, code of GB/T 4762")
+    health_status: str | None = governed(stored.Student, "health_status", "健康状况, code")
+    household_division_code: str | None = governed(stored.Student, "household_division_code", "户口所在地行政区划码, GB/T 2260")
+    household_type: str | None = governed(stored.Student, "household_type", "户口性质, code")
+    identity_document_type: str | None = governed(stored.Student, "identity_document_type", "身份证件类型, code")
+    identity_number: str | None = governed(stored.Student, "identity_number", "身份证件号")
+    national_student_number: str | None = governed(stored.Student, "national_student_number", "全国学籍号 (G, L or J number)")
+    auxiliary_number: str | None = governed(stored.Student, "auxiliary_number", "学籍辅号, the school's own number")
+    class_seat_number: str | None = governed(stored.Student, "class_seat_number", "班内学号")
+    status: StudentStatus | None = governed(stored.Student, "status", "学籍状态")
+    grade: str | None = governed(stored.Student, "grade", "年级")
+    class_name: str | None = governed(stored.Student, "class_name", "班级")
+    enrolled_month: str | None = governed(stored.Student, "enrolled_month", "入学年月, YYYY-MM")
+    admission_method: str | None = governed(stored.Student, "admission_method", "入学方式, code")
+    boarding: str | None = governed(stored.Student, "boarding", "就读方式, code")
+    student_source: str | None = governed(stored.Student, "student_source", "学生来源, code")
+    address: str | None = governed(stored.Student, "address", "现住址")
+    phone: str | None = governed(stored.Student, "phone", "联系电话")
+    postal_code: str | None = governed(stored.Student, "postal_code", "邮政编码")
+    email: str | None = governed(stored.Student, "email", "电子信箱")
+    is_only_child: bool | None = governed(stored.Student, "is_only_child", "是否独生子女")
+    is_left_behind: bool | None = governed(stored.Student, "is_left_behind", "是否留守儿童")
+    is_migrant_worker_child: bool | None = governed(stored.Student, "is_migrant_worker_child", "是否进城务工人员随迁子女")
+    is_orphan: bool | None = governed(stored.Student, "is_orphan", "是否孤儿")
+    needs_financial_aid: bool | None = governed(stored.Student, "needs_financial_aid", "是否需要申请资助")
+    revision: int | None = governed(stored.Student, "revision", "counts changes of the record from 1")
+    updated_at: datetime | None = governed(stored.Student, "updated_at", "when the record last changed")
+    guardians: list[Guardian] | None = governed_list(Guardian, "监护人")
+    status_periods: list[StatusPeriod] | None = governed_list(StatusPeriod, "学籍状态区间, oldest first")
+
+    @strawberry.field(description="扫描件: filed scans, newest first; null where the viewer may not know of them.")
+    async def scans(self, info: Request) -> list[Scan] | None:
+        found = await info.context.loaders.scans_by_student.load(key_of_source(self))
+        if found is None:
+            info.context.withhold(["Student.scans"])
+        return found  # type: ignore[return-value]
+
+    @strawberry.field(description="审计历史: what happened to this record, newest first.")
+    async def audit_history(
+        self, info: Request, first: int = 20, after: str | None = None
+    ) -> Connection[AuditEntry] | None:
+        found = await audit_connection(info, key_of_source(self), first, after)
+        if found is None:
+            info.context.withhold(["Student.auditHistory"])
+        return found
+
+    @classmethod
+    def is_type_of(cls, source: Any, info: GraphQLResolveInfo) -> bool:
+        return isinstance(source, dict)
+
+
+STUDENT = GovernedType(Student)
