@@ -1,0 +1,1 @@
+"""Development: the embedded MongoDB and S3 server, the demo school and its token issuer."""
