@@ -26,8 +26,9 @@ def _die_with_parent() -> None:
 class Child:
     """One server process in its own session, so that Ctrl-C reaches the parent alone."""
 
-    def __init__(self, name: str, command: Sequence[str], log_file: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], log_file: Path, *, patience: float) -> None:
         self.name = name
+        self._patience = patience
         self.log_file = log_file
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -43,12 +44,12 @@ class Child:
         if (status := self._process.poll()) is not None:
             raise StackError(f"{self.name} ended with status {status}; see {self.log_file}")
 
-    def stop(self, *, patience: float) -> None:
-        """Ask to end, then make it end after `patience` seconds."""
+    def stop(self) -> None:
+        """Ask it to end, and after `patience` seconds make it."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(patience)
+                self._process.wait(self._patience)
             except subprocess.TimeoutExpired:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()

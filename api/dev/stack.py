@@ -125,7 +125,7 @@ class EmbeddedStack:
     def stop(self) -> None:
         """Stop the children, last started first; safe to call again."""
         while self._children:
-            self._children.pop().stop(patience=20)
+            self._children.pop().stop()
         self._release_lock()
 
     def _take_lock(self) -> None:
@@ -157,6 +157,7 @@ class EmbeddedStack:
                 *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
             ],
             self.directory / "mongod.log",
+            patience=30,
         )
         self._children.append(child)
         _until("mongod answers", child, self._mongod_answers)
@@ -210,6 +211,8 @@ class EmbeddedStack:
                 *("-master.volumeSizeLimitMB=256", "-volume.max=100", "-s3.cacheCapacityMB=0", "-volume.preStopSeconds=0"),
             ],
             self.directory / "weed.log",
+            # It waits 15 s for its own idle connections; what it acknowledged is with the system by then.
+            patience=1,
         )
         self._children.append(child)
         _until("the S3 server answers", child, self._s3_answers)

@@ -1,0 +1,110 @@
+"""The object store: an S3 bucket with versions and object lock, reached by the minio SDK in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import urllib3
+from minio import Minio
+from minio.error import MinioException, S3Error
+from urllib3.exceptions import HTTPError
+
+from archive_store.foundation.settings import Settings
+
+# Parts are held whole in memory, one at a time.
+PART_SIZE = 8 * 1024 * 1024
+_PIECE = 256 * 1024
+
+
+class ObjectStoreError(RuntimeError):
+    """The object store refused or could not be reached."""
+
+
+class ObjectStore:
+    """Objects of one bucket. The `…_blocking` calls are for worker threads."""
+
+    def __init__(self, client: Minio, bucket: str) -> None:
+        self._client = client
+        self.bucket = bucket
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> ObjectStore:
+        pool = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=5, read=60),
+            maxsize=16,
+            retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[502, 503, 504]),
+        )
+        client = Minio(
+            settings.s3_endpoint,
+            access_key=settings.s3_access_key.get_secret_value(),
+            secret_key=settings.s3_secret_key.get_secret_value(),
+            secure=settings.s3_secure,
+            http_client=pool,
+        )
+        return cls(client, settings.s3_bucket)
+
+    async def ensure_bucket(self) -> None:
+        """Make the bucket once, with versions and object lock."""
+        await asyncio.to_thread(self._ensure_bucket)
+
+    def _ensure_bucket(self) -> None:
+        try:
+            if not self._client.bucket_exists(self.bucket):
+                self._client.make_bucket(self.bucket, object_lock=True)
+        except S3Error as error:
+            # Another process was first.
+            if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise ObjectStoreError(str(error.code)) from error
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
+
+    async def probe(self) -> None:
+        """Raise unless the bucket answers."""
+        if not await asyncio.to_thread(self._client.bucket_exists, self.bucket):
+            raise ObjectStoreError("the bucket is missing")
+
+    def put_blocking(self, key: str, stream: BinaryIO) -> str:
+        """Store a stream of unknown length; the new version's id. A stream that raises leaves nothing."""
+        try:
+            result = self._client.put_object(
+                self.bucket, key, stream, length=-1, part_size=PART_SIZE, num_parallel_uploads=1
+            )
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
+        return result.version_id or ""
+
+    def read_blocking(self, key: str, version: str) -> Iterator[bytes]:
+        """The object's bytes in pieces; closing the iterator releases the connection."""
+        try:
+            response = self._client.get_object(self.bucket, key, version_id=version or None)
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
+        finished = False
+        try:
+            for piece in response.stream(_PIECE):
+                yield piece
+            finished = True
+        except HTTPError as error:
+            raise ObjectStoreError(type(error).__name__) from error
+        finally:
+            # A connection with bytes still to come must not be used again.
+            if not finished:
+                response.close()
+            response.release_conn()
+
+    async def remove(self, key: str, version: str) -> None:
+        """Remove one version."""
+        await asyncio.to_thread(self._remove, key, version)
+
+    def _remove(self, key: str, version: str) -> None:
+        try:
+            self._client.remove_object(self.bucket, key, version_id=version or None)
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
+
+    def versions_blocking(self) -> list[tuple[str, str]]:
+        """(key, version id) of every object version in the bucket."""
+        found = self._client.list_objects(self.bucket, recursive=True, include_version=True)
+        return [(item.object_name or "", item.version_id or "") for item in found]
