@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from archive_store.foundation.settings import Settings
 
 # Parts are held whole in memory, one at a time.
-PART_SIZE = 8 * 1024 * 1024
+PART_SIZE = 5 * 1024 * 1024
 _PIECE = 256 * 1024
 
 
