@@ -31,7 +31,9 @@ async def ready(request: Request) -> Response:
             parts[name] = True
         except Exception:  # noqa: BLE001 - any failure of the part means not ready
             parts[name] = False
-    return JSONResponse({"ready": all(parts.values()), **parts}, status_code=200 if all(parts.values()) else 503)
+    return JSONResponse(
+        {"ready": all(parts.values()), **parts}, status_code=200 if all(parts.values()) else 503
+    )
 
 
 async def _require_installed(store: Store) -> None:

@@ -54,4 +54,6 @@ class RequestLog:
             seconds = time.perf_counter() - started
             _REQUESTS.labels(route, str(status)).inc()
             _SECONDS.labels(route).observe(seconds)
-            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+            log.info(
+                "request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
+            )

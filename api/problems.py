@@ -11,7 +11,6 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.errors import camel_case, internal_error
 
 
-
 def problem_response(error: RegistrarError) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if error.code is ErrorCode.UNAUTHENTICATED else {}
     body = {

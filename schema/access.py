@@ -21,11 +21,15 @@ from archive_store.foundation.field_classes import FieldClass as StoredFieldClas
 from archive_store.foundation.field_classes import field_classes
 from schema.selection import Selection, selected_fields
 
-FieldClass = strawberry.enum(StoredFieldClass, name="FieldClass", description="字段分级 F0 (open) to F4 (sealed).")
+FieldClass = strawberry.enum(
+    StoredFieldClass, name="FieldClass", description="字段分级 F0 (open) to F4 (sealed)."
+)
 
 
 @strawberry.schema_directive(
-    locations=[Location.FIELD_DEFINITION], name="fieldClass", description="The class that says who may read it."
+    locations=[Location.FIELD_DEFINITION],
+    name="fieldClass",
+    description="The class that says who may read it.",
 )
 class FieldClassDirective:
     is_: StoredFieldClass = strawberry.directive_field(name="is")
@@ -58,7 +62,11 @@ class GovernedType:
     @cached_property
     def lists(self) -> dict[str, GovernedType]:
         """GraphQL field name to the type of its items."""
-        return {_spelt(f): GovernedType(f.metadata["item_type"]) for f in self._fields if "item_type" in f.metadata}
+        return {
+            _spelt(f): GovernedType(f.metadata["item_type"])
+            for f in self._fields
+            if "item_type" in f.metadata
+        }
 
     @property
     def _fields(self) -> list[Any]:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import strawberry
-from strawberry.extensions import MaxAliasesLimiter, MaxTokensLimiter, ParserCache, QueryDepthLimiter, ValidationCache
+from strawberry.extensions import (
+    MaxAliasesLimiter,
+    MaxTokensLimiter,
+    ParserCache,
+    QueryDepthLimiter,
+    ValidationCache,
+)
 from strawberry.schema import Schema
 
 from schema.access import Redactions
@@ -41,13 +47,16 @@ class Query:
     scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
 
 
-@strawberry.type(description="Everything that can be asked for. Whatever needs approval becomes a change request.")
+@strawberry.type(
+    description="Everything that can be asked for. Whatever needs approval becomes a change request."
+)
 class Mutation:
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )
     change_request_approve: ChangeRequestPayload = strawberry.field(
-        resolver=resolve_approve, description="Approve the awaited step; the last one applies the change (批准)."
+        resolver=resolve_approve,
+        description="Approve the awaited step; the last one applies the change (批准).",
     )
     change_request_reject: ChangeRequestPayload = strawberry.field(
         resolver=resolve_reject, description="Reject (驳回)."

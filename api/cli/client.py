@@ -25,7 +25,9 @@ async def client(url: str, token: str) -> AsyncIterator[httpx.AsyncClient]:
         try:
             yield opened
         except httpx.HTTPError as error:
-            raise ServerError(f"cannot reach {url}: {type(error).__name__}", "is the server running?") from error
+            raise ServerError(
+                f"cannot reach {url}: {type(error).__name__}", "is the server running?"
+            ) from error
 
 
 def check(response: httpx.Response) -> None:

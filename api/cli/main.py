@@ -17,7 +17,9 @@ from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.keyring import Keyring, KeyringError
 from archive_store.foundation.settings import Settings
 
-app = typer.Typer(name="registrar", help="Student records (学籍管理).", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    name="registrar", help="Student records (学籍管理).", no_args_is_help=True, add_completion=False
+)
 scan_app = typer.Typer(help="Upload and download scans (扫描件).", no_args_is_help=True)
 audit_app = typer.Typer(help="Verify the audit history.", no_args_is_help=True)
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
@@ -51,7 +53,10 @@ def settings_from_environment() -> Settings:
             f"REGISTRAR_{'_'.join(map(str, fault['loc'])).upper()}" if fault["loc"] else fault["msg"]
             for fault in error.errors(include_url=False, include_input=False)
         )
-        fail(f"missing or wrong settings: {wrong}", "docs/settings.md describes each; `registrar dev` needs none")
+        fail(
+            f"missing or wrong settings: {wrong}",
+            "docs/settings.md describes each; `registrar dev` needs none",
+        )
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -90,7 +95,9 @@ def dev(
 
 @app.command()
 def install(
-    school: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON: first people and posts.")],
+    school: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="JSON: first people and posts.")
+    ],
 ) -> None:
     """Begin a school: both policies in their first version, and the first people with their posts."""
     from api.cli.install import install_school
@@ -155,7 +162,9 @@ def audit_verify(
     report = run(verify(settings_of_dev(data) if data else settings_from_environment()))
     for finding in report.findings:
         out.print(f"{finding.flaw} {finding.subject} entry {finding.sequence}", highlight=False)
-    out.print(f"{report.entries} entries of {report.subjects} records: {'sound' if report.sound else 'FLAWED'}")
+    out.print(
+        f"{report.entries} entries of {report.subjects} records: {'sound' if report.sound else 'FLAWED'}"
+    )
     if not report.sound:
         raise typer.Exit(1)
 

@@ -66,9 +66,7 @@ async def list_change_requests(
         query["status"] = {"$in": [open_status.value for open_status in OPEN_STATUSES]}
         query["requested_by"] = {"$ne": viewer.person_id}
         query["$expr"] = {"$in": [{"$arrayElemAt": ["$chain", {"$size": "$steps"}]}, _tiers(viewer)]}
-    page = await page_of_newest(
-        store.database.collection(ChangeRequest), query, {}, first=first, after=after
-    )
+    page = await page_of_newest(store.database.collection(ChangeRequest), query, {}, first=first, after=after)
     return Page(await _open(store, page.rows), page.has_next)
 
 
@@ -113,4 +111,3 @@ def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> Request
     # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
     sees_text = decides or is_requester or not any(change.withheld for change in changes)
     return RequestContent(tuple(changes), request.sealed["reason"] if sees_text else None, sees_text)
-

@@ -32,7 +32,9 @@ HASHED_FIELDS = (
 
 def canonical_bytes(entry: Mapping[str, Any]) -> bytes:
     """JSON with sorted keys and no blanks over exactly `HASHED_FIELDS`."""
-    return orjson.dumps({name: _plain(entry.get(name)) for name in HASHED_FIELDS}, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(
+        {name: _plain(entry.get(name)) for name in HASHED_FIELDS}, option=orjson.OPT_SORT_KEYS
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -91,7 +91,9 @@ async def _append_entries(unit: UnitOfWork) -> None:
             entries.append(entry)
         seal = head_seal(key, identifier, sequence, last_hash)
         new_heads.append(
-            ReplaceOne({"_id": identifier}, {"sequence": sequence, "hash": last_hash, "seal": seal}, upsert=True)
+            ReplaceOne(
+                {"_id": identifier}, {"sequence": sequence, "hash": last_hash, "seal": seal}, upsert=True
+            )
         )
     await database[ENTRIES].insert_many(entries, session=unit.session)
     await database[HEADS].bulk_write(new_heads, session=unit.session, ordered=False)
@@ -129,4 +131,3 @@ async def prepare_indexes(store: Store) -> None:
     for collection, indexes in INDEXES.items():
         for keys, unique in indexes:
             await store.database.mongo[collection].create_index(keys, unique=unique)
-

@@ -56,9 +56,7 @@ async def history_of(
     query: Row = {"subject_type": record_type.subject_type, "subject_id": key}
     if after is not None:
         query["sequence"] = {"$lt": after}
-    rows = (
-        await store.database.mongo[ENTRIES].find(query).sort("sequence", -1).limit(first + 1).to_list()
-    )
+    rows = await store.database.mongo[ENTRIES].find(query).sort("sequence", -1).limit(first + 1).to_list()
     await store.cipher.decrypt_paths(rows, ["sealed"])
     return Page([_entry(row, record_type, readable) for row in rows[:first]], len(rows) > first)
 

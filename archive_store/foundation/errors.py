@@ -39,6 +39,7 @@ class ErrorCode(StrEnum):
     DUPLICATE = "duplicate"
     DIFFERS_FROM_RECORD = "differs_from_record"
     FORMULA = "formula"
+    INEXACT_NUMBER = "inexact_number"
     # roster files
     UNREADABLE_WORKBOOK = "unreadable_workbook"
     EMPTY_FILE = "empty_file"
@@ -72,15 +73,27 @@ class ErrorText:
 
 
 ERROR_TABLE: dict[ErrorCode, ErrorText] = {
-    ErrorCode.UNAUTHENTICATED: ErrorText(401, "登录凭证缺失或无效。", "The sign-in token is missing or not valid."),
-    ErrorCode.FORBIDDEN: ErrorText(403, "您的岗位无权执行此操作。", "Your post does not allow this operation."),
+    ErrorCode.UNAUTHENTICATED: ErrorText(
+        401, "登录凭证缺失或无效。", "The sign-in token is missing or not valid."
+    ),
+    ErrorCode.FORBIDDEN: ErrorText(
+        403, "您的岗位无权执行此操作。", "Your post does not allow this operation."
+    ),
     ErrorCode.NOT_FOUND: ErrorText(404, "找不到该记录。", "There is no such record."),
-    ErrorCode.INVALID_ARGUMENT: ErrorText(400, "参数无效:{detail_zh}", "The argument is not valid: {detail_en}"),
+    ErrorCode.INVALID_ARGUMENT: ErrorText(
+        400, "参数无效:{detail_zh}", "The argument is not valid: {detail_en}"
+    ),
     ErrorCode.UNKNOWN_FIELD: ErrorText(400, "没有名为“{name}”的字段。", 'There is no field named "{name}".'),
-    ErrorCode.TOO_LONG: ErrorText(400, "文字超过 {limit} 个字符。", "The text is longer than {limit} characters."),
-    ErrorCode.TOO_LARGE: ErrorText(413, "内容超过上限 {limit}。", "The content is larger than the limit of {limit}."),
+    ErrorCode.TOO_LONG: ErrorText(
+        400, "文字超过 {limit} 个字符。", "The text is longer than {limit} characters."
+    ),
+    ErrorCode.TOO_LARGE: ErrorText(
+        413, "内容超过上限 {limit}。", "The content is larger than the limit of {limit}."
+    ),
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ErrorText(
-        415, "不接受此类文件,只接受:{allowed}。", "This kind of file is not accepted; accepted are: {allowed}."
+        415,
+        "不接受此类文件,只接受:{allowed}。",
+        "This kind of file is not accepted; accepted are: {allowed}.",
     ),
     ErrorCode.DIGEST_MISMATCH: ErrorText(
         422, "收到的内容与所声明的 SHA-256 不符。", "The content received does not match the stated SHA-256."
@@ -96,7 +109,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ErrorCode.REQUIRED: ErrorText(422, "此项必填。", "This value is required."),
     ErrorCode.LENGTH: ErrorText(422, "长度应为 {expected} 位。", "The length must be {expected} characters."),
     ErrorCode.CHECK_DIGIT: ErrorText(422, "校验码不正确。", "The check digit is wrong."),
-    ErrorCode.INVALID_DATE: ErrorText(422, "日期不存在或格式不对。", "The date does not exist or is not written as a date."),
+    ErrorCode.INVALID_DATE: ErrorText(
+        422, "日期不存在或格式不对。", "The date does not exist or is not written as a date."
+    ),
     ErrorCode.INVALID_PHONE: ErrorText(422, "电话号码格式不对。", "The phone number is not well formed."),
     ErrorCode.INVALID_EMAIL: ErrorText(422, "电子信箱格式不对。", "The e-mail address is not well formed."),
     ErrorCode.INVALID_STUDENT_NUMBER: ErrorText(
@@ -117,14 +132,21 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         "This student is already on record with another value; ask for a change instead.",
     ),
     ErrorCode.FORMULA: ErrorText(
-        422, "单元格不得以公式开头。", "A cell must not start like a formula."
+        422, "单元格不得为公式或以公式符号开头。", "A cell must not be or start like a formula."
+    ),
+    ErrorCode.INEXACT_NUMBER: ErrorText(
+        422,
+        "单元格为数值格式,长号码已失去精度;请改为文本格式。",
+        "The cell is a number and has lost digits; format it as text.",
     ),
     ErrorCode.UNREADABLE_WORKBOOK: ErrorText(
         400, "文件无法作为 XLSX 或 CSV 读取。", "The file cannot be read as XLSX or CSV."
     ),
     ErrorCode.EMPTY_FILE: ErrorText(400, "文件是空的。", "The file is empty."),
     ErrorCode.HEADER_NOT_FOUND: ErrorText(
-        400, "前 {searched} 行中找不到表头,缺少:{missing}。", "No header row in the first {searched} rows; missing: {missing}."
+        400,
+        "前 {searched} 行中找不到表头,缺少:{missing}。",
+        "No header row in the first {searched} rows; missing: {missing}.",
     ),
     ErrorCode.UNKNOWN_COLUMN: ErrorText(400, "不认识的列:{name}。", "Unknown column: {name}."),
     ErrorCode.DUPLICATE_COLUMN: ErrorText(400, "列重复:{name}。", "The column stands twice: {name}."),
@@ -135,12 +157,18 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         409, "当前状态为 {state},不能执行此操作。", "This cannot be done in the state {state}."
     ),
     ErrorCode.SELF_APPROVAL: ErrorText(
-        403, "申请人不得审批本人的申请,一人不得审批两个环节。", "Nobody approves their own request or two of its steps."
+        403,
+        "申请人不得审批本人的申请,一人不得审批两个环节。",
+        "Nobody approves their own request or two of its steps.",
     ),
-    ErrorCode.SEAT_TAKEN: ErrorText(409, "该岗位编制已满({limit})。", "All seats of this post are taken ({limit})."),
+    ErrorCode.SEAT_TAKEN: ErrorText(
+        409, "该岗位编制已满({limit})。", "All seats of this post are taken ({limit})."
+    ),
     ErrorCode.TRY_AGAIN: ErrorText(503, "系统繁忙,请稍后重试。", "The system is busy; please try again."),
     ErrorCode.INTERNAL: ErrorText(
-        500, "系统出错,请凭编号 {reference} 联系管理员。", "Something failed; give the administrator the reference {reference}."
+        500,
+        "系统出错,请凭编号 {reference} 联系管理员。",
+        "Something failed; give the administrator the reference {reference}.",
     ),
 }
 

@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     oidc_issuer: str = Field(description="Issuer that a sign-in token must name.")
     oidc_audience: str = Field("registrar", description="Audience that a sign-in token must name.")
     oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys (JWKS).")
-    oidc_jwks_file: Path | None = Field(None, description="A file with the issuer's keys, instead of the URL.")
+    oidc_jwks_file: Path | None = Field(
+        None, description="A file with the issuer's keys, instead of the URL."
+    )
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, description="Port to serve on.")
@@ -37,7 +39,6 @@ class Settings(BaseSettings):
     roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
-
 
     @model_validator(mode="after")
     def _one_key_source(self) -> Settings:

@@ -23,9 +23,8 @@ class PersonKind(StrEnum):
 
 
 class IdentifierKind(StrEnum):
-    CITIZEN_ID = "CITIZEN_ID"  # 公民身份号码, GB 11643
+    IDENTITY_NUMBER = "IDENTITY_NUMBER"  # 身份证件号: the citizen ID (GB 11643), or another document's number
     NATIONAL_STUDENT_NUMBER = "NATIONAL_STUDENT_NUMBER"  # 全国学籍号
-    OTHER_DOCUMENT = "OTHER_DOCUMENT"
 
 
 class Identifier(BaseModel):

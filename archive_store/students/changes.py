@@ -13,6 +13,7 @@ from archive_store.approvals.operation import Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.people.rules import (
+    EXPECTED_LENGTHS,
     check_citizen_id,
     check_email,
     check_national_student_number,
@@ -117,12 +118,16 @@ def check_values(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
         if value is None and field in REQUIRED_FIELDS:
             raise RegistrarError(ErrorCode.REQUIRED, field=field)
         if value is not None and field in _CHECKS and (code := _CHECKS[field](value)):
-            raise RegistrarError(code, field=field)
+            raise _value_error(code, field)
     for position, guardian in enumerate(touched.get("guardians") or ()):
         if guardian.get("phone") and (code := check_phone(guardian["phone"])):
             raise RegistrarError(code, field=f"guardians.{position}.phone")
     if touched.keys() & {"identity_number", "identity_document_type", "birth_date", "gender"}:
         _check_identity(touched, whole)
+
+
+def _value_error(code: ErrorCode, field: str, rule: str | None = None) -> RegistrarError:
+    return RegistrarError(code, field=field, rule=rule, expected=EXPECTED_LENGTHS.get(field))
 
 
 def _check_identity(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
@@ -132,8 +137,7 @@ def _check_identity(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> Non
     if number is None:
         raise RegistrarError(ErrorCode.REQUIRED, field="identity_number")
     if "identity_number" in touched and (code := check_citizen_id(number)):
-        details = {"expected": 18} if code is ErrorCode.LENGTH else {}
-        raise RegistrarError(code, field="identity_number", rule="GB 11643", **details)
+        raise _value_error(code, "identity_number", rule="GB 11643")
     facts = citizen_id_facts(number)
     for field, told in (("birth_date", facts.birth_date.isoformat()), ("gender", facts.gender)):
         if whole.get(field) != told:

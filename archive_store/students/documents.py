@@ -119,6 +119,12 @@ class Student(Record):
         name = "students"
         indexes = [  # noqa: RUF012 - one per allowed order, each ending in the key that breaks ties
             IndexModel("person_id", unique=True),
+            IndexModel(
+                "auxiliary_number",
+                name="one_auxiliary_number",
+                unique=True,
+                partialFilterExpression={"auxiliary_number": {"$type": "string"}},
+            ),
             IndexModel([("auxiliary_number", 1), ("_id", 1)]),
             IndexModel([("name_pinyin", 1), ("_id", 1)]),
             IndexModel([("class_name", 1), ("auxiliary_number", 1), ("_id", 1)]),

@@ -24,13 +24,17 @@ from archive_store.students.documents import Student
 from archive_store.students.scope import student_scope
 
 _IDENTIFIERS = {
-    "identity_number": IdentifierKind.CITIZEN_ID,
+    "identity_number": IdentifierKind.IDENTITY_NUMBER,
     "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
 }
 
 
 async def _current_row(
-    store: Store, session: AsyncClientSession | None, student_id: ObjectId, fields: frozenset[str], visible: Row
+    store: Store,
+    session: AsyncClientSession | None,
+    student_id: ObjectId,
+    fields: frozenset[str],
+    visible: Row,
 ) -> Row:
     row = await store.database.collection(Student).find_one(
         {"$and": [{"_id": student_id}, visible]}, dict.fromkeys(fields | {"class_name"}, 1), session=session
@@ -117,7 +121,9 @@ async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> No
     for student in students:
         row = student.to_bson()
         changes = [
-            FieldChange(field, None, row[field]) for field in row if field != "_id" and row[field] not in (None, [])
+            FieldChange(field, None, row[field])
+            for field in row
+            if field != "_id" and row[field] not in (None, [])
         ]
         unit.audit(Subject(Student.subject_type, student.key), "student:register", changes)
         unit.audit(Subject(Person.subject_type, student.person_id), "person:register")
@@ -132,5 +138,3 @@ def _person_of(unit: UnitOfWork, student: Student) -> Person:
     return Person(
         id=student.person_id, name=student.name, identifiers=identifiers, identifier_lookups=lookups
     )
-
-

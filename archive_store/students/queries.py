@@ -90,7 +90,9 @@ async def students_by_id(
     return [by_id.get(student_id) for student_id in ids]
 
 
-async def find_student(store: Store, viewer: Viewer, student_id: ObjectId, paths: frozenset[str]) -> StudentRows:
+async def find_student(
+    store: Store, viewer: Viewer, student_id: ObjectId, paths: frozenset[str]
+) -> StudentRows:
     """One student, or no row when there is none to see."""
     return await _rows(store, student_scope(viewer), {"_id": student_id}, None, 1, paths)
 
@@ -144,7 +146,7 @@ async def _condition(store: Store, scope: StudentScope, where: StudentFilter) ->
 
 
 async def _person_with_identity_number(store: Store, number: str) -> ObjectId | None:
-    lookup = store.cipher.blind_index(IdentifierKind.CITIZEN_ID, number.strip().upper())
+    lookup = store.cipher.blind_index(IdentifierKind.IDENTITY_NUMBER, number.strip().upper())
     person = await store.database.collection(Person).find_one({"identifier_lookups": lookup}, {"_id": 1})
     return person["_id"] if person else None
 

@@ -13,7 +13,9 @@ from schema.errors import UserError, typed_errors
 
 @strawberry.input(description="Input of `rosterImport`.")
 class RosterImportInput:
-    file: Upload = strawberry.field(description="XLSX, or CSV in UTF-8 or GB18030 (GraphQL multipart request).")
+    file: Upload = strawberry.field(
+        description="XLSX, or CSV in UTF-8 or GB18030 (GraphQL multipart request)."
+    )
     dry_run: bool = strawberry.field(default=False, description="Check and report only; nothing is written.")
 
 

@@ -35,7 +35,9 @@ class ChangeRequestPayload:
     errors: list[UserError] = strawberry.field(default_factory=list)
 
 
-async def _decide(info: Request, node_id: str, decision: Decision, comment: str | None) -> ChangeRequestPayload:
+async def _decide(
+    info: Request, node_id: str, decision: Decision, comment: str | None
+) -> ChangeRequestPayload:
     key = key_of(node_id, "ChangeRequest", field="id")
     await operations.decide(info.context.store, info.context.viewer, key, decision, comment=comment)
     return ChangeRequestPayload(change_request=await info.context.loaders.change_requests.load(key))  # type: ignore[arg-type]

@@ -36,7 +36,9 @@ async def resolve_change_requests(
         first=check_page_size(first, context.store.settings.page_size_limit),
         after=None if after is None else key_of(after, "ChangeRequest", field="after"),
         status=chosen.status,
-        target_id=key_of(chosen.student_id, "Student", field="where.studentId") if chosen.student_id else None,
+        target_id=key_of(chosen.student_id, "Student", field="where.studentId")
+        if chosen.student_id
+        else None,
         awaiting_me=chosen.awaiting_me,
     )
     cursors = [global_id("ChangeRequest", request.key) for request in page.rows]

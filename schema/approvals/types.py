@@ -17,7 +17,9 @@ from schema.errors import camel_case
 from schema.nodes import Node, global_id
 
 Tier = strawberry.enum(stored.Tier, description="审批级别, policy §四(一).")
-ChangeRequestStatus = strawberry.enum(stored.RequestStatus, name="ChangeRequestStatus", description="申请状态.")
+ChangeRequestStatus = strawberry.enum(
+    stored.RequestStatus, name="ChangeRequestStatus", description="申请状态."
+)
 Decision = strawberry.enum(stored.Decision, description="审批意见.")
 
 

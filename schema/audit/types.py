@@ -66,9 +66,12 @@ async def audit_connection(
     info: Request, student_id: ObjectId, first: int, after: str | None
 ) -> Connection[AuditEntry] | None:
     """The history of a student as a connection; the cursor is the sequence number."""
-    if after is not None and not after.isascii() or after is not None and not after.isdigit():
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
         raise RegistrarError(
-            ErrorCode.INVALID_ARGUMENT, field="after", detail_zh="不是此列表的游标", detail_en="not a cursor of this list"
+            ErrorCode.INVALID_ARGUMENT,
+            field="after",
+            detail_zh="不是此列表的游标",
+            detail_en="not a cursor of this list",
         )
     context = info.context
     page = await student_history(

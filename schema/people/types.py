@@ -15,7 +15,9 @@ from schema.context import Request
 @strawberry.type(description="Who is signed in, with the posts in force today.")
 class Viewer:
     name: str
-    is_service: bool = strawberry.field(description="A program's account; it reads, and never asks or decides.")
+    is_service: bool = strawberry.field(
+        description="A program's account; it reads, and never asks or decides."
+    )
 
     @strawberry.field(description="岗位 in force.")
     def posts(self) -> list[Post]:

@@ -33,12 +33,18 @@ class StudentChangesInput:
     overseas_status: str | None = strawberry.field(default=UNSET, description="港澳台侨外")
     political_status: str | None = strawberry.field(default=UNSET, description="政治面貌, code of GB/T 4762")
     health_status: str | None = strawberry.field(default=UNSET, description="健康状况, code")
-    household_division_code: str | None = strawberry.field(default=UNSET, description="户口所在地行政区划码, GB/T 2260")
+    household_division_code: str | None = strawberry.field(
+        default=UNSET, description="户口所在地行政区划码, GB/T 2260"
+    )
     household_type: str | None = strawberry.field(default=UNSET, description="户口性质, code")
     identity_document_type: str | None = strawberry.field(default=UNSET, description="身份证件类型, code")
     identity_number: str | None = strawberry.field(default=UNSET, description="身份证件号")
-    national_student_number: str | None = strawberry.field(default=UNSET, description="全国学籍号 (G, L or J number)")
-    auxiliary_number: str | None = strawberry.field(default=UNSET, description="学籍辅号, the school's own number")
+    national_student_number: str | None = strawberry.field(
+        default=UNSET, description="全国学籍号 (G, L or J number)"
+    )
+    auxiliary_number: str | None = strawberry.field(
+        default=UNSET, description="学籍辅号, the school's own number"
+    )
     class_seat_number: str | None = strawberry.field(default=UNSET, description="班内学号")
     grade: str | None = strawberry.field(default=UNSET, description="年级")
     class_name: str | None = strawberry.field(default=UNSET, description="班级")
@@ -52,7 +58,9 @@ class StudentChangesInput:
     email: str | None = strawberry.field(default=UNSET, description="电子信箱")
     is_only_child: bool | None = strawberry.field(default=UNSET, description="是否独生子女")
     is_left_behind: bool | None = strawberry.field(default=UNSET, description="是否留守儿童")
-    is_migrant_worker_child: bool | None = strawberry.field(default=UNSET, description="是否进城务工人员随迁子女")
+    is_migrant_worker_child: bool | None = strawberry.field(
+        default=UNSET, description="是否进城务工人员随迁子女"
+    )
     is_orphan: bool | None = strawberry.field(default=UNSET, description="是否孤儿")
     needs_financial_aid: bool | None = strawberry.field(default=UNSET, description="是否需要申请资助")
     guardians: list[GuardianInput] | None = strawberry.field(

@@ -50,12 +50,20 @@ class Student(Node):
     overseas_status: str | None = governed(stored.Student, "overseas_status", "港澳台侨外")
     political_status: str | None = governed(stored.Student, "political_status", "政治面貌, code of GB/T 4762")
     health_status: str | None = governed(stored.Student, "health_status", "健康状况, code")
-    household_division_code: str | None = governed(stored.Student, "household_division_code", "户口所在地行政区划码, GB/T 2260")
+    household_division_code: str | None = governed(
+        stored.Student, "household_division_code", "户口所在地行政区划码, GB/T 2260"
+    )
     household_type: str | None = governed(stored.Student, "household_type", "户口性质, code")
-    identity_document_type: str | None = governed(stored.Student, "identity_document_type", "身份证件类型, code")
+    identity_document_type: str | None = governed(
+        stored.Student, "identity_document_type", "身份证件类型, code"
+    )
     identity_number: str | None = governed(stored.Student, "identity_number", "身份证件号")
-    national_student_number: str | None = governed(stored.Student, "national_student_number", "全国学籍号 (G, L or J number)")
-    auxiliary_number: str | None = governed(stored.Student, "auxiliary_number", "学籍辅号, the school's own number")
+    national_student_number: str | None = governed(
+        stored.Student, "national_student_number", "全国学籍号 (G, L or J number)"
+    )
+    auxiliary_number: str | None = governed(
+        stored.Student, "auxiliary_number", "学籍辅号, the school's own number"
+    )
     class_seat_number: str | None = governed(stored.Student, "class_seat_number", "班内学号")
     status: StudentStatus | None = governed(stored.Student, "status", "学籍状态")
     grade: str | None = governed(stored.Student, "grade", "年级")
@@ -70,7 +78,9 @@ class Student(Node):
     email: str | None = governed(stored.Student, "email", "电子信箱")
     is_only_child: bool | None = governed(stored.Student, "is_only_child", "是否独生子女")
     is_left_behind: bool | None = governed(stored.Student, "is_left_behind", "是否留守儿童")
-    is_migrant_worker_child: bool | None = governed(stored.Student, "is_migrant_worker_child", "是否进城务工人员随迁子女")
+    is_migrant_worker_child: bool | None = governed(
+        stored.Student, "is_migrant_worker_child", "是否进城务工人员随迁子女"
+    )
     is_orphan: bool | None = governed(stored.Student, "is_orphan", "是否孤儿")
     needs_financial_aid: bool | None = governed(stored.Student, "needs_financial_aid", "是否需要申请资助")
     revision: int | None = governed(stored.Student, "revision", "counts changes of the record from 1")
@@ -78,7 +88,9 @@ class Student(Node):
     guardians: list[Guardian] | None = governed_list(Guardian, "监护人")
     status_periods: list[StatusPeriod] | None = governed_list(StatusPeriod, "学籍状态区间, oldest first")
 
-    @strawberry.field(description="扫描件: filed scans, newest first; null where the viewer may not know of them.")
+    @strawberry.field(
+        description="扫描件: filed scans, newest first; null where the viewer may not know of them."
+    )
     async def scans(self, info: Request) -> list[Scan] | None:
         found = await info.context.loaders.scans_by_student.load(key_of_source(self))
         if found is None:

@@ -1,0 +1,96 @@
+"""The demo school: a person for every role, a roster and a few papers, all entered by real operations."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator
+
+import structlog
+from PIL import Image, ImageDraw
+
+from api.cli.install import FirstPeople, install_people
+from api.dev.roster import demo_workbook
+from archive_store.admission.operations import import_roster
+from archive_store.foundation.posts import Post
+from archive_store.foundation.store import Store
+from archive_store.people.operations import is_installed
+from archive_store.people.sign_in import load_viewer
+from archive_store.scans.operations import file_scan
+from archive_store.students.accounts import link_account, link_guardian_account
+from archive_store.students.queries import list_students
+
+COHORT = 2023
+SINCE = "2023-08-01"
+STUDENT_SUBJECT = "student"
+GUARDIAN_SUBJECT = "guardian"
+# sub of the token, name, post, more of the post
+STAFF = (
+    ("director", "赵主任", Post.DIRECTOR, {}),
+    ("deputy-1", "钱副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "学籍异动"}),
+    ("deputy-2", "孙副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "档案"}),
+    ("information", "李信息", Post.INFORMATION_GROUP, {}),
+    ("analysis", "周分析", Post.ANALYSIS_GROUP, {}),
+    ("archive", "吴档案", Post.ARCHIVE_GROUP, {}),
+    ("vice-principal", "郑副校长", Post.VICE_PRINCIPAL, {}),
+    ("principal", "王校长", Post.PRINCIPAL, {}),
+    ("academic-affairs", "冯教务", Post.ACADEMIC_AFFAIRS, {}),
+    ("admissions", "陈招生", Post.ADMISSIONS, {}),
+    ("logistics", "褚后勤", Post.LOGISTICS, {}),
+    ("teacher", "卫老师", Post.TEACHER, {"classNames": [f"{COHORT}级1班"]}),
+)
+SERVICE_SUBJECT = "service"
+
+log = structlog.get_logger("registrar.dev")
+
+
+async def load_demo_school(store: Store, students: int) -> None:
+    """Load once; a store that is installed already is left as it is."""
+    if await is_installed(store):
+        return
+    people = [
+        {"name": name, "signInSubject": subject, "posts": [{"post": post, "from": SINCE, **more}]}
+        for subject, name, post, more in STAFF
+    ]
+    service_post = {"post": Post.ACADEMIC_AFFAIRS, "from": SINCE}
+    people.append({"name": "教务系统", "signInSubject": SERVICE_SUBJECT, "service": True, "posts": [service_post]})
+    await install_people(store, FirstPeople.model_validate({"people": people}))
+    information = await load_viewer(store, "information")
+    archive = await load_viewer(store, "archive")
+    assert information is not None and archive is not None  # noqa: S101, PT018
+    roster = demo_workbook(students, cohort=COHORT)
+    await import_roster(store, information, roster, file_name=f"{COHORT}级新生花名册.xlsx", dry_run=False)
+    page = await list_students(store, information, frozenset({"class_name"}), first=min(3, students))
+    first_student = page.page.rows[0]["_id"]
+    await link_account(store, first_student, STUDENT_SUBJECT)
+    await link_guardian_account(store, first_student, 0, GUARDIAN_SUBJECT)
+    papers = (
+        (f"{COHORT}级新生学籍信息表.pdf", demo_paper("PDF", pages=3)),
+        (f"{COHORT}级第2批户口簿.tiff", demo_paper("TIFF", pages=2)),
+        (f"{COHORT}级体检表.jpg", demo_paper("JPEG", pages=1)),
+    )
+    for row, (name, content) in zip(page.page.rows, papers, strict=False):
+        await file_scan(store, archive, row["_id"], name, _body(content))
+    log.info("demo_school_loaded", students=students)
+
+
+def demo_paper(kind: str, *, pages: int) -> bytes:
+    """A scan of invented paper: A4 at 100 dpi, as PDF, TIFF or JPEG."""
+    images = []
+    for number in range(1, pages + 1):
+        image = Image.new("L", (827, 1169), 255)
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((60, 60, 767, 1109), outline=0, width=3)
+        for line in range(12):
+            draw.line((100, 160 + 70 * line, 727, 160 + 70 * line), fill=128, width=2)
+        draw.text((100, 90), f"Registrar demo paper, page {number} of {pages}", fill=0)
+        images.append(image)
+    buffer = io.BytesIO()
+    if pages > 1:
+        images[0].save(buffer, kind, save_all=True, append_images=images[1:])
+    else:
+        images[0].save(buffer, kind)
+    return buffer.getvalue()
+
+
+async def _body(content: bytes) -> AsyncIterator[bytes]:
+    yield content

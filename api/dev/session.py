@@ -1,0 +1,108 @@
+"""`registrar dev`: the embedded stack, the demo school and the server, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import uvicorn
+from rich.console import Console
+
+from api.dev.demo import GUARDIAN_SUBJECT, SERVICE_SUBJECT, STAFF, STUDENT_SUBJECT, load_demo_school
+from api.dev.issuer import AUDIENCE, ISSUER, JWKS_FILE, DemoIssuer
+from api.dev.processes import StackError
+from api.dev.stack import EmbeddedStack
+from api.logs import configure_logging
+from api.serve import server_config
+from archive_store.archive import open_archive
+from archive_store.foundation.keyring import Keyring
+from archive_store.foundation.settings import Settings
+
+TOKEN_SECONDS = 7 * 24 * 3600
+_SETTINGS_FILE = "dev-settings.json"
+_KEYRING_FILE = "keyring.json"
+
+
+def dev_settings(stack: EmbeddedStack, *, port: int) -> Settings:
+    """Settings of a server on this stack; makes the keyring and the demo issuer on first use."""
+    keyring_file = stack.directory / _KEYRING_FILE
+    if not keyring_file.exists():
+        Keyring.create(keyring_file)
+    DemoIssuer.load_or_create(stack.directory)
+    values: dict[str, Any] = {
+        **stack.settings(),
+        "keyring_file": str(keyring_file),
+        "oidc_issuer": ISSUER,
+        "oidc_audience": AUDIENCE,
+        "oidc_jwks_file": str(stack.directory / JWKS_FILE),
+        "port": port,
+        "graphiql": True,
+    }
+    file = stack.directory / _SETTINGS_FILE
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(values))
+    return Settings(**values)
+
+
+def settings_of_dev(directory: Path) -> Settings:
+    """Settings of the `registrar dev` that runs on this data."""
+    return Settings(**json.loads((directory / _SETTINGS_FILE).read_text()))
+
+
+class DevSession:
+    """One run of `registrar dev`."""
+
+    def __init__(self, data: Path, *, port: int, students: int, reset: bool) -> None:
+        self._stack = EmbeddedStack(data)
+        self._port = port
+        self._students = students
+        self._reset = reset
+        self._out = Console()
+
+    def run(self) -> None:
+        configure_logging()
+        # SIGTERM ends a session as Ctrl-C does: by the way that stops the children.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            if self._reset:
+                self._stack.reset()
+            with self._stack:
+                settings = dev_settings(self._stack, port=self._port)
+                asyncio.run(self._serve(settings))
+        except StackError as error:
+            Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            pass
+
+    async def _serve(self, settings: Settings) -> None:
+        async with open_archive(settings) as store:
+            await load_demo_school(store, self._students)
+        server = uvicorn.Server(server_config(settings))
+        serving = asyncio.create_task(server.serve())
+        while not server.started and not serving.done():
+            await asyncio.sleep(0.05)
+        if server.started:
+            self._print_welcome()
+        await serving
+        if not server.started:
+            raise StackError(f"cannot serve on port {settings.port}; choose another with --port")
+
+    def _print_welcome(self) -> None:
+        issuer = DemoIssuer.load(self._stack.directory)
+        address = f"http://127.0.0.1:{self._port}"
+        show = self._out.print
+        subjects = [subject for subject, *_ in STAFF] + [SERVICE_SUBJECT, STUDENT_SUBJECT, GUARDIAN_SUBJECT]
+        tokens = {subject: issuer.token(subject, seconds=TOKEN_SECONDS) for subject in subjects}
+        headers = quote(json.dumps({"Authorization": f"Bearer {tokens['director']}"}))
+        show("\nDemo tokens (演示令牌), valid for 7 days:", soft_wrap=True)
+        for subject, token in tokens.items():
+            show(f"\n{subject}\n{token}", highlight=False, soft_wrap=True)
+        show(f"\nGraphiQL: {address}/graphql", highlight=False, soft_wrap=True)
+        show(f"GraphiQL as director: {address}/graphql?headers={headers}", highlight=False, soft_wrap=True)
+        show('Another role: paste {"Authorization": "Bearer …"} under Headers. Ctrl-C stops everything.')

@@ -1,0 +1,154 @@
+"""Reading roster files: XLSX and CSV bytes to rows of text, told by content.
+
+Nothing of the file is executed or trusted: an archive is measured before it is opened, formulas are refused,
+and a number too long for a spreadsheet's arithmetic is not guessed at.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from archive_store.admission.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
+from archive_store.admission.workbook_safety import check_workbook, formula_cells
+from archive_store.foundation.code_tables import plain_text
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+
+HEADER_SEARCHED_ROWS = 20
+CELL_LIMIT = 2_000
+COLUMN_LIMIT = 200
+# A spreadsheet number holds 15 digits; a longer one has lost some.
+EXACT_NUMBER_LIMIT = 10**15
+# Stands for a cell that cannot be taken as text; no rule accepts it.
+FORMULA_CELL = "\0formula"
+INEXACT_NUMBER = "\0inexact number"
+
+
+@dataclass(frozen=True, slots=True)
+class RosterRow:
+    """A row: its number as the spreadsheet shows it, and header to text of the cells that are not blank."""
+
+    sheet_row: int
+    cells: dict[str, str] = field(default_factory=dict)
+
+
+def read_roster(content: bytes, *, row_limit: int) -> list[RosterRow]:
+    """The rows below the header.
+
+    Raises EMPTY_FILE, UNREADABLE_WORKBOOK, TOO_LARGE, HEADER_NOT_FOUND, UNKNOWN_COLUMN, DUPLICATE_COLUMN.
+    """
+    if not content.strip():
+        raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
+    is_archive = content[:2] == b"PK"
+    lines = _workbook_lines(content, row_limit) if is_archive else _csv_lines(content)
+    rows = list(_rows(lines, row_limit))
+    if not rows:
+        raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
+    return rows
+
+
+def _workbook_lines(content: bytes, row_limit: int) -> Iterator[list[str]]:
+    check_workbook(content, row_limit=row_limit + HEADER_SEARCHED_ROWS)
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
+    except (CalamineError, IndexError, ValueError) as error:
+        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file") from error
+    except BaseException as error:
+        # The reader is native code and may panic on a file that is broken on purpose.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file") from error
+    formulas = formula_cells(content)
+    for row_number, row in enumerate(cells, start=1):
+        line = [_cell_text(value) for value in row]
+        for column_number in formulas.get(row_number, ()):
+            if column_number < len(line):
+                line[column_number] = FORMULA_CELL
+        yield line
+
+
+def _cell_text(value: object) -> str:
+    """The text a person sees in the cell."""
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, (int, float)):
+        if abs(value) >= EXACT_NUMBER_LIMIT:
+            return INEXACT_NUMBER
+        return str(int(value)) if float(value).is_integer() else repr(value)
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value)
+
+
+def _csv_lines(content: bytes) -> Iterator[list[str]]:
+    text = _decoded(content)
+    if "\0" in text:
+        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file")
+    try:
+        # One list a physical row of the sheet, blank ones too.
+        yield from csv.reader(io.StringIO(text, newline=""), strict=True)
+    except csv.Error as error:
+        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file") from error
+
+
+def _decoded(content: bytes) -> str:
+    """UTF-8 where the bytes are UTF-8, else GB18030; the two are hardly ever both well formed."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file")
+
+
+def _rows(lines: Iterable[Sequence[str]], row_limit: int) -> Iterator[RosterRow]:
+    headers: list[str] | None = None
+    count = 0
+    searched: list[list[str]] = []
+    for sheet_row, line in enumerate(lines, start=1):
+        texts = [plain_text(text) for text in line]
+        if headers is None:
+            searched.append(texts)
+            headers = _headers(texts)
+            if headers is None and sheet_row >= HEADER_SEARCHED_ROWS:
+                break
+            continue
+        if not any(texts):
+            continue
+        count += 1
+        if count > row_limit:
+            raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=f"{row_limit} rows")
+        cells = {header: text for header, text in zip(headers, texts, strict=False) if header and text}
+        if any(texts[len(headers) :]):
+            raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=f"{len(headers) + 1}")
+        yield RosterRow(sheet_row, cells)
+    if headers is None:
+        best = max(searched, key=lambda texts: len(set(texts) & set(REQUIRED_HEADERS)), default=[])
+        missing = "、".join(header for header in REQUIRED_HEADERS if header not in best)
+        raise RegistrarError(
+            ErrorCode.HEADER_NOT_FOUND, field="file", searched=len(searched), missing=missing
+        )
+
+
+def _headers(texts: list[str]) -> list[str] | None:
+    """The line as headers, if it is the header row: it has all required ones."""
+    if not set(REQUIRED_HEADERS) <= set(texts):
+        return None
+    while texts and not texts[-1]:
+        texts.pop()
+    seen: set[str] = set()
+    for text in texts:
+        if text and text not in COLUMN_BY_HEADER:
+            raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=text[:50])
+        if text in seen and text:
+            raise RegistrarError(ErrorCode.DUPLICATE_COLUMN, field="file", name=text)
+        seen.add(text)
+    return texts

@@ -1,0 +1,55 @@
+"""Reading the bytes of a scan: sealed (F4), and every view is written to the history first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from bson import ObjectId
+
+from archive_store.access.viewer import Viewer
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.scans.documents import Scan
+from archive_store.scans.encryption import ARCHIVE_FILE_KEY, DATA_KEY, unwrap_key
+from archive_store.scans.operations import read_archive_file
+from archive_store.scans.pipeline import read_scan
+from archive_store.scans.queries import find_scan
+from archive_store.students.documents import Student
+
+RULE = "policy §三(二)"
+
+
+async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Scan, AsyncIterator[bytes]]:
+    """The scan and its plaintext.
+
+    NOT_FOUND where the viewer may not know of it, FORBIDDEN where they may but not read it. Raises before the
+    first byte; a damaged file ends the iterator with DamagedScanError.
+    """
+    view = await find_scan(store, viewer, scan_id)
+    if view is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    if not view.may_download:
+        raise RegistrarError(ErrorCode.FORBIDDEN, field="id", rule=RULE)
+    row = await store.database.collection(Scan).find_one({"_id": scan_id})
+    scan = Scan.model_validate(row)
+    archive_file = await read_archive_file(store, scan.student_id)
+    if archive_file is None:
+        raise LookupError(f"scan {scan_id} has no archive file")
+    file_key = unwrap_key(store.keyring.scans, archive_file.wrapped_key, ARCHIVE_FILE_KEY, archive_file.key)
+    data_key = unwrap_key(file_key, scan.wrapped_data_key, DATA_KEY, scan.key)
+
+    async def note_view(unit: UnitOfWork) -> None:
+        unit.audit(Subject(Scan.subject_type, scan_id), "scan:view")
+        unit.audit(Subject(Student.subject_type, scan.student_id), "student:scan:view", note=str(scan_id))
+
+    await governed_transaction(store, viewer.actor, "scan.view", note_view)
+    content = read_scan(
+        store.objects,
+        object_key=scan.object_key,
+        object_version=scan.object_version,
+        scan_id=scan_id,
+        data_key=data_key,
+    )
+    return scan, content

@@ -1,0 +1,56 @@
+"""Sign-in accounts of students and guardians: a token's subject tied to the person it belongs to.
+
+Who may tie an account to a child is decided outside, by the school's identity provider and its registry; the
+installation does it here, written to the history like any change.
+"""
+
+from __future__ import annotations
+
+from bson import ObjectId
+
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import INSTALLATION, Subject, UnitOfWork
+from archive_store.people.documents import Person
+from archive_store.students.documents import Student
+
+
+async def link_account(store: Store, student_id: ObjectId, sign_in_subject: str) -> None:
+    """Let the student sign in as `sign_in_subject`."""
+
+    async def link(unit: UnitOfWork) -> None:
+        student = await _student(unit, student_id)
+        person = await unit.load(Person, student.person_id)
+        if person is None:
+            raise LookupError(f"student {student_id} has no person")
+        await unit.change(person, {"sign_in_subject": sign_in_subject})
+        unit.audit(Subject(Person.subject_type, person.key), "person:account:link")
+
+    await governed_transaction(store, INSTALLATION, "account.link", link)
+
+
+async def link_guardian_account(
+    store: Store, student_id: ObjectId, position: int, sign_in_subject: str
+) -> None:
+    """Let the guardian at this position of the student's list sign in as `sign_in_subject`."""
+
+    async def link(unit: UnitOfWork) -> None:
+        student = await _student(unit, student_id)
+        guardian = student.guardians[position]
+        person = Person(name=guardian.name, sign_in_subject=sign_in_subject)
+        await unit.insert(person)
+        unit.audit(Subject(Person.subject_type, person.key), "person:register")
+        guardians = list(student.guardians)
+        guardians[position] = guardian.model_copy(update={"person_id": person.key})
+        await unit.change(student, {"guardians": guardians})
+        unit.audit(Subject(Student.subject_type, student.key), "student:guardian:link")
+
+    await governed_transaction(store, INSTALLATION, "account.link", link)
+
+
+async def _student(unit: UnitOfWork, student_id: ObjectId) -> Student:
+    student = await unit.load(Student, student_id)
+    if student is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
+    return student
