@@ -1,6 +1,6 @@
 """The embedded stack of development and tests: a MongoDB replica set of one and an S3 server, from wheels.
 
-Both listen on 127.0.0.1 only and without TLS, and MongoDB asks for no password: never a school's real data.
+Both listen on 127.0.0.1 only, without TLS, and their inner ports ask for no password: never a school's data.
 All they keep is in one directory, which a lock guards; it survives a restart, the ports do not.
 """
 
