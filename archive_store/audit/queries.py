@@ -86,7 +86,16 @@ def _change(change: Row, record_type: type[Record], readable: frozenset[str]) ->
     may_read = bool(leaves) and readable.issuperset(leaves)
     return HistoryChange(
         change["field"],
-        change["before"] if may_read else None,
-        change["after"] if may_read else None,
+        _plain(change["before"]) if may_read else None,
+        _plain(change["after"]) if may_read else None,
         withheld=not may_read,
     )
+
+
+def _plain(value: Any) -> Any:
+    """A stored value as JSON can carry it."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return str(value) if isinstance(value, ObjectId) else value

@@ -29,6 +29,8 @@ class ScanView:
         self._row = {path: value for path, value in row.items() if path in decision.readable}
 
     def __getattr__(self, name: str) -> Any:
+        if name not in Scan.model_fields:
+            raise AttributeError(name)
         return self._row.get(name)
 
 

@@ -23,6 +23,7 @@ from archive_store.students.changes import StudentUpdate, check_values
 from archive_store.students.documents import Student
 from archive_store.students.scope import student_scope
 
+_BOOKKEEPING = frozenset({"_id", "person_id", "revision", "created_at", "updated_at"})
 _IDENTIFIERS = {
     "identity_number": IdentifierKind.IDENTITY_NUMBER,
     "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
@@ -123,7 +124,7 @@ async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> No
         changes = [
             FieldChange(field, None, row[field])
             for field in row
-            if field != "_id" and row[field] not in (None, [])
+            if field not in _BOOKKEEPING and row[field] not in (None, [])
         ]
         unit.audit(Subject(Student.subject_type, student.key), "student:register", changes)
         unit.audit(Subject(Person.subject_type, student.person_id), "person:register")

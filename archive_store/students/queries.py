@@ -104,12 +104,18 @@ async def list_students(
     *,
     first: int,
     after: str | None = None,
-    order: StudentOrder = StudentOrder.STUDENT_NUMBER,
+    order: StudentOrder | None = None,
     where: StudentFilter | None = None,
 ) -> StudentPage:
-    """A page of visible students. A filter or order by a field that may not be read is refused by name."""
+    """A page of visible students, by student number where the viewer may read it and else by name.
+
+    A filter or order by a field that may not be read is refused by name.
+    """
     check_page_size(first, store.settings.page_size_limit)
     scope = student_scope(viewer)
+    if order is None:
+        numbered = "auxiliary_number" in scope.readable_everywhere
+        order = StudentOrder.STUDENT_NUMBER if numbered else StudentOrder.NAME
     field, direction = order.value
     _require_readable(scope, field, "orderBy")
     query = await _condition(store, scope, where or StudentFilter())

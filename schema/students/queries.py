@@ -37,7 +37,7 @@ async def resolve_students(
     info: Request,
     first: int = 20,
     after: str | None = None,
-    order_by: StudentOrder = StoredOrder.STUDENT_NUMBER,
+    order_by: StudentOrder | None = None,
     where: StudentFilter | None = None,
 ) -> Connection[Student]:
     """A page of the visible students."""
