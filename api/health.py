@@ -29,7 +29,7 @@ async def ready(request: Request) -> Response:
         try:
             await asyncio.wait_for(probe, timeout=5)
             parts[name] = True
-        except Exception:  # noqa: BLE001 - any failure of the part means not ready
+        except Exception:
             parts[name] = False
     return JSONResponse(
         {"ready": all(parts.values()), **parts}, status_code=200 if all(parts.values()) else 503

@@ -104,7 +104,7 @@ class SignIn:
     async def _read_keys(self) -> Any:
         settings = self._settings
         if settings.oidc_jwks_file is not None:
-            return orjson.loads(settings.oidc_jwks_file.read_bytes())  # noqa: ASYNC240 - small, and rare
+            return orjson.loads(settings.oidc_jwks_file.read_bytes())
         async with httpx.AsyncClient(timeout=10) as client:
             answer = await client.get(str(settings.oidc_jwks_url))
             return answer.raise_for_status().json()

@@ -17,13 +17,10 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema_directive import Location
 from strawberry.types import get_object_definition
 
-from archive_store.foundation.field_classes import FieldClass as StoredFieldClass
 from archive_store.foundation.field_classes import field_classes
+from schema.enums import FieldClass
+from schema.errors import camel_case
 from schema.selection import Selection, selected_fields
-
-FieldClass = strawberry.enum(
-    StoredFieldClass, name="FieldClass", description="字段分级 F0 (open) to F4 (sealed)."
-)
 
 
 @strawberry.schema_directive(
@@ -32,7 +29,7 @@ FieldClass = strawberry.enum(
     description="The class that says who may read it.",
 )
 class FieldClassDirective:
-    is_: StoredFieldClass = strawberry.directive_field(name="is")
+    is_: FieldClass = strawberry.directive_field(name="is")
 
 
 def governed(record_type: type[BaseModel], path: str, description: str) -> Any:
@@ -70,7 +67,7 @@ class GovernedType:
 
     @property
     def _fields(self) -> list[Any]:
-        return get_object_definition(self.graphql_type, strict=True).fields
+        return list(get_object_definition(self.graphql_type, strict=True).fields)
 
     @cached_property
     def coordinates(self) -> dict[str, str]:
@@ -102,8 +99,7 @@ class GovernedType:
 def _spelt(field: Any) -> str:
     if field.graphql_name:
         return str(field.graphql_name)
-    head, *rest = field.python_name.split("_")
-    return head + "".join(part.title() for part in rest)
+    return str(camel_case(field.python_name))
 
 
 class Redactions(SchemaExtension):

@@ -108,4 +108,4 @@ class TypedErrors(SchemaExtension):
         result = self.execution_context.result
         errors = getattr(result, "errors", None)
         if result is not None and errors:
-            result.errors = [_shown(error) for error in errors]  # type: ignore[union-attr]
+            result.errors = [_shown(error) for error in errors]

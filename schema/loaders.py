@@ -23,5 +23,9 @@ class Loaders:
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
 
-        self.change_requests = DataLoader(load_fn=load_change_requests, cache=False)
-        self.scans_by_student = DataLoader(load_fn=load_scans, cache=False)
+        self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
+            load_fn=load_change_requests, cache=False
+        )
+        self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
+            load_fn=load_scans, cache=False
+        )

@@ -46,7 +46,7 @@ def key_of_source(source: Any) -> ObjectId:
 @strawberry.interface(description="An object with a global id (Relay).")
 class Node:
     @strawberry.field(description="Global id.")
-    def id(self, info: strawberry.Info) -> strawberry.ID:  # noqa: A003
+    def id(self, info: strawberry.Info) -> strawberry.ID:
         return strawberry.ID(global_id(info._raw_info.parent_type.name, key_of_source(self)))
 
 

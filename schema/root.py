@@ -96,7 +96,7 @@ def build_schema() -> Schema:
 class QuietSchema(Schema):
     """Leaves logging to `TypedErrors`, which logs a defect once and a refusal never."""
 
-    def process_errors(self, errors: object, execution_context: object = None) -> None:  # type: ignore[override]
+    def process_errors(self, errors: object, execution_context: object = None) -> None:
         return
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import strawberry
 from graphql import (
@@ -40,7 +41,7 @@ def selected_fields(info: strawberry.Info, route: Sequence[str] = ()) -> tuple[S
     return found
 
 
-def _collect(raw: GraphQLResolveInfo, selection_set: SelectionSetNode) -> Iterator[Selection]:
+def _collect(raw: GraphQLResolveInfo[Any], selection_set: SelectionSetNode) -> Iterator[Selection]:
     for node in selection_set.selections:
         if not _included(raw, node):
             continue
@@ -53,7 +54,7 @@ def _collect(raw: GraphQLResolveInfo, selection_set: SelectionSetNode) -> Iterat
             yield from _collect(raw, raw.fragments[node.name.value].selection_set)
 
 
-def _included(raw: GraphQLResolveInfo, node: object) -> bool:
+def _included(raw: GraphQLResolveInfo[Any], node: object) -> bool:
     if not node.directives:  # type: ignore[attr-defined]
         return True
     variables = raw.variable_values

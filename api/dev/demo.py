@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from typing import Any
 
 import structlog
 from PIL import Image, ImageDraw
@@ -24,7 +25,7 @@ SINCE = "2023-08-01"
 STUDENT_SUBJECT = "student"
 GUARDIAN_SUBJECT = "guardian"
 # sub of the token, name, post, more of the post
-STAFF = (
+STAFF: tuple[tuple[str, str, Post, dict[str, Any]], ...] = (
     ("director", "赵主任", Post.DIRECTOR, {}),
     ("deputy-1", "钱副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "学籍异动"}),
     ("deputy-2", "孙副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "档案"}),
@@ -47,16 +48,18 @@ async def load_demo_school(store: Store, students: int) -> None:
     """Load once; a store that is installed already is left as it is."""
     if await is_installed(store):
         return
-    people = [
+    people: list[dict[str, Any]] = [
         {"name": name, "signInSubject": subject, "posts": [{"post": post, "from": SINCE, **more}]}
         for subject, name, post, more in STAFF
     ]
     service_post = {"post": Post.ACADEMIC_AFFAIRS, "from": SINCE}
-    people.append({"name": "教务系统", "signInSubject": SERVICE_SUBJECT, "service": True, "posts": [service_post]})
+    people.append(
+        {"name": "教务系统", "signInSubject": SERVICE_SUBJECT, "service": True, "posts": [service_post]}
+    )
     await install_people(store, FirstPeople.model_validate({"people": people}))
     information = await load_viewer(store, "information")
     archive = await load_viewer(store, "archive")
-    assert information is not None and archive is not None  # noqa: S101, PT018
+    assert information is not None and archive is not None  # noqa: S101
     roster = demo_workbook(students, cohort=COHORT)
     await import_roster(store, information, roster, file_name=f"{COHORT}级新生花名册.xlsx", dry_run=False)
     page = await list_students(store, information, frozenset({"class_name"}), first=min(3, students))

@@ -12,11 +12,60 @@ import xlsxwriter
 from archive_store.admission.roster_columns import COLUMNS
 from archive_store.people.rules import check_character
 
-_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘田董袁于余叶蒋杜苏魏程吕丁沈"
-_PINYIN = (
-    "wang li zhang liu chen yang huang zhao wu zhou xu sun ma zhu hu guo he lin gao luo zheng liang xie song "
-    "tang xu deng feng han cao zeng peng xiao cai pan tian dong yuan yu yu ye jiang du su wei cheng lv ding shen"
-).split()
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许邓冯韩曹曾彭萧蔡潘田董袁于余叶蒋杜苏魏程吕丁沈"
+)
+_PINYIN = [
+    "wang",
+    "li",
+    "zhang",
+    "liu",
+    "chen",
+    "yang",
+    "huang",
+    "zhao",
+    "wu",
+    "zhou",
+    "xu",
+    "sun",
+    "ma",
+    "zhu",
+    "hu",
+    "guo",
+    "he",
+    "lin",
+    "gao",
+    "luo",
+    "zheng",
+    "liang",
+    "xie",
+    "song",
+    "tang",
+    "xu",
+    "deng",
+    "feng",
+    "han",
+    "cao",
+    "zeng",
+    "peng",
+    "xiao",
+    "cai",
+    "pan",
+    "tian",
+    "dong",
+    "yuan",
+    "yu",
+    "yu",
+    "ye",
+    "jiang",
+    "du",
+    "su",
+    "wei",
+    "cheng",
+    "lv",
+    "ding",
+    "shen",
+]
 _GIVEN = (
     ("晨", "chen"),
     ("雨桐", "yutong"),
@@ -35,7 +84,18 @@ _GIVEN = (
     ("诗涵", "shihan"),
     ("宇航", "yuhang"),
 )
-_DIVISIONS = ("110105", "310104", "440305", "510104", "330106", "420106", "320102", "610113", "350203", "370202")
+_DIVISIONS = (
+    "110105",
+    "310104",
+    "440305",
+    "510104",
+    "330106",
+    "420106",
+    "320102",
+    "610113",
+    "350203",
+    "370202",
+)
 _PLACES = ("北京市", "上海市", "广东省深圳市", "四川省成都市", "浙江省杭州市", "湖北省武汉市")
 _ETHNIC_GROUPS = ("汉族",) * 18 + ("回族", "满族", "壮族")
 CLASS_SIZE = 40

@@ -85,7 +85,7 @@ class DevSession:
             await load_demo_school(store, self._students)
         server = uvicorn.Server(server_config(settings))
         serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.05)
         if server.started:
             self._print_welcome()

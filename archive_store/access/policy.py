@@ -100,7 +100,13 @@ class AccessPolicy:
 
     def __init__(self, rules: AccessRules) -> None:
         self._rules = rules
-        self.decide = lru_cache(maxsize=4096)(self._decide)
+        self._remembered = lru_cache(maxsize=4096)(self._decide)
+
+    def decide(
+        self, posts: frozenset[Post], relationship: Relationship, record_type: type[Record]
+    ) -> FieldDecision:
+        """The one decision; remembered, since posts and types are few."""
+        return self._remembered(posts, relationship, record_type)  # type: ignore[arg-type]
 
     def _decide(
         self, posts: frozenset[Post], relationship: Relationship, record_type: type[Record]

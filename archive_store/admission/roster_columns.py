@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any
 
 from archive_store.foundation.code_tables import code_table
 from archive_store.foundation.errors import ErrorCode
@@ -23,7 +24,7 @@ Value = str | bool | date
 class CellError(Exception):
     """A cell that breaks a rule; the cell itself is not in it."""
 
-    def __init__(self, code: ErrorCode, **details: object) -> None:
+    def __init__(self, code: ErrorCode, **details: Any) -> None:
         self.code = code
         self.details = details
         super().__init__(code)

@@ -58,7 +58,7 @@ class RosterCheck:
 Errors = dict[str, RowError]
 
 
-def row_error(header: str, code: ErrorCode, **details: object) -> RowError:
+def row_error(header: str, code: ErrorCode, **details: Any) -> RowError:
     return RowError(header, code, RegistrarError(code, **details).message)
 
 

@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections import defaultdict
-from xml.etree import ElementTree  # noqa: S405 - see _first_sheet
+from xml.etree import ElementTree
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 

@@ -190,7 +190,7 @@ async def _guarded(
     store: Store, viewer: Viewer, operation: str, step: Any, reason: str | None
 ) -> RequestStatus:
     try:
-        return await governed_transaction(store, viewer.actor, operation, step, reason=reason)  # type: ignore[no-any-return]
+        return await governed_transaction(store, viewer.actor, operation, step, reason=reason)
     except RevisionConflictError as error:
         raise RegistrarError(ErrorCode.TRY_AGAIN) from error
 

@@ -33,7 +33,7 @@ class Database:
         await init_beanie(database=self.mongo, document_models=list(record_types))
 
     def collection(self, record_type: type[Record]) -> AsyncCollection[Row]:
-        name = record_type.Settings.name  # type: ignore[attr-defined]
+        name = record_type.Settings.name
         return self.mongo[name]
 
     async def transaction(self, work: Callable[[AsyncClientSession], Awaitable[Result]]) -> Result:

@@ -15,7 +15,7 @@ from typing import Any
 from bson.binary import STANDARD, Binary
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
-from pymongo.encryption import Algorithm, ClientEncryption
+from pymongo.encryption import Algorithm, ClientEncryption  # type: ignore[attr-defined]
 from pymongo.errors import EncryptionError
 
 _KEY_NAME = "record-fields"
@@ -28,7 +28,7 @@ class FieldCipher:
     def __init__(self, mongodb_url: str, database: str, master_key: bytes, lookup_key: bytes) -> None:
         self._client: MongoClient[dict[str, Any]] = MongoClient(mongodb_url, tz_aware=True)
         self._vault = self._client[database]["field_keys"]
-        self._encryption = ClientEncryption(
+        self._encryption: ClientEncryption[Any] = ClientEncryption(
             {"local": {"key": master_key}},
             f"{database}.field_keys",
             self._client,
@@ -85,13 +85,19 @@ class FieldCipher:
     ) -> None:
         split = [path.split(".") for path in paths]
         if split and documents:
-            await asyncio.to_thread(
-                lambda: [_replace_leaf(document, parts, change) for document in documents for parts in split]
-            )
+            await asyncio.to_thread(_replace_leaves, documents, split, change)
 
     def blind_index(self, kind: str, value: str) -> str:
         """Keyed digest for equality look-up (domain: blind indexes of identity numbers), 64 hex digits."""
         return hmac.new(self._lookup_key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()
+
+
+def _replace_leaves(
+    documents: Sequence[dict[str, Any]], paths: Sequence[list[str]], change: Callable[[Any], Any]
+) -> None:
+    for document in documents:
+        for parts in paths:
+            _replace_leaf(document, parts, change)
 
 
 def _replace_leaf(node: Any, parts: list[str], change: Callable[[Any], Any]) -> None:

@@ -42,9 +42,13 @@ def _nested_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
-@cache
 def field_classes(record_type: type[BaseModel]) -> dict[str, FieldClass]:
     """Dotted path of every leaf to its class, e.g. `{"name": F0, "guardians.phone": F3}`."""
+    return _field_classes(record_type)
+
+
+@cache
+def _field_classes(record_type: type[BaseModel]) -> dict[str, FieldClass]:
     classes: dict[str, FieldClass] = {}
     for name, field in record_type.model_fields.items():
         if name in ("id", "revision_id"):  # the key is not a value; the other is Beanie's own and unused
@@ -60,9 +64,13 @@ def field_classes(record_type: type[BaseModel]) -> dict[str, FieldClass]:
     return classes
 
 
-@cache
 def encrypted_paths(record_type: type[BaseModel]) -> frozenset[str]:
     """Dotted paths of the leaves that are encrypted at rest."""
+    return _encrypted_paths(record_type)
+
+
+@cache
+def _encrypted_paths(record_type: type[BaseModel]) -> frozenset[str]:
     return frozenset(path for path, held in field_classes(record_type).items() if held in ENCRYPTED_CLASSES)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import RawIOBase
+from typing import BinaryIO, cast
 
 import urllib3
 from minio import Minio
@@ -65,11 +66,16 @@ class ObjectStore:
         if not await asyncio.to_thread(self._client.bucket_exists, self.bucket):
             raise ObjectStoreError("the bucket is missing")
 
-    def put_blocking(self, key: str, stream: BinaryIO) -> str:
+    def put_blocking(self, key: str, stream: RawIOBase) -> str:
         """Store a stream of unknown length; the new version's id. A stream that raises leaves nothing."""
         try:
             result = self._client.put_object(
-                self.bucket, key, stream, length=-1, part_size=PART_SIZE, num_parallel_uploads=1
+                self.bucket,
+                key,
+                cast(BinaryIO, stream),
+                length=-1,
+                part_size=PART_SIZE,
+                num_parallel_uploads=1,
             )
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
@@ -83,8 +89,7 @@ class ObjectStore:
             raise ObjectStoreError(type(error).__name__) from error
         finished = False
         try:
-            for piece in response.stream(_PIECE):
-                yield piece
+            yield from response.stream(_PIECE)
             finished = True
         except HTTPError as error:
             raise ObjectStoreError(type(error).__name__) from error

@@ -31,7 +31,7 @@ class Record(Document):
     async def insert(self, *_: Any, **__: Any) -> NoReturn:
         raise NotImplementedError("records are written by a UnitOfWork")
 
-    save = replace = update = delete = insert  # type: ignore[assignment]
+    save = replace = update = delete = insert
 
     @property
     def key(self) -> ObjectId:

@@ -117,7 +117,8 @@ class UnitOfWork:
 
     async def decrypted(self, record_type: type[AnyRecord], row: Row) -> AnyRecord:
         await self.store.cipher.decrypt_paths([row], encrypted_paths(record_type))
-        return record_type.model_validate(row)
+        record: AnyRecord = record_type.model_validate(row)
+        return record
 
     async def change(self, record: Record, changes: Mapping[str, Any]) -> None:
         """Set top-level fields of a record read in this transaction, if its revision still stands."""

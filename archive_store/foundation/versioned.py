@@ -27,9 +27,7 @@ async def newest_version(store: Store, record_type: type[Versioned]) -> Versione
     row = await store.database.collection(record_type).find_one({}, sort=[("version", -1)])
     if row is None:
         raise NoVersionError(record_type.__name__)
-    if seen is not None and seen[1].version == row["version"]:
-        newest = seen[1]
-    else:
-        newest = record_type.model_validate(row)
+    is_same = seen is not None and seen[1].version == row["version"]
+    newest = seen[1] if seen is not None and is_same else record_type.model_validate(row)
     store.versions_seen[record_type] = (now, newest)
     return newest  # type: ignore[no-any-return]

@@ -19,6 +19,7 @@ _ID_SHAPE = re.compile(r"[0-9]{17}[0-9X]")
 _MOBILE = re.compile(r"(?:\+86|0086)?1[3-9][0-9]{9}")
 _LANDLINE = re.compile(r"(?:0[0-9]{2,3}-?)?[2-9][0-9]{6,7}(?:-[0-9]{1,6})?")
 _ABROAD = re.compile(r"(?:\+|00)(?!86)[1-9][0-9]{6,14}")
+_PHONES = (_MOBILE, _LANDLINE, _ABROAD)
 _EMAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})\.[A-Za-z]{2,24}"
 )
@@ -76,11 +77,7 @@ def check_national_student_number(value: str) -> ErrorCode | None:
 def check_phone(value: str) -> ErrorCode | None:
     """A mobile or landline number of the mainland, or an international one after + or 00."""
     number = value.replace(" ", "")
-    shapes = (_MOBILE, _LANDLINE, _ABROAD)
-    # A number that begins like a mobile's must be a whole one, or a slip of a digit passes for a landline.
-    if re.match(r"1[3-9]", number):
-        shapes = (_MOBILE,)
-    return None if any(shape.fullmatch(number) for shape in shapes) else ErrorCode.INVALID_PHONE
+    return None if any(shape.fullmatch(number) for shape in _PHONES) else ErrorCode.INVALID_PHONE
 
 
 def check_email(value: str) -> ErrorCode | None:

@@ -22,8 +22,8 @@ from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.encryption import ARCHIVE_FILE_KEY, DATA_KEY, new_key, unwrap_key, wrap_key
 from archive_store.scans.file_names import parse_file_name
 from archive_store.scans.pipeline import StoredScan, store_scan
-from archive_store.students.queries import find_student
 from archive_store.students.documents import Student
+from archive_store.students.queries import find_student
 
 FILERS = frozenset({Post.ARCHIVE_GROUP, Post.INFORMATION_GROUP, Post.DIRECTOR})
 

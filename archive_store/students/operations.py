@@ -14,7 +14,6 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.posts import Post
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.documents import Identifier, IdentifierKind, Person

@@ -40,7 +40,7 @@ async def _decide(
 ) -> ChangeRequestPayload:
     key = key_of(node_id, "ChangeRequest", field="id")
     await operations.decide(info.context.store, info.context.viewer, key, decision, comment=comment)
-    return ChangeRequestPayload(change_request=await info.context.loaders.change_requests.load(key))  # type: ignore[arg-type]
+    return ChangeRequestPayload(change_request=await info.context.loaders.change_requests.load(key))
 
 
 @typed_errors(ChangeRequestPayload)
@@ -57,4 +57,4 @@ async def resolve_reject(info: Request, input: ChangeRequestRejectInput) -> Chan
 async def resolve_withdraw(info: Request, input: ChangeRequestWithdrawInput) -> ChangeRequestPayload:  # noqa: A002
     key = key_of(input.id, "ChangeRequest", field="id")
     await operations.withdraw(info.context.store, info.context.viewer, key)
-    return ChangeRequestPayload(change_request=await info.context.loaders.change_requests.load(key))  # type: ignore[arg-type]
+    return ChangeRequestPayload(change_request=await info.context.loaders.change_requests.load(key))

@@ -6,14 +6,15 @@ import strawberry
 
 from archive_store.approvals import queries as store
 from archive_store.foundation.paging import check_page_size
-from schema.approvals.types import ChangeRequest, ChangeRequestStatus
+from schema.approvals.types import ChangeRequest
 from schema.context import Request
+from schema.enums import RequestStatus
 from schema.nodes import Connection, connection, global_id, key_of
 
 
 @strawberry.input(description="Conditions that all hold.")
 class ChangeRequestFilter:
-    status: ChangeRequestStatus | None = None
+    status: RequestStatus | None = None
     student_id: strawberry.ID | None = None
     awaiting_me: bool = strawberry.field(default=False, description="Only those whose next decision is mine.")
 
@@ -21,7 +22,7 @@ class ChangeRequestFilter:
 async def resolve_change_request(info: Request, id: strawberry.ID) -> ChangeRequest | None:  # noqa: A002
     """One request; null when there is none to see."""
     key = key_of(id, "ChangeRequest", field="id")
-    return await info.context.loaders.change_requests.load(key)  # type: ignore[return-value]
+    return await info.context.loaders.change_requests.load(key)
 
 
 async def resolve_change_requests(

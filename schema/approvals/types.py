@@ -13,14 +13,9 @@ from archive_store.approvals import documents as stored
 from archive_store.approvals.queries import content_for
 from archive_store.approvals.rules import next_tier
 from schema.context import Request
+from schema.enums import Decision, RequestStatus, Tier
 from schema.errors import camel_case
 from schema.nodes import Node, global_id
-
-Tier = strawberry.enum(stored.Tier, description="审批级别, policy §四(一).")
-ChangeRequestStatus = strawberry.enum(
-    stored.RequestStatus, name="ChangeRequestStatus", description="申请状态."
-)
-Decision = strawberry.enum(stored.Decision, description="审批意见.")
 
 
 @strawberry.type(description="审批环节: a decision that was taken.")
@@ -43,7 +38,7 @@ class RequestedChange:
 @strawberry.type(description="变更申请: an operation that awaits or had its chain of approval.")
 class ChangeRequest(Node):
     operation: str
-    status: ChangeRequestStatus
+    status: RequestStatus
     chain: list[Tier] = strawberry.field(description="The tiers, in order.")
     requested_by_name: str
     created_at: datetime
@@ -91,7 +86,7 @@ class ChangeRequest(Node):
         ]
 
     @classmethod
-    def is_type_of(cls, source: Any, info: GraphQLResolveInfo) -> bool:
+    def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:
         return isinstance(source, stored.ChangeRequest)
 
 

@@ -11,13 +11,11 @@ from strawberry.scalars import JSON
 
 from archive_store.audit.queries import HistoryChange, HistoryEntry
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.posts import Post as StoredPost
 from archive_store.students.queries import student_history
 from schema.context import Request
+from schema.enums import Post
 from schema.errors import camel_case
 from schema.nodes import Connection, connection, global_id
-
-Post = strawberry.enum(StoredPost, name="Post", description="岗位, the posts of the school policy §二(一).")
 
 
 @strawberry.type(description="One field's change. Values are null where `withheld`.")
@@ -44,7 +42,7 @@ class AuditEntry:
 
     @strawberry.field(description="Posts the actor held then.")
     def actor_posts(self) -> list[Post]:
-        return [StoredPost(post) for post in _entry(self).actor_posts]
+        return [Post(post) for post in _entry(self).actor_posts]
 
     @strawberry.field(description="The change request that was applied, if one was.")
     def change_request_id(self) -> strawberry.ID | None:

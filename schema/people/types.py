@@ -7,9 +7,8 @@ from typing import Any
 import strawberry
 
 from archive_store.access.viewer import Viewer as StoredViewer
-from archive_store.foundation.posts import Post as StoredPost
-from schema.audit.types import Post
 from schema.context import Request
+from schema.enums import Post
 
 
 @strawberry.type(description="Who is signed in, with the posts in force today.")
@@ -21,7 +20,7 @@ class Viewer:
 
     @strawberry.field(description="岗位 in force.")
     def posts(self) -> list[Post]:
-        return [StoredPost(post) for post in sorted(_viewer(self).posts)]
+        return sorted(_viewer(self).posts)
 
     @strawberry.field(description="Classes taught, of a teacher.")
     def class_names(self) -> list[str]:

@@ -11,9 +11,8 @@ from graphql import GraphQLResolveInfo
 from archive_store.scans import documents as stored
 from archive_store.scans.queries import ScanView
 from schema.access import governed
+from schema.enums import RetentionClass
 from schema.nodes import Node, global_id
-
-RetentionClass = strawberry.enum(stored.RetentionClass, description="保管期限.")
 
 
 @strawberry.type(description="扫描件: a filed scan.")
@@ -34,7 +33,7 @@ class Scan(Node):
         return f"/scans/{global_id('Scan', view.id)}/content" if view.may_download else None
 
     @classmethod
-    def is_type_of(cls, source: Any, info: GraphQLResolveInfo) -> bool:
+    def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:
         return isinstance(source, ScanView)
 
 

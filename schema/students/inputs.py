@@ -7,8 +7,8 @@ from typing import Any
 import strawberry
 from strawberry import UNSET
 
+from schema.enums import Gender
 from schema.scalars import Day
-from schema.students.types import Gender
 
 
 @strawberry.input(description="监护人 as they shall be.")

@@ -31,4 +31,4 @@ async def resolve_student_update(info: Request, input: StudentUpdateInput) -> St
     if outcome.change_request_id is None:
         return StudentUpdatePayload(applied=True)
     request = await context.loaders.change_requests.load(outcome.change_request_id)
-    return StudentUpdatePayload(change_request=request)  # type: ignore[arg-type]
+    return StudentUpdatePayload(change_request=request)

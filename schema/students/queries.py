@@ -5,12 +5,10 @@ from __future__ import annotations
 import strawberry
 
 from archive_store.students import queries as store
-from archive_store.students.queries import StudentOrder as StoredOrder
 from schema.context import Request
+from schema.enums import StudentOrder, StudentStatus
 from schema.nodes import Connection, connection, key_of
-from schema.students.types import STUDENT, Student, StudentStatus
-
-StudentOrder = strawberry.enum(StoredOrder, name="StudentOrder", description="Order of `students`.")
+from schema.students.types import STUDENT, Student
 
 
 @strawberry.input(description="Conditions that all hold. A field the viewer may not read is refused by name.")

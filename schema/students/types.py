@@ -12,12 +12,10 @@ from archive_store.students import documents as stored
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AuditEntry, audit_connection
 from schema.context import Request
+from schema.enums import Gender, StudentStatus
 from schema.nodes import Connection, Node, key_of_source
 from schema.scalars import Day
 from schema.scans.types import Scan
-
-Gender = strawberry.enum(stored.Gender, description="性别, GB/T 2261.1.")
-StudentStatus = strawberry.enum(stored.StudentStatus, description="学籍状态.")
 
 
 @strawberry.type(description="监护人.")
@@ -107,7 +105,7 @@ class Student(Node):
         return found
 
     @classmethod
-    def is_type_of(cls, source: Any, info: GraphQLResolveInfo) -> bool:
+    def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:
         return isinstance(source, dict)
 
 

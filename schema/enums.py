@@ -1,0 +1,34 @@
+"""The store's enums as GraphQL ones. Importing this module names them; types then use the store's own."""
+
+from __future__ import annotations
+
+import strawberry
+
+from archive_store.approvals.documents import Decision, RequestStatus, Tier
+from archive_store.foundation.field_classes import FieldClass
+from archive_store.foundation.posts import Post
+from archive_store.scans.documents import RetentionClass
+from archive_store.students.documents import Gender, StudentStatus
+from archive_store.students.queries import StudentOrder
+
+strawberry.enum(Decision, description="审批意见.")
+strawberry.enum(FieldClass, description="字段分级, F0 (open inside the school) to F4 (sealed).")
+strawberry.enum(Gender, description="性别, GB/T 2261.1.")
+strawberry.enum(Post, description="岗位, the posts of the school policy §二(一).")
+strawberry.enum(RequestStatus, name="ChangeRequestStatus", description="申请状态.")
+strawberry.enum(RetentionClass, description="保管期限.")
+strawberry.enum(StudentOrder, description="Order of `students`.")
+strawberry.enum(StudentStatus, description="学籍状态.")
+strawberry.enum(Tier, description="审批级别, policy §四(一).")
+
+__all__ = [
+    "Decision",
+    "FieldClass",
+    "Gender",
+    "Post",
+    "RequestStatus",
+    "RetentionClass",
+    "StudentOrder",
+    "StudentStatus",
+    "Tier",
+]
