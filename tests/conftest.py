@@ -1,52 +1,100 @@
-"""One embedded stack for the whole run: real MongoDB and S3, started when the first test asks for them.
-
-Under pytest-xdist the controller owns it, because it outlives every worker. Fixtures of the records
-themselves stand in `tests/fixtures.py`.
-"""
+"""Fixtures: one real MongoDB and one real S3 server a run, and a small school that each test gets fresh."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
-from api.dev.stack import EmbeddedStack, Endpoints
+from api.app import create_app
+from api.cli.install import FirstPeople, install_people
+from api.dev.demo import SERVICE_SUBJECT, SINCE, STAFF
+from api.dev.issuer import DemoIssuer
+from api.dev.roster import demo_workbook
+from api.dev.session import dev_settings
+from api.dev.stack import EmbeddedStack
+from api.sign_in import SignIn
+from archive_store.admission.operations import import_roster
+from archive_store.archive import open_archive
+from archive_store.foundation.posts import Post
+from archive_store.foundation.settings import Settings
+from archive_store.foundation.store import Store
+from tests.school import School
 
-_FIXTURES = Path(__file__).with_name("fixtures.py")
-pytest_plugins = ["fixtures"] if _FIXTURES.exists() else []
-
-_running = pytest.StashKey[tuple[EmbeddedStack, Path]]()
+STUDENTS = 6
 
 
 @pytest.fixture(scope="session")
-def stack(request: pytest.FixtureRequest) -> Iterator[Endpoints]:
-    """Where the run's own MongoDB replica set and S3 server listen, and the S3 credentials."""
-    yield endpoints_of(request.config)
+def anyio_backend() -> str:
+    return "asyncio"
 
 
-def endpoints_of(config: pytest.Config) -> Endpoints:
-    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if worker is not None:
-        return Endpoints(**worker["stack"])
-    if _running not in config.stash:
-        directory = Path(tempfile.mkdtemp(prefix="registrar-tests-"))
-        config.stash[_running] = EmbeddedStack(directory).start(), directory
-    return config.stash[_running][0].endpoints
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    with EmbeddedStack(tmp_path_factory.mktemp("stack") / "data") as running:
+        yield running
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    node.workerinput["stack"] = asdict(endpoints_of(node.config))
+@pytest.fixture(scope="session")
+def settings(stack: EmbeddedStack) -> Settings:
+    return dev_settings(stack, port=0)
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if _running in config.stash:
-        stack, directory = config.stash[_running]
-        del config.stash[_running]
-        stack.stop()
-        shutil.rmtree(directory)
+@pytest.fixture(scope="session")
+async def store(settings: Settings) -> AsyncIterator[Store]:
+    async with open_archive(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def empty_store(store: Store) -> Store:
+    """The store without a record, indexes and keys kept."""
+    for name in await store.database.mongo.list_collection_names():
+        if name != "field_keys":
+            await store.database.mongo[name].delete_many({})
+    store.versions_seen.clear()
+    return store
+
+
+@pytest.fixture
+async def school(empty_store: Store) -> School:
+    """A person for every role, and `STUDENTS` students in two classes."""
+    people: list[dict[str, Any]] = [
+        {"name": name, "signInSubject": subject, "posts": [{"post": post, "from": SINCE, **more}]}
+        for subject, name, post, more in STAFF
+    ]
+    service = {"post": Post.ACADEMIC_AFFAIRS, "from": SINCE}
+    people.append({"name": "教务系统", "signInSubject": SERVICE_SUBJECT, "service": True, "posts": [service]})
+    await install_people(empty_store, FirstPeople.model_validate({"people": people}))
+    built = School(empty_store)
+    information = await built.viewer("information")
+    await import_roster(
+        empty_store, information, demo_workbook(STUDENTS), file_name="2023级花名册.xlsx", dry_run=False
+    )
+    return built
+
+
+@pytest.fixture
+def issuer(stack: EmbeddedStack, settings: Settings) -> DemoIssuer:
+    return DemoIssuer.load(stack.directory)
+
+
+@pytest.fixture
+async def http(store: Store, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, without a token."""
+    app = create_app(settings)
+    app.state.store = store
+    app.state.sign_in = SignIn(settings)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://registrar.test") as client:
+        yield client
+
+
+@pytest.fixture
+def bearer(issuer: DemoIssuer) -> Any:
+    """Subject to its `Authorization` header."""
+    return lambda subject: {"Authorization": f"Bearer {issuer.token(subject, seconds=600)}"}
+
+
