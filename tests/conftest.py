@@ -96,5 +96,3 @@ async def http(store: Store, settings: Settings) -> AsyncIterator[httpx.AsyncCli
 def bearer(issuer: DemoIssuer) -> Any:
     """Subject to its `Authorization` header."""
     return lambda subject: {"Authorization": f"Bearer {issuer.token(subject, seconds=600)}"}
-
-
