@@ -73,8 +73,8 @@ def _yes(value: str) -> bool:
     return _coded("yes_no", value) == "1"
 
 
-_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
-_MONTH = re.compile(r"(\d{4})(\d{2})|(\d{4})[-/.年](\d{1,2})月?")
+_DAY = re.compile(r"(\d{4})(\d{2})(\d{2})|(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
+_MONTH = re.compile(r"(\d{4})(\d{2})|(\d{4})[-/.年](\d{1,2})月?", re.ASCII)
 
 
 def parse_day(value: str) -> date:

@@ -42,6 +42,12 @@ from archive_store.foundation.unit_of_work import RevisionConflictError, Subject
 from archive_store.foundation.versioned import newest_version
 
 REASON_LIMIT = 1000
+# First word of a validation fault's type.
+_CODE_OF_FAULT = {
+    "date": ErrorCode.INVALID_DATE,
+    "enum": ErrorCode.UNKNOWN_CODE,
+    "missing": ErrorCode.REQUIRED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +249,13 @@ def payload_of(payload_type: type[Payload], values: Mapping[str, Any]) -> Payloa
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise RegistrarError(ErrorCode.UNKNOWN_FIELD, field=field, name=field) from error
+        if first["type"] == "string_too_short":
+            raise RegistrarError(ErrorCode.REQUIRED, field=field) from error
         if first["type"] == "string_too_long":
             limit = first["ctx"]["max_length"]
             raise RegistrarError(ErrorCode.TOO_LONG, field=field, limit=limit) from error
+        if (code := _CODE_OF_FAULT.get(first["type"].split("_")[0])) is not None:
+            raise RegistrarError(code, field=field) from error
         raise RegistrarError(
-            ErrorCode.INVALID_ARGUMENT, field=field, detail_zh=first["msg"], detail_en=first["msg"]
+            ErrorCode.INVALID_ARGUMENT, field=field, detail_zh="值的类型或格式不对", detail_en=first["msg"]
         ) from error

@@ -10,6 +10,7 @@ from beanie import PydanticObjectId
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from archive_store.approvals.operation import Payload
+from archive_store.foundation.code_tables import code_table
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.people.rules import (
@@ -104,6 +105,21 @@ class StudentUpdate(Payload):
         return {name: bson_value(getattr(self.changes, name)) for name in sorted(self.fields)}
 
 
+# Each has a code table of its own name.
+CODED_FIELDS = frozenset(
+    {
+        "admission_method",
+        "boarding",
+        "ethnic_group",
+        "health_status",
+        "household_type",
+        "identity_document_type",
+        "nationality",
+        "overseas_status",
+        "political_status",
+        "student_source",
+    }
+)
 _CHECKS = {
     "phone": check_phone,
     "email": check_email,
@@ -117,11 +133,15 @@ def check_values(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
     for field, value in touched.items():
         if value is None and field in REQUIRED_FIELDS:
             raise RegistrarError(ErrorCode.REQUIRED, field=field)
+        if value is not None and field in CODED_FIELDS and value not in code_table(field).codes:
+            raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=field, rule=code_table(field).source)
         if value is not None and field in _CHECKS and (code := _CHECKS[field](value)):
             raise _value_error(code, field)
     for position, guardian in enumerate(touched.get("guardians") or ()):
         if guardian.get("phone") and (code := check_phone(guardian["phone"])):
             raise RegistrarError(code, field=f"guardians.{position}.phone")
+        if guardian.get("relation") and guardian["relation"] not in code_table("relation").codes:
+            raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=f"guardians.{position}.relation")
     if touched.keys() & {"identity_number", "identity_document_type", "birth_date", "gender"}:
         _check_identity(touched, whole)
 

@@ -19,7 +19,13 @@ from tests.school import School
 
 
 def grant(post: Post, start: str, end: str | None = None) -> dict[str, Any]:
-    return {"post": post, "valid_from": start, "valid_to": end, "qualified": True, "confidentiality_undertaken": True}
+    return {
+        "post": post,
+        "valid_from": start,
+        "valid_to": end,
+        "qualified": True,
+        "confidentiality_undertaken": True,
+    }
 
 
 async def give(school: School, person_id: ObjectId, told: dict[str, Any]) -> ObjectId:
@@ -58,7 +64,9 @@ async def test_two_grants_of_the_last_seat_at_once_give_it_once(school: School) 
     deputy = await school.viewer("deputy-1")
     requests = []
     for person_id in people:
-        payload = payload_of(RoleGrantGive, {"person_id": person_id, **grant(Post.DEPUTY_DIRECTOR, "2025-01-01")})
+        payload = payload_of(
+            RoleGrantGive, {"person_id": person_id, **grant(Post.DEPUTY_DIRECTOR, "2025-01-01")}
+        )
         outcome = await perform(school.store, deputy, "role_grant.give", payload, reason="晋升")
         assert outcome.change_request_id is not None
         await school.approve("director", outcome.change_request_id)

@@ -80,7 +80,9 @@ def test_a_temporary_number_has_no_check_digit(division: str, day: date, end: in
     assert check_national_student_number(f"L{division}{day:%Y%m%d}{end:04}") is None
 
 
-@pytest.mark.parametrize("number", ["G123", "", "X420106201011179548", "L42010620101117954X", "L420106201002319548"])
+@pytest.mark.parametrize(
+    "number", ["G123", "", "X420106201011179548", "L42010620101117954X", "L420106201002319548"]
+)
 def test_malformed_student_numbers(number: str) -> None:
     assert check_national_student_number(number) is ErrorCode.INVALID_STUDENT_NUMBER
 

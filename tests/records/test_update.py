@@ -1,0 +1,181 @@
+"""`student.update`: asked for, approved, applied, told in the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.dev.roster import demo_rows
+from archive_store.approvals.documents import RequestStatus
+from archive_store.approvals.operations import payload_of, perform
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.people.documents import Person
+from archive_store.students.accounts import link_guardian_account
+from archive_store.students.changes import StudentChanges, StudentUpdate
+from archive_store.students.documents import Student
+from archive_store.students.queries import student_history
+from tests.school import School
+
+
+async def refused(school: School, subject: str = "information", **changes: Any) -> RegistrarError:
+    before = await school.counts()
+    with pytest.raises(RegistrarError) as caught:
+        await school.request(subject, await school.student(), **changes)
+    assert await school.counts() == before
+    return caught.value
+
+
+async def test_a_change_waits_for_the_director_then_applies(school: School) -> None:
+    student = await school.student()
+    request = await school.request("information", student, phone="13700000001", native_place="上海市")
+    assert (await school.student()).phone == student.phone
+    assert await school.approve("director", request) is RequestStatus.APPLIED
+    changed = await school.student()
+    assert (changed.phone, changed.native_place, changed.revision) == (
+        "13700000001",
+        "上海市",
+        student.revision + 1,
+    )
+    page = await student_history(school.store, await school.viewer("director"), student.key, first=1)
+    assert page is not None
+    entry = page.rows[0]
+    assert (entry.kind, entry.actor_name, entry.change_request_id) == ("student:update", "赵主任", request)
+    assert [(c.field, c.before, c.after) for c in entry.changes] == [
+        ("native_place", student.native_place, "上海市"),
+        ("phone", student.phone, "13700000001"),
+    ]
+
+
+async def test_key_identity_fields_need_the_vice_principal(school: School) -> None:
+    student = await school.student()
+    request = await school.request("information", student, name="王改名")
+    assert await school.approve("director", request) is RequestStatus.IN_REVIEW
+    assert (await school.student()).name == student.name
+    assert await school.approve("vice-principal", request) is RequestStatus.APPLIED
+    assert (await school.student()).name == "王改名"
+
+
+async def test_a_new_identity_number_keeps_the_old_one_in_history(school: School) -> None:
+    student = await school.student()
+    new = list(demo_rows(40, seed=5))[38]
+    birth = f"{new['出生日期'][:4]}-{new['出生日期'][4:6]}-{new['出生日期'][6:]}"
+    request = await school.request(
+        "information", student, identity_number=new["身份证件号"], birth_date=birth
+    )
+    await school.approve("director", request)
+    await school.approve("vice-principal", request)
+    row = await school.store.database.collection(Person).find_one({"_id": student.person_id})
+    assert row is not None
+    await school.store.cipher.decrypt_paths([row], ["identifiers.value"])
+    person = Person.model_validate(row)
+    held = [
+        (item.value, item.valid_to is None) for item in person.identifiers if item.kind == "IDENTITY_NUMBER"
+    ]
+    assert held == [(student.identity_number, False), (new["身份证件号"], True)]
+    assert len(person.identifier_lookups) == 2
+
+
+async def test_an_identity_number_of_another_student_does_not_apply(school: School) -> None:
+    student, other = await school.student(0), await school.student(2)
+    request = await school.request(
+        "information", student, identity_number=other.identity_number, birth_date=other.birth_date.isoformat()
+    )
+    await school.approve("director", request)
+    with pytest.raises(RegistrarError) as caught:
+        await school.approve("vice-principal", request)
+    assert caught.value.code is ErrorCode.DUPLICATE
+    assert (await school.student(0)).identity_number == student.identity_number
+
+
+async def test_a_record_changed_meanwhile_is_a_conflict_and_nothing_is_lost(school: School) -> None:
+    student = await school.student()
+    first = await school.request("information", student, address="甲路1号")
+    second = await school.request("deputy-1", student, address="乙路2号", boarding="1")
+    await school.approve("director", first)
+    before = await school.counts()
+    with pytest.raises(RegistrarError) as caught:
+        await school.approve("director", second)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.CONFLICT, "address")
+    assert (await school.student()).address == "甲路1号"
+    assert await school.counts() == before
+
+
+async def test_a_change_of_other_fields_meanwhile_is_no_conflict(school: School) -> None:
+    student = await school.student()
+    first = await school.request("information", student, address="甲路1号")
+    second = await school.request("information", student, phone="13700000002")
+    await school.approve("director", first)
+    await school.approve("director", second)
+    changed = await school.student()
+    assert (changed.address, changed.phone) == ("甲路1号", "13700000002")
+
+
+async def test_guardians_who_stay_keep_their_account(school: School) -> None:
+    student = await school.student()
+    await link_guardian_account(school.store, student.key, 0, "parent")
+    father = student.guardians[0]
+    kept = {"name": father.name, "relation": father.relation, "phone": "13700000003"}
+    request = await school.request("information", await school.student(), guardians=[kept])
+    await school.approve("director", request)
+    assert student.key in (await school.viewer("parent")).ward_ids
+    changed = (await school.student()).guardians
+    assert [(guardian.name, guardian.phone) for guardian in changed] == [(father.name, "13700000003")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"phone": "123"}, ErrorCode.INVALID_PHONE, "phone"),
+        ({"email": "nobody"}, ErrorCode.INVALID_EMAIL, "email"),
+        ({"postal_code": "12"}, ErrorCode.LENGTH, "postal_code"),
+        ({"national_student_number": "G1"}, ErrorCode.INVALID_STUDENT_NUMBER, "national_student_number"),
+        ({"identity_number": "11010519491231002"}, ErrorCode.LENGTH, "identity_number"),
+        ({"identity_number": "110105194912310020"}, ErrorCode.CHECK_DIGIT, "identity_number"),
+        ({"identity_number": "11010519491231002X"}, ErrorCode.MISMATCH_IDENTITY, "identity_number"),
+        ({"gender": "2"}, ErrorCode.MISMATCH_IDENTITY, "gender"),
+        ({"name": None}, ErrorCode.REQUIRED, "name"),
+        ({"name": "  "}, ErrorCode.REQUIRED, "changes.name"),
+        ({"name": "长" * 101}, ErrorCode.TOO_LONG, "changes.name"),
+        ({"birth_date": "2011-02-30"}, ErrorCode.INVALID_DATE, "changes.birth_date"),
+        ({"star_sign": "狮子"}, ErrorCode.UNKNOWN_FIELD, "changes.star_sign"),
+        ({"status": "GRADUATED"}, ErrorCode.UNKNOWN_FIELD, "changes.status"),
+        ({"ethnic_group": "99"}, ErrorCode.UNKNOWN_CODE, "ethnic_group"),
+        ({"guardians": [{"name": "王", "phone": "1"}]}, ErrorCode.INVALID_PHONE, "guardians.0.phone"),
+        ({}, ErrorCode.NOTHING_TO_CHANGE, "changes"),
+    ],
+)
+async def test_bad_input_names_field_and_rule(
+    school: School, changes: dict[str, Any], code: ErrorCode, field: str
+) -> None:
+    error = await refused(school, **changes)
+    assert (error.code, error.field) == (code, field)
+    assert error.message.zh and error.message.en
+
+
+async def test_no_change_is_said_only_of_values_the_asker_may_read(school: School) -> None:
+    student = await school.student()
+    assert (await refused(school, native_place=student.native_place)).code is ErrorCode.NOTHING_TO_CHANGE
+    assert (await refused(school, "director", phone=student.phone)).code is ErrorCode.NOTHING_TO_CHANGE
+    # A right guess and a wrong one look the same to whoever may not read the number.
+    for guess in (student.phone, "13799999999"):
+        await school.request("information", student, phone=guess)
+
+
+@pytest.mark.parametrize("subject", ["teacher", "academic-affairs", "service", "archive", "principal"])
+async def test_who_may_not_ask(school: School, subject: str) -> None:
+    assert (await refused(school, subject, phone="13700000001")).code is ErrorCode.FORBIDDEN
+
+
+async def test_a_reason_is_required(school: School) -> None:
+    student = await school.student()
+    payload = payload_of(StudentUpdate, {"student_id": student.key, "changes": {"phone": "13700000001"}})
+    viewer = await school.viewer("information")
+    for reason, code in ((None, ErrorCode.REQUIRED), ("长" * 1001, ErrorCode.TOO_LONG)):
+        with pytest.raises(RegistrarError) as caught:
+            await perform(school.store, viewer, "student.update", payload, reason=reason)
+        assert (caught.value.code, caught.value.field) == (code, "reason")
+
+
+def test_every_changeable_field_is_a_field_of_the_record() -> None:
+    assert StudentChanges.model_fields.keys() <= Student.model_fields.keys()
