@@ -109,6 +109,12 @@ class ObjectStore:
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
 
+    def unfinished_uploads_blocking(self) -> list[str]:
+        """Keys of multipart uploads that were neither completed nor aborted."""
+        # The SDK has no public call for it.
+        listed = self._client._list_multipart_uploads(self.bucket)
+        return [upload.object_name for upload in listed.uploads]
+
     def versions_blocking(self) -> list[tuple[str, str]]:
         """(key, version id) of every object version in the bucket."""
         found = self._client.list_objects(self.bucket, recursive=True, include_version=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -24,6 +24,7 @@ from archive_store.foundation.records import Record, bson_value
 if TYPE_CHECKING:
     from archive_store.foundation.store import Store
 
+_DUPLICATE_KEY = 11000
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
@@ -105,8 +106,10 @@ class UnitOfWork:
         await self.store.cipher.encrypt_paths(rows, encrypted_paths(record_type))
         try:
             await self.store.database.collection(record_type).insert_many(rows, session=self.session)
-        except DuplicateKeyError as error:
-            raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from error
+        except BulkWriteError as error:
+            if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
+                raise
+            raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from None
         self.written |= {Subject(record_type.subject_type, record.key) for record in records}
 
     async def load(self, record_type: type[AnyRecord], key: ObjectId) -> AnyRecord | None:
@@ -133,8 +136,8 @@ class UnitOfWork:
                 {"$set": values | {"updated_at": self.at, "revision": record.revision + 1}},
                 session=self.session,
             )
-        except DuplicateKeyError as error:
-            raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from error
+        except DuplicateKeyError:
+            raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from None
         if result.matched_count != 1:
             raise RevisionConflictError(f"{record_type.subject_type} {record.key}")
         self.written.add(Subject(record_type.subject_type, record.key))
