@@ -30,6 +30,12 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
+            # The page asks for no token; what it sends then does.
+            request = Request(scope, receive)
+            if self.should_render_graphql_ide(self.request_adapter_class(request)) and self.graphql_ide:
+                page = await self.render_graphql_ide(request)
+                await page(scope, receive, send)
+                return
             await super().__call__(scope, receive, send)
         except RegistrarError as error:
             await problem_response(error)(scope, receive, send)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import strawberry
 import structlog
 from graphql import GraphQLError
-from strawberry.extensions import SchemaExtension
+from strawberry.schema import Schema
+from strawberry.types import ExecutionContext
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
@@ -81,9 +82,12 @@ def _shown(error: GraphQLError) -> GraphQLError:
     original = error.original_error
     while isinstance(original, GraphQLError):
         original = original.original_error
-    if original is None:
-        return error  # a fault of the query itself: syntax, validation, variables
-    told = original if isinstance(original, RegistrarError) else internal_error(original)
+    if isinstance(original, RegistrarError):
+        told = original
+    elif original is None:  # a fault of the query itself: syntax, validation, variables
+        told = RegistrarError(ErrorCode.INVALID_QUERY, detail=error.message)
+    else:
+        told = internal_error(original)
     return GraphQLError(
         told.message.en,
         nodes=error.nodes,
@@ -100,12 +104,11 @@ def _shown(error: GraphQLError) -> GraphQLError:
     )
 
 
-class TypedErrors(SchemaExtension):
-    """Gives every error of an operation the one format."""
+class TypedErrorSchema(Schema):
+    """A schema that gives each error of an operation the one format, and logs a defect once."""
 
-    def on_operation(self) -> Any:
-        yield
-        result = self.execution_context.result
-        errors = getattr(result, "errors", None)
-        if result is not None and errors:
-            result.errors = [_shown(error) for error in errors]
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        # In place: the list is the one that the answer is made of.
+        errors[:] = [error if "code" in (error.extensions or {}) else _shown(error) for error in errors]

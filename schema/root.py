@@ -22,7 +22,7 @@ from schema.approvals.mutations import (
 )
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
 from schema.approvals.types import ChangeRequest
-from schema.errors import TypedErrors
+from schema.errors import TypedErrorSchema
 from schema.nodes import Connection, Node
 from schema.people.types import Viewer, resolve_viewer
 from schema.scalars import CONFIG
@@ -76,13 +76,12 @@ DEPTH_LIMIT = 15
 
 def build_schema() -> Schema:
     """The schema with its extensions, in the order they wrap an operation."""
-    return QuietSchema(
+    return TypedErrorSchema(
         query=Query,
         mutation=Mutation,
         types=[Node],
         config=CONFIG,
         extensions=[
-            TypedErrors,
             Redactions,
             lambda: MaxTokensLimiter(max_token_count=TOKENS_LIMIT),
             lambda: MaxAliasesLimiter(max_alias_count=ALIASES_LIMIT),
@@ -91,13 +90,6 @@ def build_schema() -> Schema:
             lambda: ValidationCache(maxsize=500),
         ],
     )
-
-
-class QuietSchema(Schema):
-    """Leaves logging to `TypedErrors`, which logs a defect once and a refusal never."""
-
-    def process_errors(self, errors: object, execution_context: object = None) -> None:
-        return
 
 
 def export_sdl() -> str:

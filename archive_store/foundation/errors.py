@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     NOT_FOUND = "not_found"
     # what was asked
     INVALID_ARGUMENT = "invalid_argument"
+    INVALID_QUERY = "invalid_query"
     UNKNOWN_FIELD = "unknown_field"
     TOO_LONG = "too_long"
     TOO_LARGE = "too_large"
@@ -83,6 +84,7 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ErrorCode.INVALID_ARGUMENT: ErrorText(
         400, "参数无效:{detail_zh}", "The argument is not valid: {detail_en}"
     ),
+    ErrorCode.INVALID_QUERY: ErrorText(400, "查询无效:{detail}", "{detail}"),
     ErrorCode.UNKNOWN_FIELD: ErrorText(400, "没有名为“{name}”的字段。", 'There is no field named "{name}".'),
     ErrorCode.TOO_LONG: ErrorText(
         400, "文字超过 {limit} 个字符。", "The text is longer than {limit} characters."

@@ -1,0 +1,260 @@
+"""GraphQL, uploads and health over HTTP, as a client sees them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from api.dev.demo import demo_paper
+from api.dev.roster import demo_workbook
+from schema.nodes import global_id
+from tests.school import School
+
+Bearer = Any
+
+
+async def ask(http: httpx.AsyncClient, headers: dict[str, str], query: str, **variables: Any) -> Any:
+    response = await http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def test_masked_fields_are_null_with_one_line_a_coordinate(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    query = """
+      { students(first: 3) { edges { node { ...Part phone guardians { name number: phone } } } } }
+      fragment Part on Student { name secret: identityNumber @include(if: true) skipped: phone @skip(if: true) }
+    """
+    told = await ask(http, bearer("information"), query)
+    assert "errors" not in told
+    for edge in told["data"]["students"]["edges"]:
+        node = edge["node"]
+        assert node["name"] and "skipped" not in node
+        assert node["secret"] is None and node["phone"] is None
+        assert [guardian["number"] for guardian in node["guardians"]] == [None, None]
+    lines = told["extensions"]["redactions"]
+    assert [line["field"] for line in lines] == ["Guardian.phone", "Student.identityNumber", "Student.phone"]
+    assert all(line["messageZh"] and line["messageEn"] for line in lines)
+    assert "extensions" not in await ask(http, bearer("director"), query)
+
+
+async def test_a_change_from_request_to_history(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    student = global_id("Student", (await school.student()).key)
+    update = """mutation ($input: StudentUpdateInput!) { studentUpdate(input: $input) {
+        applied changeRequest { id status awaits } errors { code field messageZh } } }"""
+    given = {"studentId": student, "reason": "搬家", "changes": {"address": "新路1号"}}
+    told = (await ask(http, bearer("information"), update, input=given))["data"]["studentUpdate"]
+    assert (told["applied"], told["errors"]) == (False, [])
+    assert told["changeRequest"]["awaits"] == "DEPARTMENT_HEAD"
+    approve = """mutation ($id: ID!) { changeRequestApprove(input: {id: $id}) {
+        changeRequest { status } errors { code } } }"""
+    request = told["changeRequest"]["id"]
+    own = await ask(http, bearer("information"), approve, id=request)
+    assert own["data"]["changeRequestApprove"]["errors"] == [{"code": "self_approval"}]
+    done = await ask(http, bearer("director"), approve, id=request)
+    assert done["data"]["changeRequestApprove"] == {"changeRequest": {"status": "APPLIED"}, "errors": []}
+    history = """query ($id: ID!) { student(id: $id) { address auditHistory(first: 1) { edges { node {
+        kind actorName actorPosts reason changeRequestId changes { field before after } } } } } }"""
+    seen = (await ask(http, bearer("director"), history, id=student))["data"]["student"]
+    assert seen["address"] == "新路1号"
+    (edge,) = seen["auditHistory"]["edges"]
+    assert edge["node"]["kind"] == "student:update"
+    assert edge["node"]["actorPosts"] == ["DIRECTOR"]
+    assert (edge["node"]["reason"], edge["node"]["changeRequestId"]) == ("搬家", request)
+    assert [change["after"] for change in edge["node"]["changes"]] == ["新路1号"]
+
+
+async def test_relay_pages(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    query = """query ($after: String) { students(first: 4, after: $after, orderBy: NAME_DESCENDING) {
+        edges { node { id } } pageInfo { hasNextPage hasPreviousPage endCursor } } }"""
+    first = (await ask(http, bearer("director"), query))["data"]["students"]
+    second = (await ask(http, bearer("director"), query, after=first["pageInfo"]["endCursor"]))["data"][
+        "students"
+    ]
+    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)
+    assert (first["pageInfo"]["hasPreviousPage"], second["pageInfo"]["hasPreviousPage"]) == (False, True)
+    ids = [edge["node"]["id"] for page in (first, second) for edge in page["edges"]]
+    assert len(ids) == len(set(ids)) == 6
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("{ students(first: 0) { edges { cursor } } }", "invalid_argument"),
+        ('{ students(after: "x") { edges { cursor } } }', "invalid_argument"),
+        ('{ students(where: {identityNumber: "1"}) { edges { cursor } } }', "forbidden"),
+        ('{ student(id: "nonsense") { name } }', "not_found"),
+        ("{ nosuch }", "invalid_query"),
+        ("{ students { edges { node { nosuch } } } }", "invalid_query"),
+        ("{", "invalid_query"),
+        ("query ($x: Int!) { viewer { name } }", "invalid_query"),
+        ("{" + "a: viewer { name } " * 1000 + "}", "invalid_query"),
+    ],
+)
+async def test_every_error_has_the_one_format(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, query: str, code: str
+) -> None:
+    told = await ask(http, bearer("information"), query)
+    extensions = told["errors"][0]["extensions"]
+    assert extensions["code"] == code
+    assert extensions["messageZh"] and extensions["messageEn"]
+    assert "Traceback" not in json.dumps(told)
+
+
+async def test_a_defect_is_logged_once_and_shown_as_a_reference(
+    school: School,
+    http: httpx.AsyncClient,
+    bearer: Bearer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import schema.students.queries as resolvers
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret 13900000000")
+
+    monkeypatch.setattr(resolvers.store, "list_students", broken)
+    told = await ask(http, bearer("director"), "{ students { edges { cursor } } }")
+    assert told["errors"][0]["extensions"]["code"] == "internal"
+    assert "secret" not in json.dumps(told)
+    logged = capsys.readouterr()
+    assert (logged.out + logged.err).count("ZeroDivisionError: secret") == 1
+
+
+async def test_get_runs_no_mutation(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    before = await school.counts()
+    mutation = 'mutation { changeRequestApprove(input: {id: "x"}) { errors { code } } }'
+    response = await http.get("/graphql", params={"query": mutation}, headers=bearer("director"))
+    assert response.status_code in (400, 405)
+    assert await school.counts() == before
+
+
+async def import_roster(
+    http: httpx.AsyncClient, headers: dict[str, str], content: bytes, *, dry_run: bool = False
+) -> Any:
+    query = """mutation ($file: Upload!, $dryRun: Boolean!) { rosterImport(input: {file: $file, dryRun: $dryRun}) {
+        report { rows added alreadyOnRecord refused bad { sheetRow errors { column code messageZh messageEn } } }
+        errors { code field messageEn } } }"""
+    form = {
+        "operations": json.dumps({"query": query, "variables": {"file": None, "dryRun": dry_run}}),
+        "map": json.dumps({"0": ["variables.file"]}),
+    }
+    response = await http.post("/graphql", data=form, files={"0": ("roster.xlsx", content)}, headers=headers)
+    return response.json()["data"]["rosterImport"]
+
+
+async def test_roster_import_by_graphql(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    roster = demo_workbook(3, cohort=2028, seed=2)
+    told = await import_roster(http, bearer("information"), roster, dry_run=True)
+    assert (told["report"]["added"], told["errors"]) == (3, [])
+    told = await import_roster(http, bearer("information"), roster)
+    assert told["report"] == {"rows": 3, "added": 3, "alreadyOnRecord": 0, "refused": 0, "bad": []}
+    told = await import_roster(http, bearer("information"), roster)
+    assert told["report"]["alreadyOnRecord"] == 3
+    before = await school.counts()
+    for content, code in (
+        (b"", "empty_file"),
+        (b"PK\x03\x04", "unreadable_workbook"),
+        (b"a,b\n1,2", "header_not_found"),
+    ):
+        told = await import_roster(http, bearer("information"), content)
+        assert (told["report"], told["errors"][0]["code"]) == (None, code)
+    told = await import_roster(http, bearer("teacher"), roster)
+    assert told["errors"][0]["code"] == "forbidden"
+    assert await school.counts() == before
+
+
+async def upload(
+    http: httpx.AsyncClient, headers: dict[str, str], school: School, content: bytes
+) -> httpx.Response:
+    params = {"student": global_id("Student", (await school.student()).key), "fileName": "2023级户口簿.pdf"}
+    return await http.post("/scans", params=params, content=content, headers=headers)
+
+
+async def test_a_scan_over_http_and_back(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    paper = demo_paper("PDF", pages=2)
+    digest = hashlib.sha256(paper).hexdigest()
+    made = await upload(http, bearer("archive") | {"X-Content-SHA256": digest}, school, paper)
+    assert made.status_code == 201
+    scan = made.json()
+    assert (scan["size"], scan["sha256"], scan["pageCount"]) == (len(paper), digest, 2)
+    got = await http.get(f"/scans/{scan['id']}/content", headers=bearer("director"))
+    assert got.content == paper
+    assert got.headers["content-type"] == "application/pdf"
+    assert got.headers["cache-control"] == "no-store"
+    for subject, status in (("archive", 403), ("vice-principal", 403), ("logistics", 404), ("analysis", 404)):
+        refused = await http.get(f"/scans/{scan['id']}/content", headers=bearer(subject))
+        assert (refused.status_code, len(refused.content) < 500) == (status, True)
+    assert (await http.get(f"/scans/{scan['id']}/content")).status_code == 401
+    query = "query ($id: ID!) { scan(id: $id) { fileName size contentUrl } }"
+    seen = await ask(http, bearer("director"), query, id=scan["id"])
+    assert seen["data"]["scan"]["contentUrl"] == f"/scans/{scan['id']}/content"
+    assert (await ask(http, bearer("archive"), query, id=scan["id"]))["data"]["scan"]["contentUrl"] is None
+    assert (await ask(http, bearer("logistics"), query, id=scan["id"]))["data"]["scan"] is None
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "status", "code"),
+    [
+        (b"", {}, 400, "empty_file"),
+        (b"MZ\x90", {}, 415, "unsupported_media_type"),
+        (b"%PDF-1.7\n", {"X-Content-SHA256": "0" * 64}, 422, "digest_mismatch"),
+    ],
+)
+async def test_uploads_that_are_refused(
+    school: School,
+    http: httpx.AsyncClient,
+    bearer: Bearer,
+    content: bytes,
+    more: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    refused = await upload(http, bearer("archive") | more, school, content)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (status, code)
+    assert (await school.counts())["scans"] == 0
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "field"),
+    [
+        ({}, 422, "student"),
+        ({"student": "x", "fileName": "2023级户口簿"}, 404, "student"),
+        ({"student": "{student}"}, 422, "fileName"),
+        ({"student": "{student}", "fileName": "scan001.pdf"}, 400, "fileName"),
+    ],
+)
+async def test_uploads_with_wrong_parameters(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, params: dict[str, str], status: int, field: str
+) -> None:
+    student = global_id("Student", (await school.student()).key)
+    given = {name: value.format(student=student) for name, value in params.items()}
+    refused = await http.post("/scans", params=given, content=b"%PDF-1.7\n", headers=bearer("archive"))
+    assert (refused.status_code, refused.json()["error"]["field"]) == (status, field)
+
+
+async def test_health_and_metrics(school: School, http: httpx.AsyncClient) -> None:
+    assert (await http.get("/health/live")).json() == {"live": True}
+    ready = await http.get("/health/ready")
+    assert (ready.status_code, ready.json()["ready"]) == (200, True)
+    text = (await http.get("/metrics")).text
+    assert 'registrar_requests_total{route="/health/live",status="200"}' in text
+
+
+async def test_unknown_paths_have_the_one_format(http: httpx.AsyncClient) -> None:
+    missing = await http.get("/nothing")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+    wrong = await http.get("/scans")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "invalid_argument")
+
+
+async def test_graphiql_is_served_to_a_browser(http: httpx.AsyncClient) -> None:
+    page = await http.get("/graphql", headers={"Accept": "text/html"})
+    assert (page.status_code, "GraphiQL" in page.text) == (200, True)
