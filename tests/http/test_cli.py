@@ -1,0 +1,145 @@
+"""The `registrar` command against a running server, as transcripts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from typer.testing import CliRunner
+
+from api.cli.main import app
+from api.dev.demo import demo_paper
+from api.dev.issuer import DemoIssuer
+from api.dev.roster import demo_workbook
+from api.dev.stack import EmbeddedStack
+from api.serve import server_config
+from archive_store.foundation.settings import Settings
+from schema.nodes import global_id
+from tests.school import School
+
+SAMPLE = Path(__file__).parent.parent / "samples" / "roster-2023.xlsx"
+
+
+@pytest.fixture(scope="module")
+def server(settings: Settings) -> Iterator[str]:
+    """A server of its own thread and loop on the same stack; its address."""
+    instance = uvicorn.Server(server_config(settings))
+    thread = threading.Thread(target=instance.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not instance.started and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert instance.started
+    port = instance.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    instance.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture
+def run(server: str, issuer: DemoIssuer) -> Any:
+    async def invoke(*words: str, subject: str = "information") -> Any:
+        token = issuer.token(subject, seconds=600)
+        environment = {"REGISTRAR_URL": server, "REGISTRAR_TOKEN": token, "COLUMNS": "400", "NO_COLOR": "1"}
+        # The command runs a loop of its own, so it gets a thread of its own.
+        return await asyncio.to_thread(CliRunner().invoke, app, list(words), env=environment)
+
+    return invoke
+
+
+async def test_importing_the_sample_roster(school: School, run: Any) -> None:
+    dry = await run("import", str(SAMPLE), "--dry-run")
+    assert dry.exit_code == 2
+    assert "600 rows: would add 581, already on record 0, refused 19" in dry.output
+    assert (
+        "row 145 联系电话 invalid_phone: 电话号码格式不对。 The phone number is not well formed."
+        in dry.output
+    )
+    done = await run("import", str(SAMPLE))
+    assert "600 rows: added 581, already on record 0, refused 19" in done.output
+    again = await run("import", str(SAMPLE))
+    assert "600 rows: added 0, already on record 581, refused 19" in again.output
+
+
+async def test_what_import_refuses(school: School, run: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.xlsx"
+    empty.touch()
+    told = await run("import", str(empty))
+    assert (told.exit_code, "error: 文件是空的。 The file is empty." in told.output) == (1, True)
+    roster = tmp_path / "roster.xlsx"
+    roster.write_bytes(demo_workbook(2, cohort=2033))
+    assert "code forbidden" in (await run("import", str(roster), subject="teacher")).output
+    told = await run("import", str(roster), subject="nobody")
+    assert (told.exit_code, "code unauthenticated" in told.output) == (1, True)
+    assert (await run("import", str(roster))).exit_code == 0
+
+
+async def test_a_scan_goes_up_and_comes_down(school: School, run: Any, tmp_path: Path) -> None:
+    student = global_id("Student", (await school.student()).key)
+    paper = tmp_path / "2023级第2批户口簿.tiff"
+    paper.write_bytes(demo_paper("TIFF", pages=3))
+    up = await run("scan", "upload", str(paper), "--student", student, subject="archive")
+    assert up.exit_code == 0, up.output
+    scan = up.stdout.strip().splitlines()[-1]
+    target = tmp_path / "back.tiff"
+    refused = await run("scan", "download", scan, str(target), subject="archive")
+    assert (refused.exit_code, target.exists()) == (1, False)
+    assert (await run("scan", "download", scan, str(target), subject="director")).exit_code == 0
+    assert target.read_bytes() == paper.read_bytes()
+    twice = await run("scan", "download", scan, str(target), subject="director")
+    assert (twice.exit_code, "exists already" in twice.output) == (1, True)
+    assert [file.name for file in tmp_path.iterdir() if file.suffix == ".part"] == []
+    other = tmp_path / "scan001.tiff"
+    other.write_bytes(paper.read_bytes())
+    assert "code invalid_file_name" in (await run("scan", "upload", str(other), "--student", student)).output
+    named = await run("scan", "upload", str(other), "--student", student, "--name", "2023级体检表")
+    assert named.exit_code == 0
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    roster = tmp_path / "roster.xlsx"
+    roster.write_bytes(demo_workbook(1))
+    told = CliRunner().invoke(app, ["import", str(roster), "--url", "http://127.0.0.1:9", "--token", "x"])
+    assert (told.exit_code, "is the server running?" in told.output) == (1, True)
+
+
+async def test_audit_verify(school: School, run: Any, stack: EmbeddedStack) -> None:
+    sound = await run("audit", "verify", "--data", str(stack.directory))
+    assert (sound.exit_code, "sound" in sound.output) == (0, True)
+    entries = school.store.database.mongo["audit_entries"]
+    await entries.update_one({"kind": "student:register"}, {"$set": {"actor_name": "Mallory"}})
+    flawed = await run("audit", "verify", "--data", str(stack.directory))
+    assert flawed.exit_code == 1
+    assert "changed Student:" in flawed.output
+    assert "FLAWED" in flawed.output
+
+
+async def test_schema_export_and_token(run: Any, stack: EmbeddedStack, tmp_path: Path) -> None:
+    assert "type Student implements Node" in (await run("schema", "export")).output
+    target = tmp_path / "schema.graphql"
+    assert (await run("schema", "export", str(target))).exit_code == 0
+    assert "type Student implements Node" in target.read_text(encoding="utf-8")
+    assert (await run("token", "director", "--data", str(stack.directory))).stdout.count(".") == 2
+    assert "run `registrar dev` first" in (await run("token", "director", "--data", str(tmp_path))).output
+
+
+async def test_keyring_create(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "keyring.json"
+    assert (await run("keyring", "create", str(file))).exit_code == 0
+    assert (await run("keyring", "create", str(file))).exit_code == 1
+
+
+def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("REGISTRAR_"):
+            monkeypatch.delenv(name)
+    told = CliRunner().invoke(app, ["serve"], env={"COLUMNS": "400"})
+    assert told.exit_code == 1
+    assert "REGISTRAR_MONGODB_URL" in told.output
