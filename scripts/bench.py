@@ -1,0 +1,210 @@
+"""Benches: ratios against a floor taken in the same run, interleaved, so that a slow machine moves both.
+
+Each figure is one line, `NAME ratio=… bar=…`; the medians behind it follow as comments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import uvicorn
+from bson import ObjectId
+from pymongo import AsyncMongoClient
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from api.app import create_app
+from api.dev.demo import load_demo_school
+from api.dev.issuer import DemoIssuer
+from api.dev.processes import free_ports
+from api.dev.session import dev_settings
+from api.dev.stack import EmbeddedStack
+from archive_store.archive import open_archive
+from archive_store.foundation.settings import Settings
+
+STUDENTS = 100
+FIELDS = {
+    "name": "name",
+    "gender": "gender",
+    "birthDate": "birth_date",
+    "ethnicGroup": "ethnic_group",
+    "nativePlace": "native_place",
+    "auxiliaryNumber": "auxiliary_number",
+    "classSeatNumber": "class_seat_number",
+    "status": "status",
+    "grade": "grade",
+    "className": "class_name",
+    "enrolledMonth": "enrolled_month",
+    "boarding": "boarding",
+    "politicalStatus": "political_status",
+    "householdType": "household_type",
+    "studentSource": "student_source",
+}
+LIST_QUERY = f"""{{ students(first: {STUDENTS}) {{ edges {{ node {{ id {" ".join(FIELDS)}
+    guardians {{ name relation }} statusPeriods {{ status effectiveFrom }} }} }} }} }}"""
+ONE_QUERY = "query ($id: ID!) { student(id: $id) { name gender className status auxiliaryNumber } }"
+ONE_FIELDS = ("name", "gender", "class_name", "status", "auxiliary_number")
+
+
+def floor_app(settings: Settings) -> Starlette:
+    """The least that could answer: a projected find and orjson, no rights, no GraphQL."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(settings.mongodb_url.get_secret_value())
+    students = client[settings.mongodb_database]["students"]
+    nested = (
+        "guardians.name",
+        "guardians.relation",
+        "status_periods.status",
+        "status_periods.effective_from",
+    )
+    whole = dict.fromkeys([*FIELDS.values(), *nested], 1)
+    few = dict.fromkeys(ONE_FIELDS, 1)
+
+    async def many(request: Request) -> Response:
+        rows = (
+            await students.find({}, whole)
+            .sort([("auxiliary_number", 1), ("_id", 1)])
+            .limit(STUDENTS)
+            .to_list()
+        )
+        return Response(orjson.dumps(rows, default=str), media_type="application/json")
+
+    async def one(request: Request) -> Response:
+        row = await students.find_one({"_id": ObjectId(request.path_params["id"])}, few)
+        return Response(orjson.dumps(row, default=str), media_type="application/json")
+
+    return Starlette(
+        routes=[Route("/students", many, methods=["POST"]), Route("/students/{id}", one, methods=["POST"])]
+    )
+
+
+def _serve(kind: str, values: dict[str, Any], port: int) -> None:
+    # Request logs would be measured too.
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    settings = Settings(**values)
+    app = floor_app(settings) if kind == "floor" else create_app(settings)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
+
+
+Call = Callable[[], Awaitable[httpx.Response]]
+
+
+async def interleaved(calls: dict[str, Call], *, rounds: int, burst: int) -> dict[str, float]:
+    """Median seconds of a call by name; the calls take turns, `burst` at a time."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(rounds + 3):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            for _ in range(burst):
+                response = await call()
+                response.raise_for_status()
+            if turn >= 3:  # the first ones warm caches up
+                times[name].append((time.perf_counter() - started) / burst)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def report(name: str, measured: float, floor: float, bar: float) -> None:
+    print(f"{name} ratio={measured / floor:.2f} bar={bar:.1f}")
+    print(f"# {name}: {measured * 1000:.2f} ms against {floor * 1000:.2f} ms (medians)", flush=True)
+
+
+async def reads(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
+    """A list of 100 students with 15 fields and two nested lists, and one student by id, over HTTP."""
+    headers = {"Authorization": f"Bearer {issuer.token('director', seconds=3600)}"}
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['floor']}") as floor,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['registrar']}", headers=headers) as registrar,
+    ):
+        await _until_up(floor, "/students")
+        await _until_up(registrar, "/graphql")
+        some = (await registrar.post("/graphql", json={"query": LIST_QUERY})).json()
+        assert "errors" not in some, some  # noqa: S101
+        nodes = [edge["node"] for edge in some["data"]["students"]["edges"]]
+        assert len(nodes) == STUDENTS  # noqa: S101
+        raw = (await floor.post("/students")).json()
+        assert [row["name"] for row in raw] == [node["name"] for node in nodes]  # noqa: S101
+        key = raw[0]["_id"]
+        one = json.dumps({"query": ONE_QUERY, "variables": {"id": nodes[0]["id"]}}).encode()
+        many = json.dumps({"query": LIST_QUERY}).encode()
+        sent = {"Content-Type": "application/json"}
+        taken = await interleaved(
+            {
+                "floor-list": lambda: floor.post("/students"),
+                "list": lambda: registrar.post("/graphql", content=many, headers=sent),
+            },
+            rounds=rounds,
+            burst=5,
+        )
+        report("reads-list", taken["list"], taken["floor-list"], 3.0)
+        taken = await interleaved(
+            {
+                "floor-one": lambda: floor.post(f"/students/{key}"),
+                "one": lambda: registrar.post("/graphql", content=one, headers=sent),
+            },
+            rounds=rounds,
+            burst=20,
+        )
+        report("reads-by-id", taken["one"], taken["floor-one"], 3.0)
+
+
+async def _until_up(client: httpx.AsyncClient, path: str) -> None:
+    for _ in range(200):
+        try:
+            await client.post(path)
+            return
+        except httpx.TransportError:
+            await asyncio.sleep(0.1)
+    raise SystemExit(f"no server at {client.base_url}")
+
+
+async def _load(settings: Settings) -> None:
+    async with open_archive(settings) as store:
+        await load_demo_school(store, STUDENTS)
+
+
+BENCHES = {"reads": reads}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bench", nargs="*", choices=[*BENCHES, []], help="which; all if left out")
+    parser.add_argument("--rounds", type=int, default=60)
+    chosen = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder, EmbeddedStack(Path(folder) / "data") as stack:
+        settings = dev_settings(stack, port=0)
+        asyncio.run(_load(settings))
+        values = json.loads((stack.directory / "dev-settings.json").read_text())
+        floor_port, registrar_port = free_ports(2)
+        ports = {"floor": floor_port, "registrar": registrar_port}
+        servers = [context.Process(target=_serve, args=(kind, values, port)) for kind, port in ports.items()]
+        for server in servers:
+            server.start()
+        try:
+            issuer = DemoIssuer.load(stack.directory)
+            for name in chosen.bench or BENCHES:
+                asyncio.run(BENCHES[name](settings, issuer, ports, chosen.rounds))
+        finally:
+            for server in servers:
+                server.terminate()
+                server.join()
+
+
+if __name__ == "__main__":
+    main()
