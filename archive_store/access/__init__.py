@@ -1,1 +1,1 @@
-"""Who may read what: viewers, the field-access policy and its one decision. Pure: no I/O happens here."""
+"""Who may read what: viewers, the field-access policy and its one decision, which is pure; only the policy is loaded."""
