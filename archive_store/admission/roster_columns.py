@@ -90,7 +90,12 @@ def parse_day(value: str) -> date:
 
 
 def parse_month(value: str) -> str:
-    """A month written 202309, 2023-09, 2023/9 or 2023年9月, as 2023-09."""
+    """A month written 202309, 2023-09, 2023/9 or 2023年9月, or any day of it, as 2023-09.
+
+    Spreadsheets keep a typed month as its first day and only show the month.
+    """
+    if _DAY.fullmatch(value):
+        return f"{parse_day(value):%Y-%m}"
     if found := _MONTH.fullmatch(value):
         year, month = (int(part) for part in found.groups() if part is not None)
         if 1 <= month <= 12 and 1900 <= year <= 2200:
@@ -154,4 +159,5 @@ COLUMNS: tuple[Column, ...] = (
 )
 COLUMN_BY_HEADER = {column.header: column for column in COLUMNS}
 HEADER_BY_FIELD = {column.field: column.header for column in COLUMNS}
-REQUIRED_HEADERS = tuple(column.header for column in COLUMNS if column.required)
+# A row may go without an identity number where its document type says so; a roster has the column.
+REQUIRED_HEADERS = tuple(c.header for c in COLUMNS if c.required or c.field == "identity_number")

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
 
 from archive_store.admission.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
-from archive_store.admission.workbook_safety import check_workbook, formula_cells
+from archive_store.admission.workbook_parts import COLUMN_LIMIT, checked_workbook, too_large, unreadable
 from archive_store.foundation.code_tables import plain_text
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
 HEADER_SEARCHED_ROWS = 20
 CELL_LIMIT = 2_000
-COLUMN_LIMIT = 200
 # A spreadsheet number holds 15 digits; a longer one has lost some.
 EXACT_NUMBER_LIMIT = 10**15
 # Stands for a cell that cannot be taken as text; no rule accepts it.
@@ -40,7 +42,8 @@ class RosterRow:
 def read_roster(content: bytes, *, row_limit: int) -> list[RosterRow]:
     """The rows below the header.
 
-    Raises EMPTY_FILE, UNREADABLE_WORKBOOK, TOO_LARGE, HEADER_NOT_FOUND, UNKNOWN_COLUMN, DUPLICATE_COLUMN.
+    Raises EMPTY_FILE, UNREADABLE_WORKBOOK, TOO_LARGE, HEADER_NOT_FOUND, UNKNOWN_COLUMN, DUPLICATE_COLUMN, and
+    FORMULA where the header row itself holds one.
     """
     if not content.strip():
         raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
@@ -53,28 +56,41 @@ def read_roster(content: bytes, *, row_limit: int) -> list[RosterRow]:
 
 
 def _workbook_lines(content: bytes, row_limit: int) -> Iterator[list[str]]:
-    check_workbook(content, row_limit=row_limit + HEADER_SEARCHED_ROWS)
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        checked, formulas = checked_workbook(content, row_limit)
+        workbook = CalamineWorkbook.from_filelike(checked)
         cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, IndexError, ValueError) as error:
-        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file") from error
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
+        *(CalamineError, expat.ExpatError, LookupError, ValueError),
+    ) as error:
+        raise unreadable() from error
     except BaseException as error:
         # The reader is native code and may panic on a file that is broken on purpose.
         if type(error).__name__ != "PanicException":
             raise
-        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file") from error
-    formulas = formula_cells(content)
+        raise unreadable() from error
     for row_number, row in enumerate(cells, start=1):
         line = [_cell_text(value) for value in row]
-        for column_number in formulas.get(row_number, ()):
-            if column_number < len(line):
-                line[column_number] = FORMULA_CELL
+        for column in formulas.get(row_number, ()):
+            line.extend("" for _ in range(column + 1 - len(line)))
+            line[column] = FORMULA_CELL
         yield line
+
+
+def _column_letters(number: int) -> str:
+    letters = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        letters = chr(65 + digit) + letters
+    return letters
 
 
 def _cell_text(value: object) -> str:
     """The text a person sees in the cell."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, (int, float)):
@@ -91,12 +107,12 @@ def _cell_text(value: object) -> str:
 def _csv_lines(content: bytes) -> Iterator[list[str]]:
     text = _decoded(content)
     if "\0" in text:
-        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file")
+        raise unreadable()
     try:
         # One list a physical row of the sheet, blank ones too.
         yield from csv.reader(io.StringIO(text, newline=""), strict=True)
     except csv.Error as error:
-        raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file") from error
+        raise unreadable() from error
 
 
 def _decoded(content: bytes) -> str:
@@ -106,7 +122,7 @@ def _decoded(content: bytes) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file")
+    raise unreadable()
 
 
 def _rows(lines: Iterable[Sequence[str]], row_limit: int) -> Iterator[RosterRow]:
@@ -114,6 +130,10 @@ def _rows(lines: Iterable[Sequence[str]], row_limit: int) -> Iterator[RosterRow]
     count = 0
     searched: list[list[str]] = []
     for sheet_row, line in enumerate(lines, start=1):
+        if headers is not None and not any(map(str.strip, line)):
+            continue
+        if len(line) > COLUMN_LIMIT:
+            raise too_large(f"{COLUMN_LIMIT} columns")
         texts = [plain_text(text) for text in line]
         if headers is None:
             searched.append(texts)
@@ -125,11 +145,12 @@ def _rows(lines: Iterable[Sequence[str]], row_limit: int) -> Iterator[RosterRow]
             continue
         count += 1
         if count > row_limit:
-            raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=f"{row_limit} rows")
-        cells = {header: text for header, text in zip(headers, texts, strict=False) if header and text}
-        if any(texts[len(headers) :]):
-            raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=f"{len(headers) + 1}")
-        yield RosterRow(sheet_row, cells)
+            raise too_large(f"{row_limit} rows")
+        for column, text in enumerate(texts):
+            # A value under no header would otherwise be lost without a word.
+            if text and (column >= len(headers) or not headers[column]):
+                raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=_column_letters(column))
+        yield RosterRow(sheet_row, {h: text for h, text in zip(headers, texts, strict=False) if text})
     if headers is None:
         best = max(searched, key=lambda texts: len(set(texts) & set(REQUIRED_HEADERS)), default=[])
         missing = "、".join(header for header in REQUIRED_HEADERS if header not in best)
@@ -146,6 +167,8 @@ def _headers(texts: list[str]) -> list[str] | None:
         texts.pop()
     seen: set[str] = set()
     for text in texts:
+        if text == FORMULA_CELL:
+            raise RegistrarError(ErrorCode.FORMULA, field="file")
         if text and text not in COLUMN_BY_HEADER:
             raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=text[:50])
         if text in seen and text:

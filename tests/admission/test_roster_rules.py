@@ -137,7 +137,14 @@ def test_days_that_do_not_exist(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "month"), [("202309", "2023-09"), ("2023年9月", "2023-09"), ("2023-9", "2023-09")]
+    ("text", "month"),
+    [
+        ("202309", "2023-09"),
+        ("2023年9月", "2023-09"),
+        ("2023-9", "2023-09"),
+        ("2023-09-01", "2023-09"),
+        ("20230915", "2023-09"),
+    ],
 )
 def test_months(text: str, month: str) -> None:
     assert parse_month(text) == month
