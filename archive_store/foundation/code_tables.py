@@ -32,7 +32,7 @@ class CodeTable:
     @cached_property
     def _by_spelling(self) -> Mapping[str, str]:
         return {
-            plain_text(spelling): entry.code
+            _squeezed(spelling): entry.code
             for entry in self.entries
             for spelling in (entry.code, entry.zh, *entry.also)
         }
@@ -43,12 +43,17 @@ class CodeTable:
 
     def code_of(self, text: str) -> str | None:
         """The code of a label, another spelling, or the code itself; None if the table has no such value."""
-        return self._by_spelling.get(plain_text(text))
+        return self._by_spelling.get(_squeezed(text))
 
 
 def plain_text(text: str) -> str:
     """Full-width characters as plain ones, blanks at the ends away."""
     return unicodedata.normalize("NFKC", text).strip()
+
+
+def _squeezed(text: str) -> str:
+    """For look-up: names are typed with blanks inside, too (汉 族)."""
+    return "".join(plain_text(text).split()).casefold()
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from archive_store.foundation.errors import ErrorCode
 
@@ -17,7 +18,7 @@ _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_CHARACTERS = "10X98765432"
 _ID_SHAPE = re.compile(r"[0-9]{17}[0-9X]")
 _MOBILE = re.compile(r"(?:\+86|0086)?1[3-9][0-9]{9}")
-_LANDLINE = re.compile(r"(?:0[0-9]{2,3}-?)?[2-9][0-9]{6,7}(?:-[0-9]{1,6})?")
+_LANDLINE = re.compile(r"0[0-9]{2,3}-?[2-9][0-9]{6,7}(?:-[0-9]{1,6})?")
 _ABROAD = re.compile(r"(?:\+|00)(?!86)[1-9][0-9]{6,14}")
 _PHONES = (_MOBILE, _LANDLINE, _ABROAD)
 _EMAIL = re.compile(
@@ -25,6 +26,17 @@ _EMAIL = re.compile(
 )
 _POSTAL_CODE = re.compile(r"[0-9]{6}")
 _EARLIEST_BIRTH = date(1850, 1, 1)
+
+
+class NumberState(StrEnum):
+    """What the letter of a national student number says of it."""
+
+    TEMPORARY = "TEMPORARY"  # L 临时
+    FORMAL = "FORMAL"  # G 正式
+    SUBSTITUTE = "SUBSTITUTE"  # J 无有效证件者
+
+
+_STATE_BY_LETTER = {"L": NumberState.TEMPORARY, "G": NumberState.FORMAL, "J": NumberState.SUBSTITUTE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +86,13 @@ def check_national_student_number(value: str) -> ErrorCode | None:
     return None if _day(number[6:14]) else ErrorCode.INVALID_STUDENT_NUMBER
 
 
+def number_state(value: str) -> NumberState:
+    """State of a number that `check_national_student_number` found well formed."""
+    return _STATE_BY_LETTER[value[0]]
+
+
 def check_phone(value: str) -> ErrorCode | None:
-    """A mobile or landline number of the mainland, or an international one after + or 00."""
+    """A mobile number of the mainland, a landline number with its area code, or an international one after + or 00."""
     number = value.replace(" ", "")
     return None if any(shape.fullmatch(number) for shape in _PHONES) else ErrorCode.INVALID_PHONE
 
