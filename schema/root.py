@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import strawberry
-from strawberry.extensions import (
-    MaxAliasesLimiter,
-    MaxTokensLimiter,
-    ParserCache,
-    QueryDepthLimiter,
-    ValidationCache,
-)
+from graphql.validation import ASTValidationRule
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.extensions.max_aliases import create_validator as aliases_rule
+from strawberry.extensions.query_depth_limiter import create_validator as depth_rule
 from strawberry.schema import Schema
 
 from schema.access import Redactions
@@ -22,8 +19,9 @@ from schema.approvals.mutations import (
 )
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
 from schema.approvals.types import ChangeRequest
+from schema.context import Request
 from schema.errors import TypedErrorSchema
-from schema.nodes import Connection, Node
+from schema.nodes import Connection, Node, parse_global_id
 from schema.people.types import Viewer, resolve_viewer
 from schema.scalars import CONFIG
 from schema.scans.queries import resolve_scan
@@ -31,6 +29,13 @@ from schema.scans.types import Scan
 from schema.students.mutations import StudentUpdatePayload, resolve_student_update
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
+
+
+async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa: A002
+    """The object of a global id; null when there is none to see."""
+    resolve = {"Student": resolve_student, "ChangeRequest": resolve_change_request, "Scan": resolve_scan}
+    type_name, _ = parse_global_id(id)
+    return await resolve[type_name](info, id) if type_name in resolve else None
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -45,6 +50,9 @@ class Query:
         resolver=resolve_change_requests, description="变更申请, newest first."
     )
     scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
+    node: Node | None = strawberry.field(
+        resolver=resolve_node, description="Any object by its global id (Relay)."
+    )
 
 
 @strawberry.type(
@@ -74,6 +82,10 @@ ALIASES_LIMIT = 30
 DEPTH_LIMIT = 15
 
 
+# Made once: the validation cache knows an operation by its rules, too.
+_RULES: list[type[ASTValidationRule]] = [depth_rule(DEPTH_LIMIT, None, None), aliases_rule(ALIASES_LIMIT)]
+
+
 def build_schema() -> Schema:
     """The schema with its extensions, in the order they wrap an operation."""
     return TypedErrorSchema(
@@ -84,8 +96,7 @@ def build_schema() -> Schema:
         extensions=[
             Redactions,
             lambda: MaxTokensLimiter(max_token_count=TOKENS_LIMIT),
-            lambda: MaxAliasesLimiter(max_alias_count=ALIASES_LIMIT),
-            lambda: QueryDepthLimiter(max_depth=DEPTH_LIMIT),
+            lambda: AddValidationRules(_RULES),
             lambda: ParserCache(maxsize=500),
             lambda: ValidationCache(maxsize=500),
         ],

@@ -258,3 +258,20 @@ async def test_unknown_paths_have_the_one_format(http: httpx.AsyncClient) -> Non
 async def test_graphiql_is_served_to_a_browser(http: httpx.AsyncClient) -> None:
     page = await http.get("/graphql", headers={"Accept": "text/html"})
     assert (page.status_code, "GraphiQL" in page.text) == (200, True)
+
+
+async def test_any_object_by_its_global_id(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    student = await school.student()
+    request = await school.request("information", student, phone="13700000001")
+    query = """query ($id: ID!) { node(id: $id) { __typename id
+        ... on Student { name phone } ... on ChangeRequest { status } } }"""
+    for type_name, key, more in (
+        ("Student", student.key, {"name": student.name, "phone": student.phone}),
+        ("ChangeRequest", request, {"status": "SUBMITTED"}),
+    ):
+        told = await ask(http, bearer("director"), query, id=global_id(type_name, key))
+        assert told["data"]["node"] == {"__typename": type_name, "id": global_id(type_name, key), **more}
+    masked = await ask(http, bearer("information"), query, id=global_id("Student", student.key))
+    assert masked["data"]["node"]["phone"] is None
+    for unseen in (global_id("Person", student.person_id), global_id("Student", request)):
+        assert (await ask(http, bearer("director"), query, id=unseen))["data"]["node"] is None
