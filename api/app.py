@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from api.graphql import GraphQLEndpoint
+from api.graphql import GraphQLEndpoint, keep_uploads_in_memory
 from api.health import live, metrics, ready
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
@@ -33,6 +33,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
 
     body_limit = settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD
+    keep_uploads_in_memory(body_limit)
     app = Starlette(
         routes=[
             Route("/graphql", endpoint, methods=["GET", "POST"], max_body_size=body_limit),
@@ -44,6 +45,8 @@ def create_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
         exception_handlers=EXCEPTION_HANDLERS,
+        # Set here as well so that a refusal passes the handlers; scans have their own limit, and say so.
+        max_body_size=max(body_limit, settings.scan_size_limit + GRAPHQL_BODY_OVERHEAD),
     )
     app.add_middleware(RequestLog)
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -15,6 +16,11 @@ from strawberry.schema import Schema
 from api.problems import problem_response
 from archive_store.foundation.errors import RegistrarError
 from schema.context import Context
+
+
+def keep_uploads_in_memory(limit: int) -> None:
+    """Files of multipart requests up to `limit` bytes stay off the disk: a roster is full of sensitive values."""
+    MultiPartParser.spool_max_size = limit
 
 
 class GraphQLEndpoint(GraphQL[Context, None]):

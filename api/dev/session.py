@@ -15,7 +15,7 @@ from rich.console import Console
 
 from api.dev.demo import GUARDIAN_SUBJECT, SERVICE_SUBJECT, STAFF, STUDENT_SUBJECT, load_demo_school
 from api.dev.issuer import AUDIENCE, ISSUER, JWKS_FILE, DemoIssuer
-from api.dev.processes import StackError
+from api.dev.processes import StackError, port_is_free
 from api.dev.stack import EmbeddedStack
 from api.logs import configure_logging
 from api.serve import server_config
@@ -69,6 +69,8 @@ class DevSession:
         # SIGTERM ends a session as Ctrl-C does: by the way that stops the children.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
+            if not port_is_free(self._port):
+                raise StackError(f"port {self._port} is in use: choose another with --port")
             if self._reset:
                 self._stack.reset()
             with self._stack:
@@ -90,8 +92,6 @@ class DevSession:
         if server.started:
             self._print_welcome()
         await serving
-        if not server.started:
-            raise StackError(f"cannot serve on port {settings.port}; choose another with --port")
 
     def _print_welcome(self) -> None:
         issuer = DemoIssuer.load(self._stack.directory)

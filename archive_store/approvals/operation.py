@@ -19,7 +19,9 @@ from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 class Payload(BaseModel):
     """Input of an operation; unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True
+    )
 
 
 AnyPayload = TypeVar("AnyPayload", bound=Payload)

@@ -20,7 +20,8 @@ from archive_store.foundation.field_classes import FieldClass
 class Record(Document):
     """A stored document. `revision` counts its changes from 1; times are UTC."""
 
-    model_config = ConfigDict(extra="forbid")
+    # A validation error is logged; the values it is about must not be.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     subject_type: ClassVar[str]
 
     id: PydanticObjectId | None = Field(default_factory=PydanticObjectId)

@@ -275,3 +275,37 @@ async def test_any_object_by_its_global_id(school: School, http: httpx.AsyncClie
     assert masked["data"]["node"]["phone"] is None
     for unseen in (global_id("Person", student.person_id), global_id("Student", request)):
         assert (await ask(http, bearer("director"), query, id=unseen))["data"]["node"] is None
+
+
+async def test_an_uploaded_roster_never_touches_a_disk(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tempfile
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("rolled over to a file")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", refuse)
+    big = demo_workbook(2, cohort=2040) + bytes(3 * 1024 * 1024)
+    told = await import_roster(http, bearer("information"), big, dry_run=True)
+    assert told["errors"] == [] or told["errors"][0]["code"] == "unreadable_workbook"
+
+
+async def test_a_body_over_the_limit_is_refused(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    response = await http.post("/graphql", content=bytes(22 * 1024 * 1024), headers=bearer("director"))
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+async def test_a_stored_row_that_does_not_fit_is_not_shown_in_the_log(
+    school: School, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pydantic import ValidationError
+
+    from archive_store.students.documents import Student
+
+    with pytest.raises(ValidationError) as caught:
+        Student.model_validate({"phone": 13900000000, "name": "王", "nosuch": "secret"})
+    assert "13900000000" not in str(caught.value)
+    assert "secret" not in str(caught.value)
