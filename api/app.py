@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from api.graphql import GraphQLEndpoint, keep_uploads_in_memory
+from api.graphql import GraphQLEndpoint
 from api.health import live, metrics, ready
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
@@ -23,7 +23,11 @@ GRAPHQL_BODY_OVERHEAD = 1024 * 1024
 
 def create_app(settings: Settings) -> Starlette:
     """The application; the store opens and closes with its lifespan."""
-    endpoint = GraphQLEndpoint(build_schema(), graphiql=settings.graphiql)
+    endpoint = GraphQLEndpoint(
+        build_schema(),
+        graphiql=settings.graphiql,
+        body_limit=settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD,
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -32,11 +36,9 @@ def create_app(settings: Settings) -> Starlette:
             app.state.sign_in = SignIn(settings)
             yield
 
-    body_limit = settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD
-    keep_uploads_in_memory(body_limit)
     app = Starlette(
         routes=[
-            Route("/graphql", endpoint, methods=["GET", "POST"], max_body_size=body_limit),
+            Route("/graphql", endpoint, methods=["GET", "POST"]),
             Route("/scans", upload_scan, methods=["POST"]),
             Route("/scans/{id}/content", download_scan, methods=["GET"]),
             Route("/health/live", live),
@@ -45,8 +47,6 @@ def create_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
         exception_handlers=EXCEPTION_HANDLERS,
-        # Set here as well so that a refusal passes the handlers; scans have their own limit, and say so.
-        max_body_size=max(body_limit, settings.scan_size_limit + GRAPHQL_BODY_OVERHEAD),
     )
     app.add_middleware(RequestLog)
     return app

@@ -8,13 +8,13 @@ import orjson
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.schema import Schema
 
 from api.problems import problem_response
-from archive_store.foundation.errors import RegistrarError
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.context import Context
 
 
@@ -26,7 +26,9 @@ def keep_uploads_in_memory(limit: int) -> None:
 class GraphQLEndpoint(GraphQL[Context, None]):
     """Signs the viewer in before anything of the operation is read."""
 
-    def __init__(self, schema: Schema, *, graphiql: bool) -> None:
+    def __init__(self, schema: Schema, *, graphiql: bool, body_limit: int) -> None:
+        keep_uploads_in_memory(body_limit)
+        self._body_limit = body_limit
         super().__init__(
             schema,
             graphql_ide="graphiql" if graphiql else None,
@@ -42,7 +44,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
                 page = await self.render_graphql_ide(request)
                 await page(scope, receive, send)
                 return
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, _limited(receive, self._body_limit), send)
         except RegistrarError as error:
             await problem_response(error)(scope, receive, send)
 
@@ -58,3 +60,18 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         page = await super().render_graphql_ide(request)
         page.headers["Referrer-Policy"] = "no-referrer"
         return page
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Receive a body of `limit` bytes at most. Starlette's own limit answers in plain text, not in our format."""
+    received = 0
+
+    async def receive_some() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise RegistrarError(ErrorCode.TOO_LARGE, limit=f"{limit} bytes")
+        return message
+
+    return receive_some
