@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from cross_web import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,16 +38,20 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, _limited(receive, self._body_limit))
         try:
             # The page asks for no token; what it sends then does.
-            request = Request(scope, receive)
-            if self.should_render_graphql_ide(self.request_adapter_class(request)) and self.graphql_ide:
-                page = await self.render_graphql_ide(request)
-                await page(scope, receive, send)
-                return
-            await super().__call__(scope, _limited(receive, self._body_limit), send)
+            if self.graphql_ide and self.should_render_graphql_ide(self.request_adapter_class(request)):
+                response = await self.render_graphql_ide(request)
+            else:
+                response = await self.run(request)
+        except HTTPException as error:
+            refusal = RegistrarError(ErrorCode.INVALID_QUERY, detail=error.reason)
+            refusal.status = error.status_code
+            response = problem_response(refusal)
         except RegistrarError as error:
-            await problem_response(error)(scope, receive, send)
+            response = problem_response(error)
+        await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
         state = request.app.state

@@ -294,8 +294,26 @@ async def test_an_uploaded_roster_never_touches_a_disk(
 async def test_a_body_over_the_limit_is_refused(
     school: School, http: httpx.AsyncClient, bearer: Bearer
 ) -> None:
-    response = await http.post("/graphql", content=bytes(22 * 1024 * 1024), headers=bearer("director"))
+    headers = bearer("director") | {"Content-Type": "application/json"}
+    response = await http.post("/graphql", content=bytes(22 * 1024 * 1024), headers=headers)
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (b"{}", "application/json"),
+        (b"{", "application/json"),
+        (b"x", "text/plain"),
+        (b"[]", "application/json"),
+    ],
+)
+async def test_requests_that_are_no_operation(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, content: bytes, media_type: str
+) -> None:
+    headers = bearer("director") | {"Content-Type": media_type}
+    response = await http.post("/graphql", content=content, headers=headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_query")
 
 
 async def test_a_stored_row_that_does_not_fit_is_not_shown_in_the_log(
