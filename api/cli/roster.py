@@ -41,10 +41,35 @@ async def import_file(
     check_payload(payload)
     report = payload["report"]
     if as_json:
-        out.print_json(data=report)
+        out.print_json(data=_report_file(report))
     else:
         _print(out, report, dry_run=dry_run)
     return int(report["refused"])
+
+
+def _report_file(report: dict[str, Any]) -> dict[str, Any]:
+    """The report as a file: `{rows, valid, added, already_on_record, refused, bad: [{sheet_row, errors}]}`."""
+    return {
+        "rows": report["rows"],
+        "valid": report["valid"],
+        "added": report["added"],
+        "already_on_record": report["alreadyOnRecord"],
+        "refused": report["refused"],
+        "bad": [
+            {
+                "sheet_row": row["sheetRow"],
+                "errors": [
+                    {
+                        "column": error["column"],
+                        "code": error["code"],
+                        "message": {"zh": error["messageZh"], "en": error["messageEn"]},
+                    }
+                    for error in row["errors"]
+                ],
+            }
+            for row in report["bad"]
+        ],
+    }
 
 
 def _print(out: Console, report: dict[str, Any], *, dry_run: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -62,6 +63,14 @@ async def test_importing_the_sample_roster(school: School, run: Any) -> None:
         "row 145 联系电话 invalid_phone: 电话号码格式不对。 The phone number is not well formed."
         in dry.output
     )
+    told = json.loads((await run("import", str(SAMPLE), "--dry-run", "--json")).stdout)
+    expected = json.loads(SAMPLE.with_name("roster-2023.expected.json").read_text())
+    bad = {row["sheet_row"]: [(e["column"], e["code"]) for e in row["errors"]] for row in told["bad"]}
+    for row in expected["bad"]:
+        assert bad.pop(row["sheet_row"]) == [(e["column"], e["code"]) for e in row["errors"]]
+    # What is left shares its identity number with another row; see test_roster_rules.
+    assert set(map(tuple, bad.values())) == {(("身份证件号", "duplicate"),)}
+    assert told["rows"] == expected["rows"] == told["valid"] + len(told["bad"])
     done = await run("import", str(SAMPLE))
     assert "600 rows: added 581, already on record 0, refused 19" in done.output
     again = await run("import", str(SAMPLE))
