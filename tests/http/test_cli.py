@@ -63,7 +63,9 @@ async def test_importing_the_sample_roster(school: School, run: Any) -> None:
         "row 145 联系电话 invalid_phone: 电话号码格式不对。 The phone number is not well formed."
         in dry.output
     )
-    told = json.loads((await run("import", str(SAMPLE), "--dry-run", "--json")).stdout)
+    output = (await run("import", str(SAMPLE), "--dry-run", "--json")).stdout
+    # The server's log, of the same process here, begins its lines with the year.
+    told = json.loads("".join(line for line in output.splitlines() if not line.startswith("20")))
     expected = json.loads(SAMPLE.with_name("roster-2023.expected.json").read_text())
     bad = {row["sheet_row"]: [(e["column"], e["code"]) for e in row["errors"]] for row in told["bad"]}
     for row in expected["bad"]:
