@@ -15,6 +15,7 @@ from archive_store.approvals.rules import REQUEST_READERS, may_see
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.paging import Page, page_of_newest
+from archive_store.foundation.records import plain_value
 from archive_store.foundation.store import Store
 
 
@@ -103,8 +104,8 @@ def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> Request
         changes.append(
             RequestedChange(
                 field,
-                before.get(field) if may_read else None,
-                after.get(field) if may_read or is_requester else None,
+                plain_value(before.get(field)) if may_read else None,
+                plain_value(after.get(field)) if may_read or is_requester else None,
                 withheld=not may_read,
             )
         )

@@ -12,7 +12,7 @@ from archive_store.audit.documents import ENTRIES
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import leaves_of
 from archive_store.foundation.paging import Page
-from archive_store.foundation.records import Record
+from archive_store.foundation.records import Record, plain_value
 from archive_store.foundation.store import Store
 
 
@@ -86,16 +86,7 @@ def _change(change: Row, record_type: type[Record], readable: frozenset[str]) ->
     may_read = bool(leaves) and readable.issuperset(leaves)
     return HistoryChange(
         change["field"],
-        _plain(change["before"]) if may_read else None,
-        _plain(change["after"]) if may_read else None,
+        plain_value(change["before"]) if may_read else None,
+        plain_value(change["after"]) if may_read else None,
         withheld=not may_read,
     )
-
-
-def _plain(value: Any) -> Any:
-    """A stored value as JSON can carry it."""
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    return str(value) if isinstance(value, ObjectId) else value

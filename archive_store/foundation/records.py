@@ -59,3 +59,12 @@ def bson_value(value: Any) -> Any:
     if hasattr(type(value), "model_fields"):
         return {name: bson_value(getattr(value, name)) for name in type(value).model_fields}
     return value
+
+
+def plain_value(value: Any) -> Any:
+    """A stored value as JSON can carry it: keys as text."""
+    if isinstance(value, (list, tuple)):
+        return [plain_value(item) for item in value]
+    if isinstance(value, dict):
+        return {name: plain_value(item) for name, item in value.items()}
+    return str(value) if isinstance(value, ObjectId) else value

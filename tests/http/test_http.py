@@ -11,6 +11,7 @@ import pytest
 
 from api.dev.demo import demo_paper
 from api.dev.roster import demo_workbook
+from archive_store.students.accounts import link_guardian_account
 from schema.nodes import global_id
 from tests.school import School
 
@@ -69,6 +70,19 @@ async def test_a_change_from_request_to_history(
     assert edge["node"]["actorPosts"] == ["DIRECTOR"]
     assert (edge["node"]["reason"], edge["node"]["changeRequestId"]) == ("搬家", request)
     assert [change["after"] for change in edge["node"]["changes"]] == ["新路1号"]
+
+
+async def test_a_change_of_guardians_with_an_account_is_shown(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    student = await school.student()
+    await link_guardian_account(school.store, student.key, 0, "parent")
+    request = await school.request("information", await school.student(), guardians=[{"name": "新监护人"}])
+    query = "query ($id: ID!) { changeRequest(id: $id) { changes { field before after } } }"
+    told = await ask(http, bearer("director"), query, id=global_id("ChangeRequest", request))
+    (change,) = told["data"]["changeRequest"]["changes"]
+    assert [guardian["name"] for guardian in change["before"]] == [held.name for held in student.guardians]
+    assert [guardian["name"] for guardian in change["after"]] == ["新监护人"]
 
 
 async def test_relay_pages(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
