@@ -15,7 +15,6 @@ from typing import Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.admission.documents import RosterImport
@@ -181,12 +180,6 @@ def _student(unit: UnitOfWork, values: Mapping[str, Any]) -> Student:
     return Student(person_id=PydanticObjectId(), status_periods=[period], **values)
 
 
-async def _no_current_values(
-    store: Store, session: AsyncClientSession | None, payload: RosterImportPayload
-) -> Mapping[str, Any]:
-    return {}
-
-
 ROSTER_IMPORT = Operation(
     name="roster.import",
     record_type=RosterImport,
@@ -195,7 +188,6 @@ ROSTER_IMPORT = Operation(
     subject=lambda payload: Subject(RosterImport.subject_type, payload.import_id),
     requested_values=lambda payload: {"file_name": payload.file_name, "rows": payload.rows},
     fields=lambda payload: frozenset({"file_name", "rows"}),
-    current=_no_current_values,
     check=_check_import,
     apply=_apply_import,
 )

@@ -24,6 +24,11 @@ class Payload(BaseModel):
     )
 
 
+async def _none_yet(store: Store, session: AsyncClientSession | None, payload: Payload) -> Mapping[str, Any]:
+    """Of an operation that creates: there is nothing that could have changed meanwhile."""
+    return {}
+
+
 AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
 
@@ -46,4 +51,6 @@ class Operation(Generic[AnyPayload]):
     check: Callable[[Store, Viewer, AnyPayload], Awaitable[None]]
     requested_values: Callable[[AnyPayload], Mapping[str, Any]]
     fields: Callable[[AnyPayload], frozenset[str]]
-    current: Callable[[Store, AsyncClientSession | None, AnyPayload], Awaitable[Mapping[str, Any]]]
+    current: Callable[[Store, AsyncClientSession | None, AnyPayload], Awaitable[Mapping[str, Any]]] = (
+        _none_yet
+    )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.policy import DEFAULT_ACCESS_RULES, FieldAccessPolicy
 from archive_store.access.viewer import Viewer
@@ -69,12 +67,6 @@ async def _apply_grant(unit: UnitOfWork, payload: RoleGrantGive) -> ObjectId:
     return grant.key
 
 
-async def _no_current_values(
-    store: Store, session: AsyncClientSession | None, payload: RoleGrantGive
-) -> Mapping[str, Any]:
-    return {}
-
-
 ROLE_GRANT_GIVE = Operation(
     name="role_grant.give",
     record_type=RoleGrant,
@@ -85,7 +77,6 @@ ROLE_GRANT_GIVE = Operation(
         name: bson_value(getattr(payload, name)) for name in payload.model_fields_set
     },
     fields=lambda payload: frozenset(payload.model_fields_set),
-    current=_no_current_values,
     check=_check_grant,
     apply=_apply_grant,
 )

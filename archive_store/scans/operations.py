@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
@@ -159,12 +157,6 @@ async def _apply_file(unit: UnitOfWork, payload: ScanFile) -> Scan:
     return scan
 
 
-async def _no_current_values(
-    store: Store, session: AsyncClientSession | None, payload: ScanFile
-) -> Mapping[str, Any]:
-    return {}
-
-
 SCAN_FILE = Operation(
     name="scan.file",
     record_type=Scan,
@@ -173,7 +165,6 @@ SCAN_FILE = Operation(
     subject=lambda payload: Subject(Scan.subject_type, payload.scan_id),
     requested_values=lambda payload: {"file_name": payload.file_name},
     fields=lambda payload: frozenset({"file_name"}),
-    current=_no_current_values,
     check=_check_file,
     apply=_apply_file,
 )
