@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from bson import ObjectId
 from strawberry.dataloader import DataLoader
 
 from archive_store.approvals.documents import ChangeRequest
 from archive_store.approvals.queries import change_requests_by_id
+from archive_store.audit.queries import HistoryEntry
+from archive_store.foundation.paging import Page
 from archive_store.scans.queries import ScanView, scans_by_student
+from archive_store.students.queries import student_histories
 from schema.context import Context
+
+
+class HistoryKey(NamedTuple):
+    """A page of a student's history."""
+
+    student_id: ObjectId
+    first: int
+    after: int | None
 
 
 class Loaders:
@@ -23,6 +36,18 @@ class Loaders:
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
 
+        async def load_histories(keys: list[HistoryKey]) -> list[Page[HistoryEntry] | None]:
+            found: dict[HistoryKey, Page[HistoryEntry] | None] = {}
+            for asked in {(key.first, key.after) for key in keys}:
+                alike = [key for key in keys if (key.first, key.after) == asked]
+                ids = [key.student_id for key in alike]
+                pages = await student_histories(store, viewer, ids, first=asked[0], after=asked[1])
+                found |= zip(alike, pages, strict=True)
+            return [found[key] for key in keys]
+
+        self.histories: DataLoader[HistoryKey, Page[HistoryEntry] | None] = DataLoader(
+            load_fn=load_histories, cache=False
+        )
         self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
             load_fn=load_change_requests, cache=False
         )

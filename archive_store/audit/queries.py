@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,22 +44,32 @@ class HistoryEntry:
     hash: str
 
 
-async def history_of(
+async def histories_of(
     store: Store,
     record_type: type[Record],
-    key: ObjectId,
-    readable: frozenset[str],
+    readable: Mapping[ObjectId, frozenset[str]],
     *,
     first: int,
     after: int | None = None,
-) -> Page[HistoryEntry]:
-    """Entries of a subject, newest first; `after` is the sequence number the last page ended with."""
-    query: Row = {"subject_type": record_type.subject_type, "subject_id": key}
+) -> dict[ObjectId, Page[HistoryEntry]]:
+    """A page of entries for each subject in one query, newest first.
+
+    `readable` says for each subject which of its paths may be read; `after` is the sequence number that the last
+    page ended with.
+    """
+    query: Row = {"subject_type": record_type.subject_type, "subject_id": {"$in": list(readable)}}
     if after is not None:
         query["sequence"] = {"$lt": after}
-    rows = await store.database.mongo[ENTRIES].find(query).sort("sequence", -1).limit(first + 1).to_list()
-    await store.cipher.decrypt_paths(rows, ["sealed"])
-    return Page([_entry(row, record_type, readable) for row in rows[:first]], len(rows) > first)
+    newest = {"$topN": {"n": first + 1, "sortBy": {"sequence": -1}, "output": "$$ROOT"}}
+    steps: list[Row] = [{"$match": query}, {"$group": {"_id": "$subject_id", "entries": newest}}]
+    cursor = await store.database.mongo[ENTRIES].aggregate(steps)
+    groups = {group["_id"]: group["entries"] for group in await cursor.to_list()}
+    await store.cipher.decrypt_paths([row for rows in groups.values() for row in rows[:first]], ["sealed"])
+    return {
+        key: Page([_entry(row, record_type, paths) for row in rows[:first]], len(rows) > first)
+        for key, paths in readable.items()
+        for rows in [groups.get(key, [])]
+    }
 
 
 def _entry(row: Row, record_type: type[Record], readable: frozenset[str]) -> HistoryEntry:

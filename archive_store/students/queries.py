@@ -16,7 +16,7 @@ from bson import ObjectId
 
 from archive_store.access.policy import FieldDecision, Relationship
 from archive_store.access.viewer import Viewer
-from archive_store.audit.queries import HistoryEntry, history_of
+from archive_store.audit.queries import HistoryEntry, histories_of
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths
@@ -205,19 +205,20 @@ async def _find(
     return rows
 
 
-async def student_history(
-    store: Store, viewer: Viewer, student_id: ObjectId, *, first: int, after: int | None = None
-) -> Page[HistoryEntry] | None:
-    """The audit history of a visible student; None where the viewer reads no internal (F1) field of it."""
+async def student_histories(
+    store: Store, viewer: Viewer, student_ids: Sequence[ObjectId], *, first: int, after: int | None = None
+) -> list[Page[HistoryEntry] | None]:
+    """The audit history of each student, newest first, in the order of the ids.
+
+    None for a student who is not visible, and where the viewer reads no internal (F1) field of it.
+    """
     check_page_size(first, store.settings.page_size_limit)
     scope = student_scope(viewer)
     facts = dict.fromkeys(RELATIONSHIP_FACTS, 1)
-    row = await store.database.collection(Student).find_one(
-        {"$and": [{"_id": student_id}, scope.visible]}, facts
+    visible = store.database.collection(Student).find(
+        {"$and": [{"_id": {"$in": list(student_ids)}}, scope.visible]}, facts
     )
-    if row is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    decision = scope.decision(row)
-    if FieldClass.F1 not in decision.classes:
-        return None
-    return await history_of(store, Student, student_id, decision.readable, first=first, after=after)
+    decisions = {row["_id"]: scope.decision(row) for row in await visible.to_list()}
+    readable = {key: held.readable for key, held in decisions.items() if FieldClass.F1 in held.classes}
+    pages = await histories_of(store, Student, readable, first=first, after=after) if readable else {}
+    return [pages.get(student_id) for student_id in student_ids]

@@ -11,10 +11,10 @@ from strawberry.scalars import JSON
 
 from archive_store.audit.queries import HistoryChange, HistoryEntry
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.students.queries import student_history
 from schema.context import Request
 from schema.enums import Post
 from schema.errors import camel_case
+from schema.loaders import HistoryKey
 from schema.nodes import Connection, connection, global_id
 
 
@@ -71,10 +71,8 @@ async def audit_connection(
             detail_zh="不是此列表的游标",
             detail_en="not a cursor of this list",
         )
-    context = info.context
-    page = await student_history(
-        context.store, context.viewer, student_id, first=first, after=None if after is None else int(after)
-    )
+    key = HistoryKey(student_id, first, None if after is None else int(after))
+    page = await info.context.loaders.histories.load(key)
     if page is None:
         return None
     cursors = [str(entry.sequence) for entry in page.rows]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from bson import ObjectId
 
+from archive_store.audit.queries import HistoryEntry
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.posts import Post
@@ -17,7 +18,7 @@ from archive_store.students.queries import (
     StudentOrder,
     find_student,
     list_students,
-    student_history,
+    student_histories,
     students_by_id,
 )
 from tests.conftest import STUDENTS
@@ -194,25 +195,38 @@ async def test_sensitive_leaves_lie_encrypted_in_the_database(school: School) ->
     assert raw["identity_number"].subtype == raw["guardians"][0]["phone"].subtype == 6
 
 
+async def first_entry(school: School, subject: str, key: ObjectId) -> HistoryEntry | None:
+    (page,) = await student_histories(school.store, await school.viewer(subject), [key], first=1)
+    return page.rows[0] if page else None
+
+
 async def test_history_is_redacted_as_the_record_is(school: School) -> None:
     student = await school.student()
     await school.approve("director", await school.request("information", student, phone="13700000001"))
-    told = {}
-    for subject in ("director", "information"):
-        page = await student_history(school.store, await school.viewer(subject), student.key, first=1)
-        assert page is not None
-        told[subject] = page.rows[0]
-    assert told["director"].changes[0].after == "13700000001"
-    assert told["director"].reason == "家长来电"
-    change = told["information"].changes[0]
+    whole = await first_entry(school, "director", student.key)
+    assert whole is not None
+    assert (whole.changes[0].after, whole.reason) == ("13700000001", "家长来电")
+    part = await first_entry(school, "information", student.key)
+    assert part is not None
+    (change,) = part.changes
     assert (change.field, change.before, change.after, change.withheld) == ("phone", None, None, True)
-    assert told["information"].reason is None
-    assert await student_history(school.store, await school.viewer("logistics"), student.key, first=1) is None
+    assert part.reason is None
+    # Neither where only open fields are read, nor of a student who is not visible.
+    assert await first_entry(school, "logistics", student.key) is None
+    assert await first_entry(school, "analysis", student.key) is None
 
 
-async def test_history_of_an_invisible_student_is_not_found(school: School) -> None:
-    with pytest.raises(RegistrarError) as caught:
-        await student_history(
-            school.store, await school.viewer("analysis"), (await school.student()).key, first=1
+async def test_histories_of_many_come_in_order_and_page_by_page(school: School) -> None:
+    student, other = await school.student(0), await school.student(1)
+    for number in range(4):
+        await school.approve(
+            "director", await school.request("information", student, phone=f"1370000000{number}")
         )
-    assert caught.value.code is ErrorCode.NOT_FOUND
+    director = await school.viewer("director")
+    asked = [other.key, ObjectId(), student.key]
+    pages = await student_histories(school.store, director, asked, first=2)
+    assert [page and [entry.sequence for entry in page.rows] for page in pages] == [[1], None, [5, 4]]
+    assert [page and page.has_next for page in pages] == [False, None, True]
+    (rest,) = await student_histories(school.store, director, [student.key], first=5, after=4)
+    assert rest is not None
+    assert ([entry.sequence for entry in rest.rows], rest.has_next) == ([3, 2, 1], False)

@@ -14,7 +14,7 @@ from archive_store.people.documents import Person
 from archive_store.students.accounts import link_guardian_account
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import Student
-from archive_store.students.queries import student_history
+from archive_store.students.queries import student_histories
 from tests.school import School
 
 
@@ -37,7 +37,7 @@ async def test_a_change_waits_for_the_director_then_applies(school: School) -> N
         "上海市",
         student.revision + 1,
     )
-    page = await student_history(school.store, await school.viewer("director"), student.key, first=1)
+    (page,) = await student_histories(school.store, await school.viewer("director"), [student.key], first=1)
     assert page is not None
     entry = page.rows[0]
     assert (entry.kind, entry.actor_name, entry.change_request_id) == ("student:update", "赵主任", request)
