@@ -26,6 +26,7 @@ from archive_store.approvals.operations import perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
+from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.documents import IdentifierKind, Person
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
@@ -70,8 +71,7 @@ async def import_roster(
     Raises FORBIDDEN, and what `read_roster` raises for a file that is no roster.
     """
     viewer.require_any(IMPORTERS, rule="operation roster.import")
-    if len(file_name) > FILE_NAME_LIMIT:
-        raise RegistrarError(ErrorCode.TOO_LONG, field="file", limit=FILE_NAME_LIMIT)
+    check_text(file_name, field="file", limit=FILE_NAME_LIMIT)
     if len(content) > store.settings.roster_size_limit:
         raise RegistrarError(
             ErrorCode.TOO_LARGE, field="file", limit=f"{store.settings.roster_size_limit} bytes"

@@ -38,10 +38,13 @@ from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
+from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import RevisionConflictError, Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
 
 REASON_LIMIT = 1000
+# Of any text of a payload; each field has its own, smaller one.
+TEXT_LIMIT = 10_000
 # First word of a validation fault's type.
 _CODE_OF_FAULT = {
     "date": ErrorCode.INVALID_DATE,
@@ -71,7 +74,7 @@ async def perform(
     """
     operation: Operation[Any] = store.operations[name]
     viewer.require_any(operation.requesters, rule=f"operation {name}")
-    _check_text("reason", reason)
+    check_text(reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
     await operation.check(store, viewer, payload)
     policy = await newest_version(store, ApprovalPolicy)
     fields = operation.fields(payload)
@@ -139,7 +142,7 @@ async def decide(
     Raises NOT_FOUND, WRONG_STATE, SELF_APPROVAL, FORBIDDEN (another tier's step), and CONFLICT when a touched
     field changed since the request was made; then nothing is written and the request stays open.
     """
-    _check_text("comment", comment)
+    check_text(comment, field="comment", limit=REASON_LIMIT, is_one_line=False)
     if decision is Decision.REJECTED and not comment:
         raise RegistrarError(ErrorCode.REQUIRED, field="comment", rule=POLICY_SECTION)
 
@@ -235,13 +238,9 @@ def _digest(store: Store, content: Mapping[str, Any]) -> str:
     return hmac.new(store.keyring.audit, b"payload\0" + canonical, hashlib.sha256).hexdigest()
 
 
-def _check_text(field: str, text: str | None) -> None:
-    if text is not None and len(text) > REASON_LIMIT:
-        raise RegistrarError(ErrorCode.TOO_LONG, field=field, limit=REASON_LIMIT)
-
-
 def payload_of(payload_type: type[Payload], values: Mapping[str, Any]) -> Payload:
     """Validate an operation's input; the first fault as an error naming its field."""
+    _check_texts(values, "")
     try:
         return payload_type.model_validate(values)
     except ValidationError as error:
@@ -259,3 +258,14 @@ def payload_of(payload_type: type[Payload], values: Mapping[str, Any]) -> Payloa
         raise RegistrarError(
             ErrorCode.INVALID_ARGUMENT, field=field, detail_zh="值的类型或格式不对", detail_en=first["msg"]
         ) from error
+
+
+def _check_texts(value: Any, field: str) -> None:
+    if isinstance(value, str):
+        check_text(value, field=field, limit=TEXT_LIMIT)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            _check_texts(item, f"{field}.{name}" if field else str(name))
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            _check_texts(item, f"{field}.{position}")

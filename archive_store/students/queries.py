@@ -22,6 +22,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths
 from archive_store.foundation.paging import Cursor, Page, check_page_size, rows_after
 from archive_store.foundation.store import Store
+from archive_store.foundation.texts import check_text
 from archive_store.people.documents import IdentifierKind, Person
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.scope import (
@@ -140,8 +141,7 @@ async def _condition(store: Store, scope: StudentScope, where: StudentFilter) ->
         if value is None:
             continue
         _require_readable(scope, path, f"where.{attribute}")
-        if len(value) > FILTER_TEXT_LIMIT:
-            raise RegistrarError(ErrorCode.TOO_LONG, field=f"where.{attribute}", limit=FILTER_TEXT_LIMIT)
+        check_text(value, field=f"where.{attribute}", limit=FILTER_TEXT_LIMIT)
         if attribute == "name_prefix":
             query["name"] = {"$regex": f"^{re.escape(value)}"}
         elif attribute == "identity_number":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import strawberry
+from starlette.datastructures import UploadFile
 from strawberry.file_uploads import Upload
 
 from archive_store.admission.operations import RosterOutcome, import_roster
@@ -51,15 +52,22 @@ class RosterImportPayload:
 
 @typed_errors(RosterImportPayload)
 async def resolve_roster_import(info: Request, input: RosterImportInput) -> RosterImportPayload:  # noqa: A002
+    if not isinstance(input.file, UploadFile):
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT,
+            field="file",
+            detail_zh="须以 multipart 请求上传文件",
+            detail_en="send the file as a multipart request",
+        )
     limit = info.context.store.settings.roster_size_limit
-    content = await input.file.read(limit + 1)  # type: ignore[attr-defined]
+    content = await input.file.read(limit + 1)
     if len(content) > limit:
         raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=f"{limit} bytes")
     outcome = await import_roster(
         info.context.store,
         info.context.viewer,
         content,
-        file_name=input.file.filename or "",  # type: ignore[attr-defined]
+        file_name=input.file.filename or "",
         dry_run=input.dry_run,
     )
     return RosterImportPayload(report=_report(outcome))

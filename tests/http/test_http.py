@@ -19,7 +19,10 @@ Bearer = Any
 
 
 async def ask(http: httpx.AsyncClient, headers: dict[str, str], query: str, **variables: Any) -> Any:
-    response = await http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+    # Escaped, so that any text at all can be sent.
+    content = json.dumps({"query": query, "variables": variables})
+    headers = headers | {"Content-Type": "application/json"}
+    response = await http.post("/graphql", content=content, headers=headers)
     assert response.status_code == 200, response.text
     return response.json()
 
@@ -341,3 +344,28 @@ async def test_a_stored_row_that_does_not_fit_is_not_shown_in_the_log(
         Student.model_validate({"phone": 13900000000, "name": "王", "nosuch": "secret"})
     assert "13900000000" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["\x00", "王\x00", "\ud800", "\x1b[2J"])
+async def test_text_that_cannot_be_stored_is_bad_input(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, text: str
+) -> None:
+    before = await school.counts()
+    query = "query ($text: String!) { students(where: {namePrefix: $text}) { edges { cursor } } }"
+    told = await ask(http, bearer("director"), query, text=text)
+    assert told["errors"][0]["extensions"]["code"] == "invalid_argument"
+    update = """mutation ($id: ID!, $text: String!, $name: String!) {
+        studentUpdate(input: {studentId: $id, reason: $text, changes: {name: $name}}) { errors { code } } }"""
+    student = global_id("Student", (await school.student()).key)
+    for reason, name in ((text, "王"), ("改名", text)):
+        told = await ask(http, bearer("information"), update, id=student, text=reason, name=name)
+        assert told["data"]["studentUpdate"]["errors"][0]["code"] in ("invalid_argument", "required")
+    assert await school.counts() == before
+
+
+async def test_a_roster_that_is_no_file_is_bad_input(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    query = "mutation ($file: Upload!) { rosterImport(input: {file: $file}) { errors { code field } } }"
+    told = await ask(http, bearer("information"), query, file="text")
+    assert told["data"]["rosterImport"]["errors"] == [{"code": "invalid_argument", "field": "file"}]
