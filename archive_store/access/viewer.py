@@ -15,7 +15,7 @@ from archive_store.foundation.unit_of_work import Actor
 
 @dataclass(frozen=True)
 class Viewer:
-    """Built once a request by `people.sign_in`; the posts come from role grants, never from a token."""
+    """Built by `people.sign_in` and remembered for seconds; the posts come from role grants, never from a token."""
 
     person_id: ObjectId
     name: str

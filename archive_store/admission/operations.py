@@ -28,16 +28,12 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.people.documents import IdentifierKind, Person
+from archive_store.people.documents import Person
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
-from archive_store.students.operations import register_students
+from archive_store.students.operations import STUDENT_NUMBERS, register_students
 
 FILE_NAME_LIMIT = 200
 IMPORTERS = frozenset({Post.INFORMATION_GROUP, Post.DIRECTOR})
-_LOOKUPS = {
-    "identity_number": IdentifierKind.IDENTITY_NUMBER,
-    "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
-}
 
 
 class RosterImportPayload(Payload):
@@ -60,7 +56,7 @@ class RosterOutcome:
     added: int
     already_on_record: int
     bad: tuple[BadRow, ...]
-    import_id: ObjectId | None = None
+    change_request_id: ObjectId | None = None  # where the policy has imports approved: nothing is added yet
 
 
 async def import_roster(
@@ -91,7 +87,7 @@ async def import_roster(
         students=tuple(row.values for row in new),
     )
     outcome = await perform(store, viewer, "roster.import", payload, reason=f"roster {file_name}")
-    return RosterOutcome(check.rows, len(new), on_record, bad, outcome.result)
+    return RosterOutcome(check.rows, len(new), on_record, bad, outcome.change_request_id)
 
 
 def _check(content: bytes, row_limit: int) -> RosterCheck:
@@ -108,7 +104,7 @@ async def _against_records(store: Store, rows: Sequence[GoodRow]) -> tuple[list[
     for row in rows:
         owners = {
             field: persons.get(store.cipher.blind_index(kind, row.values[field]))
-            for field, kind in _LOOKUPS.items()
+            for field, kind in STUDENT_NUMBERS.items()
             if field in row.values
         }
         owners["auxiliary_number"] = by_auxiliary.get(row.values.get("auxiliary_number"))
@@ -130,7 +126,7 @@ async def _persons_by_lookup(store: Store, rows: Sequence[GoodRow]) -> dict[str,
     lookups = [
         store.cipher.blind_index(kind, row.values[field])
         for row in rows
-        for field, kind in _LOOKUPS.items()
+        for field, kind in STUDENT_NUMBERS.items()
         if field in row.values
     ]
     found = store.database.collection(Person).find(

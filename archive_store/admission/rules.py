@@ -11,10 +11,8 @@ from typing import Any
 from archive_store.admission.roster_columns import COLUMNS, HEADER_BY_FIELD, CellError, Column, Value
 from archive_store.admission.roster_files import CELL_LIMIT, FORMULA_CELL, INEXACT_NUMBER, RosterRow
 from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
-from archive_store.people.rules import CITIZEN_ID_LENGTH, check_citizen_id, citizen_id_facts
+from archive_store.people.rules import CITIZEN_ID_LENGTH, identity_fault, identity_mismatches
 
-IDENTITY_CARD = "1"
-NO_DOCUMENT = "N"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # Each number belongs to one person; the first that two rows share is the one reported.
 _UNIQUE_FIELDS = ("identity_number", "national_student_number", "auxiliary_number")
@@ -90,6 +88,7 @@ def _check_row(row: RosterRow) -> tuple[dict[str, Value], Errors]:
         except CellError as error:
             errors[column.field] = row_error(column.header, error.code, **error.details)
     _check_identity_number(values, errors)
+    _check_some_number(values, errors)
     for place in ("guardians.0", "guardians.1"):
         told = any(held.startswith(place) for held in values)
         if told and f"{place}.name" not in values:
@@ -115,26 +114,26 @@ def _is_phone(column: Column, text: str) -> bool:
 
 
 def _check_identity_number(values: dict[str, Value], errors: Errors) -> None:
-    field_name = "identity_number"
-    header = HEADER_BY_FIELD[field_name]
-    document = values.get("identity_document_type")
-    number = values.get(field_name)
-    if field_name in errors or document is None:
+    document, number = values.get("identity_document_type"), values.get("identity_number")
+    if "identity_number" in errors or document is None:
         return
-    if number is None:
-        if document != NO_DOCUMENT:
-            errors[field_name] = row_error(header, ErrorCode.REQUIRED)
-        return
-    if document != IDENTITY_CARD or not isinstance(number, str):
-        return
-    if code := check_citizen_id(number):
-        errors[field_name] = row_error(header, code, expected=CITIZEN_ID_LENGTH)
+    told = {name: values.get(name) for name in ("birth_date", "gender")}
+    document, number = str(document), None if number is None else str(number)
+    if code := identity_fault(document, number):
+        header = HEADER_BY_FIELD["identity_number"]
+        errors["identity_number"] = row_error(header, code, expected=CITIZEN_ID_LENGTH)
         return
     # Only a number that is right can say that another cell is wrong.
-    facts = citizen_id_facts(number)
-    for other, told in (("gender", facts.gender), ("birth_date", facts.birth_date)):
-        if other in values and values[other] != told:
-            errors[other] = row_error(HEADER_BY_FIELD[other], ErrorCode.MISMATCH_IDENTITY)
+    texts = {name: None if value is None else str(value) for name, value in told.items()}
+    for name in identity_mismatches(document, number, **texts):
+        errors[name] = row_error(HEADER_BY_FIELD[name], ErrorCode.MISMATCH_IDENTITY)
+
+
+def _check_some_number(values: dict[str, Value], errors: Errors) -> None:
+    """A row without any number could not be told from the next import of itself."""
+    if not any(name in values or name in errors for name in _UNIQUE_FIELDS):
+        header = HEADER_BY_FIELD["auxiliary_number"]
+        errors["auxiliary_number"] = row_error(header, ErrorCode.REQUIRED)
 
 
 def _check_shared_numbers(checked: Sequence[tuple[int, dict[str, Value], Errors]]) -> None:

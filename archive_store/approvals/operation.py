@@ -39,7 +39,7 @@ class Operation(Generic[AnyPayload]):
     `requesters` are the posts that may ask for it. `fields` are the record fields it touches, which decide its
     chain of approval; `requested_values` what they would become; `current` what they are, kept with a request
     so that a later change of the record shows as a conflict. `check` raises `RegistrarError`; `apply` writes
-    through the unit of work and may run more than once.
+    through the unit of work and may run more than once. What `applies_at_once` cannot be given a chain.
     """
 
     name: str
@@ -54,3 +54,4 @@ class Operation(Generic[AnyPayload]):
     current: Callable[[Store, AsyncClientSession | None, AnyPayload], Awaitable[Mapping[str, Any]]] = (
         _none_yet
     )
+    applies_at_once: bool = False

@@ -28,7 +28,9 @@ from archive_store.approvals.documents import (
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.rules import (
     POLICY_SECTION,
+    UngovernedOperationError,
     chain_of,
+    chain_without,
     may_see,
     require_open,
     require_other_person,
@@ -39,7 +41,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
-from archive_store.foundation.unit_of_work import RevisionConflictError, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
 
 REASON_LIMIT = 1000
@@ -85,8 +87,11 @@ async def perform(
             return await operation.apply(unit, payload)
 
         return Outcome(result=await governed_transaction(store, viewer.actor, name, apply, reason=reason))
+    if operation.applies_at_once:
+        raise UngovernedOperationError(f"{name} cannot wait for approval")
     if not reason:
         raise RegistrarError(ErrorCode.REQUIRED, field="reason", rule=POLICY_SECTION)
+    chain = chain_without(chain, viewer.posts)
     return Outcome(
         change_request_id=await _submit(store, viewer, operation, payload, chain, policy.version, reason)
     )
@@ -175,7 +180,7 @@ async def decide(
             unit.notify(request.requested_by, f"change_request:{status.lower()}", subject)
         return status
 
-    return await _guarded(store, viewer, "change_request.decide", step, comment)
+    return await governed_transaction(store, viewer.actor, "change_request.decide", step, reason=comment)
 
 
 async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> RequestStatus:
@@ -192,16 +197,7 @@ async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> Reques
         unit.notify(tier.post, "change_request:withdrawn", subject)
         return RequestStatus.WITHDRAWN
 
-    return await _guarded(store, viewer, "change_request.withdraw", step, None)
-
-
-async def _guarded(
-    store: Store, viewer: Viewer, operation: str, step: Any, reason: str | None
-) -> RequestStatus:
-    try:
-        return await governed_transaction(store, viewer.actor, operation, step, reason=reason)
-    except RevisionConflictError as error:
-        raise RegistrarError(ErrorCode.TRY_AGAIN) from error
+    return await governed_transaction(store, viewer.actor, "change_request.withdraw", step)
 
 
 async def _load_visible(unit: UnitOfWork, viewer: Viewer, request_id: ObjectId) -> ChangeRequest:

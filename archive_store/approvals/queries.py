@@ -11,7 +11,7 @@ from bson import ObjectId
 from archive_store.access.policy import Relationship
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus, Tier
-from archive_store.approvals.rules import REQUEST_READERS, may_see
+from archive_store.approvals.rules import REQUEST_READERS, may_see, next_tier
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.paging import Page, page_of_newest
@@ -21,7 +21,7 @@ from archive_store.foundation.store import Store
 
 @dataclass(frozen=True, slots=True)
 class RequestedChange:
-    """One field of a request. A value the viewer may not read is None, and `withheld` says so."""
+    """One field of a request. Where `withheld`, `before` is None, and `after` too unless the viewer asked for it."""
 
     field: str
     before: Any
@@ -84,17 +84,23 @@ async def _open(store: Store, rows: Sequence[Row]) -> list[ChangeRequest]:
     return [ChangeRequest.model_validate(row) for row in rows]
 
 
+def _decides(viewer: Viewer, request: ChangeRequest) -> bool:
+    awaited = next_tier(request)
+    decided = any(step.decided_by == viewer.person_id for step in request.steps)
+    return decided or (awaited is not None and awaited.post in viewer.posts)
+
+
 def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> RequestContent:
     """The changes asked for.
 
-    Whoever decides a step must see what is decided; the requester sees what they asked for; any other reader
-    sees what the field-access policy lets them read.
+    Whoever decides the awaited step must see what is decided, and whoever decided one what they decided; the
+    requester sees what they asked for; any other reader sees what the field-access policy lets them read.
     """
     if not may_see(viewer, request.requested_by):
         return RequestContent((), None, False)
     operation = store.operations[request.operation]
     readable = viewer.may_read(operation.record_type, Relationship.OFFICE).readable
-    decides = any(tier.post in viewer.posts for tier in request.chain)
+    decides = _decides(viewer, request)
     is_requester = viewer.person_id == request.requested_by
     before: Row = request.sealed["current"]
     after: Row = operation.requested_values(operation.payload.model_validate(request.sealed["payload"]))

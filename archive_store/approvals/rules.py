@@ -67,6 +67,21 @@ def chain_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> 
     return max(chains, key=len)
 
 
+def chain_without(chain: tuple[Tier, ...], posts: frozenset[Post]) -> tuple[Tier, ...]:
+    """The chain of someone who holds posts of it: their own tiers go to the next one above.
+
+    Nobody decides on their own request, and the posts of the tiers have one seat each; a request that its own
+    tier had to decide would stay open for ever. SELF_APPROVAL when nobody is above.
+    """
+    left = tuple(tier for tier in chain if tier.post not in posts)
+    if left or not chain:
+        return left
+    above = [tier for tier in list(Tier)[list(Tier).index(chain[-1]) + 1 :] if tier.post not in posts]
+    if not above:
+        raise RegistrarError(ErrorCode.SELF_APPROVAL, rule=POLICY_SECTION)
+    return (above[0],)
+
+
 def next_tier(request: ChangeRequest) -> Tier | None:
     """The tier whose decision is awaited; None when the request is closed."""
     return request.chain[len(request.steps)] if request.status in OPEN_STATUSES else None

@@ -13,9 +13,16 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
 from archive_store.audit.documents import ENTRIES, HEADS, INDEXES, NOTIFICATIONS
 from archive_store.foundation.database import Row
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Actor, AuditEvent, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import (
+    Actor,
+    AuditEvent,
+    RevisionConflictError,
+    Subject,
+    UnitOfWork,
+)
 
 Result = TypeVar("Result")
 
@@ -28,7 +35,10 @@ async def governed_transaction(
     *,
     reason: str | None = None,
 ) -> Result:
-    """Run `work` and commit what it wrote with its history. `work` may run more than once."""
+    """Run `work` and commit what it wrote with its history. `work` may run more than once.
+
+    TRY_AGAIN when a record that it changes was changed by somebody else meanwhile.
+    """
 
     async def attempt(session: AsyncClientSession) -> Result:
         unit = UnitOfWork(store, session, actor, store.clock.now(), operation, reason)
@@ -39,7 +49,10 @@ async def governed_transaction(
         await _insert_notifications(unit)
         return result
 
-    return await store.database.transaction(attempt)
+    try:
+        return await store.database.transaction(attempt)
+    except RevisionConflictError as error:
+        raise RegistrarError(ErrorCode.TRY_AGAIN) from error
 
 
 def head_id(subject: Subject) -> str:

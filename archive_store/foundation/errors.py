@@ -38,7 +38,6 @@ class ErrorCode(StrEnum):
     UNKNOWN_CODE = "unknown_code"
     MISMATCH_IDENTITY = "mismatch_identity"
     DUPLICATE = "duplicate"
-    DIFFERS_FROM_RECORD = "differs_from_record"
     FORMULA = "formula"
     INEXACT_NUMBER = "inexact_number"
     # roster files
@@ -127,11 +126,6 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.DUPLICATE: ErrorText(
         422, "与其他记录重复({others})。", "The same value stands elsewhere ({others})."
-    ),
-    ErrorCode.DIFFERS_FROM_RECORD: ErrorText(
-        422,
-        "该生已有学籍,此列与现有记录不同;请走变更申请。",
-        "This student is already on record with another value; ask for a change instead.",
     ),
     ErrorCode.FORMULA: ErrorText(
         422, "单元格不得为公式或以公式符号开头。", "A cell must not be or start like a formula."

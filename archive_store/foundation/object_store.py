@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
+from datetime import datetime
 from io import RawIOBase
 from typing import BinaryIO, cast
 
 import urllib3
 from minio import Minio
+from minio.commonconfig import COMPLIANCE
 from minio.error import MinioException, S3Error
+from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 
 from archive_store.foundation.settings import Settings
@@ -81,7 +84,7 @@ class ObjectStore:
             raise ObjectStoreError(type(error).__name__) from error
         return result.version_id or ""
 
-    def read_blocking(self, key: str, version: str) -> Iterator[bytes]:
+    def read_blocking(self, key: str, version: str) -> Generator[bytes, None, None]:
         """The object's bytes in pieces; closing the iterator releases the connection."""
         try:
             response = self._client.get_object(self.bucket, key, version_id=version or None)
@@ -98,6 +101,18 @@ class ObjectStore:
             if not finished:
                 response.close()
             response.release_conn()
+
+    async def lock(self, key: str, version: str, until: datetime) -> None:
+        """Keep a version from being removed or replaced until then; nobody can shorten it (compliance mode)."""
+        await asyncio.to_thread(self._lock, key, version, until)
+
+    def _lock(self, key: str, version: str, until: datetime) -> None:
+        try:
+            self._client.set_object_retention(
+                self.bucket, key, Retention(COMPLIANCE, until), version_id=version
+            )
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
 
     async def remove(self, key: str, version: str) -> None:
         """Remove one version."""

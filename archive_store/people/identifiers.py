@@ -1,4 +1,4 @@
-"""Replacing a person's number: the old one is closed, never erased (one person, one number in force)."""
+"""What a person is known by: numbers, of which a replaced one is closed and never erased, and the name."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ async def replace_identifier(
     await unit.change(person, {"identifiers": identifiers, "identifier_lookups": lookups})
     change = FieldChange("identifiers.value", before[0] if before else None, value)
     unit.audit(Subject(Person.subject_type, person_id), "person:identifier:replace", [change])
+
+
+async def rename_person(unit: UnitOfWork, person_id: ObjectId, name: str) -> None:
+    """The name under which the person acts follows the record's."""
+    person = await unit.load(Person, person_id)
+    if person is None:
+        raise LookupError(f"no person {person_id}")
+    if person.name != name:
+        await unit.change(person, {"name": name})
+        change = FieldChange("name", person.name, name)
+        unit.audit(Subject(Person.subject_type, person_id), "person:rename", [change])

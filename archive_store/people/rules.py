@@ -71,6 +71,28 @@ def citizen_id_facts(value: str) -> CitizenIdFacts:
     return CitizenIdFacts(birth, "1" if int(value[16]) % 2 else "2", value[:6])
 
 
+IDENTITY_CARD = "1"  # 居民身份证, in the code table of identity document types
+NO_DOCUMENT = "N"  # 无
+
+
+def identity_fault(document_type: str | None, number: str | None) -> ErrorCode | None:
+    """What is wrong with an identity number, given its document: REQUIRED, or a fault of a citizen ID."""
+    if number is None:
+        return None if document_type in (None, NO_DOCUMENT) else ErrorCode.REQUIRED
+    return check_citizen_id(number) if document_type == IDENTITY_CARD else None
+
+
+def identity_mismatches(
+    document_type: str | None, number: str | None, *, birth_date: str | None, gender: str | None
+) -> list[str]:
+    """Names of the facts (`birth_date`, `gender`) that differ from what a right citizen ID says."""
+    if document_type != IDENTITY_CARD or number is None or check_citizen_id(number):
+        return []
+    facts = citizen_id_facts(number)
+    told = {"gender": (gender, facts.gender), "birth_date": (birth_date, facts.birth_date.isoformat())}
+    return [name for name, (held, said) in told.items() if held is not None and held != said]
+
+
 def check_national_student_number(value: str) -> ErrorCode | None:
     """全国学籍号: G + citizen ID, J + 6 division + 8 birth + 3 + check character, L + 6 + 8 + 4 at random.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from bson import ObjectId
 
@@ -12,8 +12,8 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.scans.documents import Scan
-from archive_store.scans.encryption import ARCHIVE_FILE_KEY, DATA_KEY, unwrap_key
-from archive_store.scans.operations import read_archive_file
+from archive_store.scans.encryption import DATA_KEY, unwrap_key
+from archive_store.scans.operations import archive_file_key, read_archive_file
 from archive_store.scans.pipeline import read_scan
 from archive_store.scans.queries import find_scan
 from archive_store.students.documents import Student
@@ -37,7 +37,7 @@ async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Sc
     archive_file = await read_archive_file(store, scan.student_id)
     if archive_file is None:
         raise LookupError(f"scan {scan_id} has no archive file")
-    file_key = unwrap_key(store.keyring.scans, archive_file.wrapped_key, ARCHIVE_FILE_KEY, archive_file.key)
+    file_key = archive_file_key(store, archive_file)
     data_key = unwrap_key(file_key, scan.wrapped_data_key, DATA_KEY, scan.key)
 
     async def note_view(unit: UnitOfWork) -> None:
@@ -52,4 +52,15 @@ async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Sc
         scan_id=scan_id,
         data_key=data_key,
     )
-    return scan, content
+    # Read now, so that a file that is not there is an error and not a torn answer.
+    first = await anext(content, b"")
+    return scan, _after(first, content)
+
+
+async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    try:
+        yield first
+        async for piece in rest:
+            yield piece
+    finally:
+        await rest.aclose()

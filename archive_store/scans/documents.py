@@ -43,6 +43,10 @@ class RetentionClass(StrEnum):
     YEARS_10 = "YEARS_10"
 
 
+# For how long the object store refuses to remove the bytes; disposal before that destroys the key.
+LOCK_YEARS = {RetentionClass.PERMANENT: 100, RetentionClass.YEARS_30: 30, RetentionClass.YEARS_10: 10}
+
+
 class Scan(Record):
     """扫描件: sizes in bytes, `sha256` of the plaintext in hex."""
 

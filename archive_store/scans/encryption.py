@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from bson import ObjectId
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
@@ -54,7 +54,7 @@ class ScanEncryptor:
         return self._encryptor.finalize()
 
 
-def decrypted(data_key: bytes, scan_id: ObjectId, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def decrypted(data_key: bytes, scan_id: ObjectId, pieces: Iterable[bytes]) -> Generator[bytes, None, None]:
     """Verified plaintext of a stored file, piece by piece; DamagedScanError where it is not whole and genuine."""
     decryptor = Cobblestone256Decryptor(data_key, MAGIC + scan_id.binary)
     start = b""

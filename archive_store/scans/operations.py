@@ -3,35 +3,50 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
 
+import structlog
 from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import perform
-from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.object_store import ObjectStoreError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.scans.documents import ArchiveFile, Scan
-from archive_store.scans.encryption import ARCHIVE_FILE_KEY, DATA_KEY, new_key, unwrap_key, wrap_key
+from archive_store.scans.documents import LOCK_YEARS, ArchiveFile, Scan
+from archive_store.scans.encryption import (
+    ARCHIVE_FILE_KEY,
+    DATA_KEY,
+    DamagedScanError,
+    new_key,
+    unwrap_key,
+    wrap_key,
+)
+from archive_store.scans.file_names import RULE as FILE_NAME_RULE
 from archive_store.scans.file_names import parse_file_name
 from archive_store.scans.pipeline import StoredScan, store_scan
 from archive_store.students.documents import Student
 from archive_store.students.queries import find_student
 
+log = structlog.get_logger("registrar.scans")
+
 FILERS = frozenset({Post.ARCHIVE_GROUP, Post.INFORMATION_GROUP, Post.DIRECTOR})
 
 
 class ScanFile(Payload):
-    """Payload of `scan.file`: the scan whose bytes are stored already."""
+    """Payload of `scan.file`: the scan whose bytes are stored already, and the archive file it goes to."""
 
     scan_id: PydanticObjectId
-    student_id: PydanticObjectId
-    archive_file_id: PydanticObjectId
+    archive_file: dict[str, Any]
+    opens_archive_file: bool
     file_name: str
     media_type: str
     size: int
@@ -57,12 +72,12 @@ async def file_scan(
     """
     # Who may not file learns nothing from what follows.
     viewer.require_any(FILERS, rule="operation scan.file")
-    name = str(parse_file_name(file_name))
-    found = await find_student(store, viewer, student_id, frozenset())
+    name = parse_file_name(file_name)
+    found = await find_student(store, viewer, student_id, frozenset({"auxiliary_number"}))
     if not found.rows:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
-    archive_file = await _archive_file(store, viewer, student_id)
-    file_key = unwrap_key(store.keyring.scans, archive_file.wrapped_key, ARCHIVE_FILE_KEY, archive_file.key)
+    if name.student_number not in (None, found.rows[0].get("auxiliary_number")):
+        raise RegistrarError(ErrorCode.INVALID_FILE_NAME, field="file_name", rule=FILE_NAME_RULE)
     scan_id, data_key = ObjectId(), new_key()
     stored = await store_scan(
         store.objects,
@@ -73,58 +88,71 @@ async def file_scan(
         expected_sha256=expected_sha256,
     )
     try:
-        payload = _payload(
-            stored, scan_id, archive_file, name, wrap_key(file_key, data_key, DATA_KEY, scan_id)
-        )
-        outcome = await perform(store, viewer, "scan.file", payload)
+        scan = await _record(store, viewer, student_id, scan_id, str(name), stored, data_key)
     except BaseException:
-        await store.objects.remove(stored.object_key, stored.object_version)
+        await asyncio.shield(_remove_unless_filed(store, scan_id, stored))
         raise
-    scan: Scan = outcome.result
+    until = store.clock.now() + timedelta(days=366 * LOCK_YEARS[scan.retention])
+    try:
+        await store.objects.lock(stored.object_key, stored.object_version, until)
+    except ObjectStoreError:
+        # It is filed and whole; who runs the store must know that it can still be removed there.
+        log.exception("scan_not_locked", scan=str(scan_id))
     return scan
 
 
-def _payload(
-    stored: StoredScan, scan_id: ObjectId, archive_file: ArchiveFile, file_name: str, wrapped_key: bytes
-) -> ScanFile:
-    return ScanFile(
-        scan_id=scan_id,
-        student_id=archive_file.student_id,
-        archive_file_id=archive_file.key,
-        file_name=file_name,
-        media_type=stored.media_type,
-        size=stored.size,
-        page_count=stored.page_count,
-        sha256=stored.sha256,
-        object_key=stored.object_key,
-        object_version=stored.object_version,
-        wrapped_data_key=wrapped_key,
+async def _record(
+    store: Store,
+    viewer: Viewer,
+    student_id: ObjectId,
+    scan_id: ObjectId,
+    file_name: str,
+    stored: StoredScan,
+    data_key: bytes,
+) -> Scan:
+    """Write the scan, with the student's archive file if it is the first one."""
+    for is_last_try in (False, True):
+        opened = await read_archive_file(store, student_id)
+        archive_file = opened or _new_archive_file(store, student_id)
+        file_key = archive_file_key(store, archive_file)
+        payload = ScanFile(
+            scan_id=scan_id,
+            archive_file=archive_file.model_dump(),
+            opens_archive_file=opened is None,
+            file_name=file_name,
+            wrapped_data_key=wrap_key(file_key, data_key, DATA_KEY, scan_id),
+            **asdict(stored),
+        )
+        try:
+            scan: Scan = (await perform(store, viewer, "scan.file", payload)).result
+        except RegistrarError as error:
+            # Another first scan of the student opened the archive file meanwhile.
+            if is_last_try or opened is not None or error.code is not ErrorCode.DUPLICATE:
+                raise
+        else:
+            return scan
+    raise AssertionError("the second try returns or raises")
+
+
+async def _remove_unless_filed(store: Store, scan_id: ObjectId, stored: StoredScan) -> None:
+    """A commit can have happened although its answer was lost."""
+    if await store.database.collection(Scan).find_one({"_id": scan_id}, {"_id": 1}) is None:
+        await store.objects.remove(stored.object_key, stored.object_version)
+
+
+def _new_archive_file(store: Store, student_id: ObjectId) -> ArchiveFile:
+    file_id = PydanticObjectId()
+    wrapped = wrap_key(store.keyring.scans, new_key(), ARCHIVE_FILE_KEY, file_id)
+    return ArchiveFile(
+        id=file_id, student_id=PydanticObjectId(student_id), wrapped_key=wrapped, root_key_id=store.keyring.id
     )
 
 
-async def _archive_file(store: Store, viewer: Viewer, student_id: ObjectId) -> ArchiveFile:
-    """The student's archive file, opened on first use."""
-    if (found := await read_archive_file(store, student_id)) is not None:
-        return found
-    file_id = ObjectId()
-    wrapped = wrap_key(store.keyring.scans, new_key(), ARCHIVE_FILE_KEY, file_id)
-    opened = ArchiveFile(id=file_id, student_id=student_id, wrapped_key=wrapped, root_key_id=store.keyring.id)
-
-    async def open_file(unit: UnitOfWork) -> None:
-        await unit.insert(opened)
-        unit.audit(Subject(ArchiveFile.subject_type, file_id), "archive_file:open")
-
-    try:
-        await governed_transaction(store, viewer.actor, "archive_file.open", open_file)
-    except RegistrarError as error:
-        # Somebody else opened it meanwhile.
-        if (
-            error.code is not ErrorCode.DUPLICATE
-            or (found := await read_archive_file(store, student_id)) is None
-        ):
-            raise
-        return found
-    return opened
+def archive_file_key(store: Store, archive_file: ArchiveFile) -> bytes:
+    """The key that wraps the keys of the student's scans."""
+    if archive_file.root_key_id != store.keyring.id:
+        raise DamagedScanError(f"wrapped by keyring {archive_file.root_key_id}, not by the one in use")
+    return unwrap_key(store.keyring.scans, archive_file.wrapped_key, ARCHIVE_FILE_KEY, archive_file.key)
 
 
 async def read_archive_file(store: Store, student_id: ObjectId) -> ArchiveFile | None:
@@ -139,21 +167,29 @@ async def _check_file(store: Store, viewer: Viewer, payload: ScanFile) -> None:
 async def _apply_file(unit: UnitOfWork, payload: ScanFile) -> Scan:
     name = parse_file_name(payload.file_name)
     assert unit.actor.person_id is not None  # noqa: S101 - only people file
+    archive_file = ArchiveFile.model_validate(payload.archive_file)
+    if payload.opens_archive_file:
+        await unit.insert(archive_file)
+        unit.audit(Subject(ArchiveFile.subject_type, archive_file.key), "archive_file:open")
     scan = Scan(
         id=payload.scan_id,
+        student_id=archive_file.student_id,
+        archive_file_id=PydanticObjectId(archive_file.key),
         cohort=name.cohort,
         batch=name.batch,
         document_type=name.document_type,
-        uploaded_by=unit.actor.person_id,
+        uploaded_by=PydanticObjectId(unit.actor.person_id),
         uploaded_by_name=unit.actor.name,
-        **payload.model_dump(exclude={"scan_id"}),
+        **payload.model_dump(exclude={"scan_id", "archive_file", "opens_archive_file"}),
     )
     await unit.insert(scan)
     told = ("file_name", "media_type", "size", "sha256")
     changes = [FieldChange(field, None, getattr(scan, field)) for field in told]
     unit.audit(Subject(Scan.subject_type, scan.key), "scan:file", changes)
     # In the student's own history only that it happened: the rest is said under the scan.
-    unit.audit(Subject(Student.subject_type, payload.student_id), "student:scan:file", note=str(scan.key))
+    unit.audit(
+        Subject(Student.subject_type, archive_file.student_id), "student:scan:file", note=str(scan.key)
+    )
     return scan
 
 
@@ -167,4 +203,5 @@ SCAN_FILE = Operation(
     fields=lambda payload: frozenset({"file_name"}),
     check=_check_file,
     apply=_apply_file,
+    applies_at_once=True,
 )

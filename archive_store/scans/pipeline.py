@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,8 +24,9 @@ from archive_store.scans.pipe import Pipe
 
 # Small enough to keep memory low, large enough that a hop to a thread costs little beside it.
 PIECE_SIZE = 512 * 1024
-# Each transfer holds one of these threads for as long as it lasts; further ones wait.
-_transfers = ThreadPoolExecutor(max_workers=16, thread_name_prefix="scan-transfer")
+# An upload holds its thread for as long as it lasts; further ones wait. A download holds one for a piece.
+_uploads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="scan-upload")
+_downloads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="scan-download")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def store_scan(
         finally:
             pipe.abandon()
 
-    uploading = asyncio.get_running_loop().run_in_executor(_transfers, upload)
+    uploading = asyncio.get_running_loop().run_in_executor(_uploads, upload)
     try:
         received = await _encrypt(first, pieces, pipe, ScanEncryptor(data_key, scan_id))
         if expected_sha256 is not None and received.sha256 != expected_sha256.lower():
@@ -144,22 +145,32 @@ async def _pieces(body: AsyncIterator[bytes], size_limit: int) -> AsyncIterator[
 
 async def read_scan(
     objects: ObjectStore, *, object_key: str, object_version: str, scan_id: ObjectId, data_key: bytes
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """The plaintext in verified pieces; DamagedScanError where the stored file is not whole and genuine."""
     loop = asyncio.get_running_loop()
     stored = objects.read_blocking(object_key, object_version)
     plain = decrypted(data_key, scan_id, stored)
+    reading: asyncio.Future[bytes] | None = None
 
     def close() -> None:
-        _close(plain)
-        _close(stored)
+        plain.close()
+        stored.close()
 
     try:
-        while piece := await loop.run_in_executor(_transfers, next, plain, b""):
+        while True:
+            reading = loop.run_in_executor(_downloads, next, plain, b"")
+            # A reader who leaves must not pull the thread's iterator away from under it.
+            piece = await asyncio.shield(reading)
+            if not piece:
+                break
             yield piece
     finally:
-        await asyncio.shield(loop.run_in_executor(_transfers, close))
+        await asyncio.shield(_after(reading, loop, close))
 
 
-def _close(iterator: Iterator[bytes]) -> None:
-    iterator.close()  # type: ignore[attr-defined]
+async def _after(
+    reading: asyncio.Future[bytes] | None, loop: asyncio.AbstractEventLoop, close: Callable[[], None]
+) -> None:
+    if reading is not None:
+        await asyncio.wait([reading])
+    await loop.run_in_executor(_downloads, close)

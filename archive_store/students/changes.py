@@ -7,29 +7,31 @@ from datetime import date
 from typing import Annotated, Any
 
 from beanie import PydanticObjectId
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from archive_store.approvals.operation import Payload
-from archive_store.foundation.code_tables import code_table
+from archive_store.foundation.code_tables import code_table, plain_text
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.people.rules import (
     EXPECTED_LENGTHS,
-    check_citizen_id,
     check_email,
     check_national_student_number,
     check_phone,
     check_postal_code,
-    citizen_id_facts,
+    identity_fault,
+    identity_mismatches,
 )
 from archive_store.students.documents import Gender
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20)]
 LongLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+# As a roster's: full-width characters plain, letters as capitals, so that one number has one spelling.
+Number = Annotated[
+    Line, BeforeValidator(lambda value: plain_text(value).upper() if isinstance(value, str) else value)
+]
 Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
-
-IDENTITY_CARD = "1"  # 居民身份证 in the code table of identity document types
 
 
 class GuardianChange(BaseModel):
@@ -61,9 +63,9 @@ class StudentChanges(BaseModel):
     household_division_code: Code | None = None
     household_type: Code | None = None
     identity_document_type: Code | None = None
-    identity_number: Line | None = None
-    national_student_number: Line | None = None
-    auxiliary_number: Line | None = None
+    identity_number: Number | None = None
+    national_student_number: Number | None = None
+    auxiliary_number: Number | None = None
     class_seat_number: Code | None = None
     grade: Line | None = None
     class_name: Line | None = None
@@ -151,15 +153,10 @@ def _value_error(code: ErrorCode, field: str, rule: str | None = None) -> Regist
 
 
 def _check_identity(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
-    number = whole.get("identity_number")
-    if whole.get("identity_document_type") != IDENTITY_CARD:
-        return
-    if number is None:
-        raise RegistrarError(ErrorCode.REQUIRED, field="identity_number")
-    if "identity_number" in touched and (code := check_citizen_id(number)):
+    document, number = whole.get("identity_document_type"), whole.get("identity_number")
+    if code := identity_fault(document, number):
         raise _value_error(code, "identity_number", rule="GB 11643")
-    facts = citizen_id_facts(number)
-    for field, told in (("birth_date", facts.birth_date.isoformat()), ("gender", facts.gender)):
-        if whole.get(field) != told:
-            at_fault = field if field in touched else "identity_number"
-            raise RegistrarError(ErrorCode.MISMATCH_IDENTITY, field=at_fault, rule="GB 11643")
+    told = {name: whole.get(name) for name in ("birth_date", "gender")}
+    for name in identity_mismatches(document, number, **told):
+        at_fault = name if name in touched else "identity_number"
+        raise RegistrarError(ErrorCode.MISMATCH_IDENTITY, field=at_fault, rule="GB 11643")

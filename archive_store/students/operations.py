@@ -17,13 +17,13 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.documents import Identifier, IdentifierKind, Person
-from archive_store.people.identifiers import replace_identifier
+from archive_store.people.identifiers import rename_person, replace_identifier
 from archive_store.students.changes import StudentUpdate, check_values
 from archive_store.students.documents import Student
 from archive_store.students.scope import student_scope
 
 _BOOKKEEPING = frozenset({"_id", "person_id", "revision", "created_at", "updated_at"})
-_IDENTIFIERS = {
+STUDENT_NUMBERS = {
     "identity_number": IdentifierKind.IDENTITY_NUMBER,
     "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
 }
@@ -79,6 +79,8 @@ async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
     before = student.to_bson()
     values = payload.values
+    # Again, on the record as it is now: another field may have changed since the request was made.
+    check_values(values, before | values)
     if values.get("guardians"):
         values["guardians"] = _with_accounts(values["guardians"], before["guardians"])
     changes = [
@@ -86,16 +88,28 @@ async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
     ]
     await unit.change(student, values)
     unit.audit(Subject(Student.subject_type, student.key), "student:update", changes)
-    for field, kind in _IDENTIFIERS.items():
+    if "name" in values:
+        await rename_person(unit, student.person_id, values["name"])
+    for field, kind in STUDENT_NUMBERS.items():
         if field in values and values[field] != before[field]:
             await replace_identifier(unit, student.person_id, kind, values[field])
     return student.key
 
 
 def _with_accounts(asked: Sequence[Row], stored: Sequence[Row]) -> list[Row]:
-    """Guardians who stay keep their account."""
-    accounts = {(held["name"], held["relation"]): held.get("person_id") for held in stored}
-    return [{"person_id": accounts.get((new["name"], new["relation"])), **new} for new in asked]
+    """Guardians who stay keep their account; each account goes to one: by name and relation, else by phone."""
+    unclaimed = [held for held in stored if held.get("person_id") is not None]
+    kept: list[Row] = [{"person_id": None, **new} for new in asked]
+    for alike in (
+        lambda new, held: (new["name"], new["relation"]) == (held["name"], held["relation"]),
+        lambda new, held: new["phone"] is not None and new["phone"] == held["phone"],
+    ):
+        for new in kept:
+            held = next((held for held in unclaimed if new["person_id"] is None and alike(new, held)), None)
+            if held is not None:
+                new["person_id"] = held["person_id"]
+                unclaimed.remove(held)
+    return kept
 
 
 STUDENT_UPDATE = Operation(
@@ -131,7 +145,7 @@ async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> No
 
 def _person_of(unit: UnitOfWork, student: Student) -> Person:
     identifiers, lookups = [], []
-    for field, kind in _IDENTIFIERS.items():
+    for field, kind in STUDENT_NUMBERS.items():
         if (value := getattr(student, field)) is not None:
             identifiers.append(Identifier(kind=kind, value=value, valid_from=unit.at))
             lookups.append(unit.store.cipher.blind_index(kind, value))

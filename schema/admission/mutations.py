@@ -10,6 +10,7 @@ from archive_store.admission.operations import RosterOutcome, import_roster
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.context import Request
 from schema.errors import UserError, typed_errors
+from schema.nodes import global_id
 
 
 @strawberry.input(description="Input of `rosterImport`.")
@@ -42,6 +43,9 @@ class RosterReport:
     already_on_record: int = strawberry.field(description="Rows of students on record; these are left alone.")
     refused: int
     bad: list[RosterBadRow]
+    change_request_id: strawberry.ID | None = strawberry.field(
+        description="The change request that adds the rows once it is approved, where the policy asks for one."
+    )
 
 
 @strawberry.type(description="Result of `rosterImport`.")
@@ -73,6 +77,11 @@ async def resolve_roster_import(info: Request, input: RosterImportInput) -> Rost
     return RosterImportPayload(report=_report(outcome))
 
 
+def _request_id(outcome: RosterOutcome) -> strawberry.ID | None:
+    key = outcome.change_request_id
+    return None if key is None else strawberry.ID(global_id("ChangeRequest", key))
+
+
 def _report(outcome: RosterOutcome) -> RosterReport:
     return RosterReport(
         rows=outcome.rows,
@@ -80,6 +89,7 @@ def _report(outcome: RosterOutcome) -> RosterReport:
         added=outcome.added,
         already_on_record=outcome.already_on_record,
         refused=len(outcome.bad),
+        change_request_id=_request_id(outcome),
         bad=[
             RosterBadRow(
                 sheet_row=row.sheet_row,
