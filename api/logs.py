@@ -1,4 +1,4 @@
-"""Logs as JSON lines, and one line and one count per request. Never a header, a query or a body."""
+"""Logs as JSON lines, one line and one count per request, and defects told. Never a header, a query or a body."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import time
 import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import problem_response
+from schema.errors import internal_error
 
 _REQUESTS = Counter("registrar_requests_total", "Requests by route and status.", ["route", "status"])
 _SECONDS = Histogram("registrar_request_seconds", "Time to answer, by route.", ["route"])
@@ -38,16 +41,22 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        started, status, has_started = time.perf_counter(), 500, False
 
         async def note_status(message: Message) -> None:
-            nonlocal status
+            nonlocal status, has_started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, has_started = message["status"], True
             await send(message)
 
         try:
             await self._app(scope, receive, note_status)
+        except Exception as error:
+            # Here and not in a handler of Starlette's, after which the server would log the trace once more.
+            shown = internal_error(error)
+            if has_started:
+                raise
+            await problem_response(shown)(scope, receive, note_status)
         finally:
             # The route, never the path: a path names a record.
             route = getattr(scope.get("route"), "path", "unknown")

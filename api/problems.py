@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from schema.errors import camel_case, internal_error
+from schema.errors import camel_case
 
 
 def problem_response(error: RegistrarError) -> Response:
@@ -40,8 +40,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return problem_response(told)
 
 
-async def _defect(request: Request, error: Exception) -> Response:
-    return problem_response(internal_error(error))
-
-
-EXCEPTION_HANDLERS = {RegistrarError: _registrar_error, HTTPException: _http_error, Exception: _defect}
+EXCEPTION_HANDLERS = {RegistrarError: _registrar_error, HTTPException: _http_error}

@@ -48,8 +48,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
 
 
 @asynccontextmanager
-async def open_archive(settings: Settings) -> AsyncIterator[Store]:
-    """Connect, apply indexes, make sure of the bucket; close everything at the end."""
+async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIterator[Store]:
+    """Connect, and close everything at the end; with `prepares`, apply indexes, and make key and bucket if missing."""
     keyring = Keyring.load(settings.keyring_file)
     url, name = settings.mongodb_url.get_secret_value(), settings.mongodb_database
     database = Database(url, name)
@@ -64,10 +64,11 @@ async def open_archive(settings: Settings) -> AsyncIterator[Store]:
         operations=OPERATIONS,
     )
     try:
-        await database.prepare(RECORD_TYPES)
-        await cipher.prepare()
-        await prepare_indexes(store)
-        await store.objects.ensure_bucket()
+        if prepares:
+            await database.prepare(RECORD_TYPES)
+            await cipher.prepare()
+            await prepare_indexes(store)
+            await store.objects.ensure_bucket()
         yield store
     finally:
         cipher.close()

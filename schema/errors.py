@@ -14,10 +14,12 @@ from typing import ParamSpec, TypeVar
 import strawberry
 import structlog
 from graphql import GraphQLError
+from pymongo.errors import ConnectionFailure
 from strawberry.schema import Schema
 from strawberry.types import ExecutionContext
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.object_store import ObjectStoreError
 
 log = structlog.get_logger("registrar.graphql")
 
@@ -50,7 +52,10 @@ def user_error(error: RegistrarError) -> UserError:
 
 
 def internal_error(error: BaseException) -> RegistrarError:
-    """Log a defect once; what its user sees instead."""
+    """Log a defect once; what its user sees instead. A store that does not answer is no defect: TRY_AGAIN."""
+    if isinstance(error, (ConnectionFailure, ObjectStoreError)):
+        log.error("store_unreachable", error=type(error).__name__)
+        return RegistrarError(ErrorCode.TRY_AGAIN)
     reference = uuid.uuid4().hex[:12]
     log.error("unexpected_error", reference=reference, exc_info=error)
     return RegistrarError(ErrorCode.INTERNAL, reference=reference)

@@ -10,7 +10,7 @@ import pytest
 
 from api.app import create_app
 from api.cli.install import FirstPeople, install_people
-from api.dev.demo import SERVICE_SUBJECT, SINCE, STAFF
+from api.dev.demo import demo_people
 from api.dev.issuer import DemoIssuer
 from api.dev.roster import demo_workbook
 from api.dev.session import dev_settings
@@ -18,7 +18,6 @@ from api.dev.stack import EmbeddedStack
 from api.sign_in import SignIn
 from archive_store.admission.operations import import_roster
 from archive_store.archive import open_archive
-from archive_store.foundation.posts import Post
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from tests.school import School
@@ -61,13 +60,7 @@ async def empty_store(store: Store) -> Store:
 @pytest.fixture
 async def school(empty_store: Store) -> School:
     """A person for every role, and `STUDENTS` students in two classes."""
-    people: list[dict[str, Any]] = [
-        {"name": name, "signInSubject": subject, "posts": [{"post": post, "from": SINCE, **more}]}
-        for subject, name, post, more in STAFF
-    ]
-    service = {"post": Post.ACADEMIC_AFFAIRS, "from": SINCE}
-    people.append({"name": "教务系统", "signInSubject": SERVICE_SUBJECT, "service": True, "posts": [service]})
-    await install_people(empty_store, FirstPeople.model_validate({"people": people}))
+    await install_people(empty_store, FirstPeople.model_validate({"people": demo_people()}))
     built = School(empty_store)
     information = await built.viewer("information")
     await import_roster(
@@ -87,7 +80,7 @@ async def http(store: Store, settings: Settings) -> AsyncIterator[httpx.AsyncCli
     app = create_app(settings)
     app.state.store = store
     app.state.sign_in = SignIn(settings)
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://registrar.test") as client:
         yield client
 

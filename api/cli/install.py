@@ -1,7 +1,8 @@
 """`registrar install FILE`: the first people of a school.
 
 The file is JSON: `{"people": [{"name", "signInSubject", "service"?, "posts": [{"post", "from", "to"?,
-"businessLine"?, "classNames"?}]}]}`.
+"businessLine"?, "classNames"?,
+"qualified", "confidentialityUndertaken"}]}]}`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ class FirstPost(_Model):
     valid_to: date | None = Field(None, alias="to")
     business_line: str | None = None
     class_names: list[str] = []
+    qualified: bool
+    confidentiality_undertaken: bool
 
 
 class FirstPerson(_Model):

@@ -10,11 +10,14 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from pydantic import ValidationError
+from pymongo.errors import PyMongoError
 from rich.console import Console
+from rich.markup import escape
 
 from api.cli.client import ServerError
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.keyring import Keyring, KeyringError
+from archive_store.foundation.object_store import ObjectStoreError
 from archive_store.foundation.settings import Settings
 
 app = typer.Typer(
@@ -39,9 +42,9 @@ Result = TypeVar("Result")
 
 
 def fail(message: str, *hints: str) -> NoReturn:
-    err.print(f"[red]error:[/red] {message}", highlight=False, soft_wrap=True)
+    err.print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)
     for hint in hints:
-        err.print(f"[dim]hint:[/dim] {hint}", highlight=False, soft_wrap=True)
+        err.print(f"[dim]hint:[/dim] {escape(hint)}", highlight=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -67,6 +70,8 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
         fail(f"{error.message.zh} {error.message.en}", f"code {error.code}")
     except ServerError as error:
         fail(*error.lines)
+    except (PyMongoError, ObjectStoreError) as error:
+        fail(f"the stores do not answer: {type(error).__name__}", "are MongoDB and the S3 server running?")
     except (KeyringError, OSError) as error:
         fail(str(error))
 
@@ -77,6 +82,10 @@ def serve() -> None:
     from api.serve import serve as serve_api
 
     settings = settings_from_environment()
+    try:
+        Keyring.load(settings.keyring_file)
+    except KeyringError as error:
+        fail(str(error), "registrar keyring create FILE makes a new one")
     serve_api(settings)
 
 
@@ -159,7 +168,11 @@ def audit_verify(
     from api.cli.audit import verify
     from api.dev.session import settings_of_dev
 
-    report = run(verify(settings_of_dev(data) if data else settings_from_environment()))
+    try:
+        settings = settings_of_dev(data) if data else settings_from_environment()
+    except FileNotFoundError:
+        fail(f"no data of `registrar dev` in {data}")
+    report = run(verify(settings))
     for finding in report.findings:
         out.print(f"{finding.flaw} {finding.subject} entry {finding.sequence}", highlight=False)
     out.print(

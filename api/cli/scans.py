@@ -55,6 +55,8 @@ async def download(console: Console, url: str, token: str, scan: str, to: Path) 
     if to.exists():  # noqa: ASYNC240
         raise ServerError(f"{to} exists already", "choose another name")
     part = to.with_name(to.name + ".part")
+    if part.exists():
+        raise ServerError(f"{part} exists already", "another download of it is running, or was broken off")
     digest = hashlib.sha256()
     try:
         async with client(url, token) as server, server.stream("GET", f"/scans/{scan}/content") as response:

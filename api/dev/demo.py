@@ -6,17 +6,18 @@ import io
 from collections.abc import AsyncIterator
 from typing import Any
 
-import structlog
 from PIL import Image, ImageDraw
 
 from api.cli.install import FirstPeople, install_people
 from api.dev.roster import demo_workbook
+from archive_store.access.viewer import Viewer
 from archive_store.admission.operations import import_roster
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.people.operations import is_installed
 from archive_store.people.sign_in import load_viewer
 from archive_store.scans.operations import file_scan
+from archive_store.scans.queries import scans_by_student
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.queries import list_students
 
@@ -41,39 +42,53 @@ STAFF: tuple[tuple[str, str, Post, dict[str, Any]], ...] = (
 )
 SERVICE_SUBJECT = "service"
 
-log = structlog.get_logger("registrar.dev")
-
 
 async def load_demo_school(store: Store, students: int) -> None:
-    """Load once; a store that is installed already is left as it is."""
-    if await is_installed(store):
-        return
-    people: list[dict[str, Any]] = [
-        {"name": name, "signInSubject": subject, "posts": [{"post": post, "from": SINCE, **more}]}
-        for subject, name, post, more in STAFF
-    ]
-    service_post = {"post": Post.ACADEMIC_AFFAIRS, "from": SINCE}
-    people.append(
-        {"name": "教务系统", "signInSubject": SERVICE_SUBJECT, "service": True, "posts": [service_post]}
-    )
-    await install_people(store, FirstPeople.model_validate({"people": people}))
-    information = await load_viewer(store, "information")
-    archive = await load_viewer(store, "archive")
-    assert information is not None and archive is not None  # noqa: S101
-    roster = demo_workbook(students, cohort=COHORT)
-    await import_roster(store, information, roster, file_name=f"{COHORT}级新生花名册.xlsx", dry_run=False)
-    page = await list_students(store, information, frozenset({"class_name"}), first=min(3, students))
-    first_student = page.page.rows[0]["_id"]
-    await link_account(store, first_student, STUDENT_SUBJECT)
-    await link_guardian_account(store, first_student, 0, GUARDIAN_SUBJECT)
-    papers = (
+    """Load what is not there yet, so that a load that was broken off is taken up again."""
+    if not await is_installed(store):
+        await install_people(store, FirstPeople.model_validate({"people": demo_people()}))
+    information = await _viewer(store, "information")
+    first = 3
+    page = await list_students(store, information, frozenset({"class_name"}), first=first)
+    if not page.page.rows:
+        roster = demo_workbook(students, cohort=COHORT)
+        name = f"{COHORT}级新生花名册.xlsx"
+        await import_roster(store, information, roster, file_name=name, dry_run=False)
+        page = await list_students(store, information, frozenset({"class_name"}), first=first)
+    rows = page.page.rows
+    if await load_viewer(store, STUDENT_SUBJECT) is None:
+        await link_account(store, rows[0]["_id"], STUDENT_SUBJECT)
+    if await load_viewer(store, GUARDIAN_SUBJECT) is None:
+        await link_guardian_account(store, rows[0]["_id"], 0, GUARDIAN_SUBJECT)
+    archive = await _viewer(store, "archive")
+    scans = await scans_by_student(store, archive, [row["_id"] for row in rows])
+    for row, (name, content), filed in zip(rows, _papers(), scans, strict=False):
+        if not filed:
+            await file_scan(store, archive, row["_id"], name, _body(content))
+
+
+async def _viewer(store: Store, subject: str) -> Viewer:
+    viewer = await load_viewer(store, subject)
+    if viewer is None:
+        raise LookupError(f"the demo school has no {subject}")
+    return viewer
+
+
+def demo_people() -> list[dict[str, Any]]:
+    def person(subject: str, name: str, post: Post, more: dict[str, Any]) -> dict[str, Any]:
+        held = {"post": post, "from": SINCE, "qualified": True, "confidentialityUndertaken": True, **more}
+        return {"name": name, "signInSubject": subject, "posts": [held]}
+
+    service = person(SERVICE_SUBJECT, "教务系统", Post.ACADEMIC_AFFAIRS, {})
+    return [*(person(*staff) for staff in STAFF), {**service, "service": True}]
+
+
+def _papers() -> tuple[tuple[str, bytes], ...]:
+    return (
         (f"{COHORT}级新生学籍信息表.pdf", demo_paper("PDF", pages=3)),
         (f"{COHORT}级第2批户口簿.tiff", demo_paper("TIFF", pages=2)),
         (f"{COHORT}级体检表.jpg", demo_paper("JPEG", pages=1)),
     )
-    for row, (name, content) in zip(page.page.rows, papers, strict=False):
-        await file_scan(store, archive, row["_id"], name, _body(content))
-    log.info("demo_school_loaded", students=students)
 
 
 def demo_paper(kind: str, *, pages: int) -> bytes:

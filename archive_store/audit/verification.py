@@ -26,6 +26,7 @@ class Flaw(StrEnum):
     TRUNCATED = "truncated"
     FORGED_HEAD = "forged_head"
     NO_HISTORY = "no_history"
+    NO_RECORD = "no_record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _fits_elsewhere(key: bytes, entry: Row, other: Row) -> bool:
 
 
 async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> VerificationReport:
-    """Verify every chain, and that every record of the types has one."""
+    """Verify every chain, that every record of the types has one, and that every chain has its record."""
     # One snapshot, so that entries written meanwhile are not taken for flaws.
     async with store.database.client.start_session(snapshot=True) as session:
         return await _verify_history(store, record_types, session)
@@ -122,9 +123,14 @@ async def _verify_history(
     for subject in heads.keys() - seen:
         report.findings.extend(verify_chain(key, subject, [], heads[subject]))
     for record_type in record_types:
+        prefix = f"{record_type.subject_type}:"
+        without_record = {subject for subject in heads.keys() | seen if subject.startswith(prefix)}
         async for row in store.database.collection(record_type).find({}, {"_id": 1}, session=session):
-            subject = f"{record_type.subject_type}:{row['_id']}"
+            subject = f"{prefix}{row['_id']}"
+            without_record.discard(subject)
             if subject not in heads and subject not in seen:
                 report.findings.append(Finding(subject, 0, Flaw.NO_HISTORY))
+        # Nothing is ever deleted by an operation.
+        report.findings += [Finding(subject, 0, Flaw.NO_RECORD) for subject in without_record]
     report.findings.sort(key=lambda finding: (finding.subject, finding.sequence))
     return report

@@ -86,8 +86,8 @@ class RoleGrant(Record):
     class_names: Annotated[list[str], F0] = Field(default_factory=list)
     valid_from: Annotated[date, F0]
     valid_to: Annotated[date | None, F0] = None  # the last day, inclusive
-    qualified: Annotated[bool, F1] = True
-    confidentiality_undertaken: Annotated[bool, F1] = True
+    qualified: Annotated[bool, F1]
+    confidentiality_undertaken: Annotated[bool, F1]
 
     class Settings:
         name = "role_grants"

@@ -39,7 +39,8 @@ class RoleGrantGive(Payload):
     confidentiality_undertaken: bool
 
 
-async def _check_grant(store: Store, viewer: Viewer, payload: RoleGrantGive) -> None:
+def _check_conditions(payload: RoleGrantGive | RoleGrant) -> None:
+    """Term, qualification and undertaking."""
     if payload.valid_to is not None and payload.valid_to < payload.valid_from:
         raise RegistrarError(ErrorCode.INVALID_DATE, field="validTo")
     if payload.kind is not GrantKind.PRIMARY and payload.valid_to is None:
@@ -47,19 +48,25 @@ async def _check_grant(store: Store, viewer: Viewer, payload: RoleGrantGive) -> 
     for field in ("qualified", "confidentiality_undertaken"):
         if not getattr(payload, field):
             raise RegistrarError(ErrorCode.REQUIRED, field=field, rule=_RULE)
+
+
+async def _check_grant(store: Store, viewer: Viewer, payload: RoleGrantGive) -> None:
+    _check_conditions(payload)
     if await store.database.collection(Person).find_one({"_id": payload.person_id}, {"_id": 1}) is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="personId")
 
 
+def _check_seats(store: Store, grant: RoleGrant, others: Sequence[RoleGrant]) -> None:
+    limit = seats_of(grant.post, deputy_director_seats=store.settings.deputy_director_seats)
+    if limit is not None and seats_taken(grant, others) >= limit:
+        raise RegistrarError(ErrorCode.SEAT_TAKEN, field="post", rule=_RULE, limit=limit)
+
+
 async def _apply_grant(unit: UnitOfWork, payload: RoleGrantGive) -> ObjectId:
     grant = RoleGrant(**payload.model_dump())
-    limit = seats_of(payload.post, deputy_director_seats=unit.store.settings.deputy_director_seats)
-    if limit is not None:
-        await unit.serialise(f"seats:{payload.post}")
-        others = unit.store.database.collection(RoleGrant).find({"post": grant.post}, session=unit.session)
-        taken = seats_taken(grant, [RoleGrant.model_validate(row) async for row in others])
-        if taken >= limit:
-            raise RegistrarError(ErrorCode.SEAT_TAKEN, field="post", rule=_RULE, limit=limit)
+    await unit.serialise(f"seats:{payload.post}")
+    others = unit.store.database.collection(RoleGrant).find({"post": grant.post}, session=unit.session)
+    _check_seats(unit.store, grant, [RoleGrant.model_validate(row) async for row in others])
     await unit.insert(grant)
     changes = [FieldChange(name, None, bson_value(value)) for name, value in payload.model_dump().items()]
     unit.audit(Subject(RoleGrant.subject_type, grant.key), "role_grant:give", changes)
@@ -89,8 +96,11 @@ async def is_installed(store: Store) -> bool:
 async def install(store: Store, persons: Sequence[Person], grants: Sequence[RoleGrant]) -> None:
     """Begin a school: both policies in their first version, and the first people with their posts.
 
-    WRONG_STATE when it was begun before; everyone later comes by `role_grant.give`.
+    WRONG_STATE when it was begun before; the rules of seats and conditions hold as for any grant.
     """
+    for position, grant in enumerate(grants):
+        _check_conditions(grant)
+        _check_seats(store, grant, grants[:position])
 
     async def begin(unit: UnitOfWork) -> None:
         if await unit.store.database.collection(ApprovalPolicy).find_one({}, session=unit.session):

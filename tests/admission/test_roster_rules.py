@@ -166,3 +166,10 @@ def test_every_row_is_accounted_for_whatever_it_holds(rows: list[dict[str, str]]
     check = check_rows([RosterRow(number, cells) for number, cells in enumerate(rows, start=2)])
     numbers = sorted([row.sheet_row for row in check.good] + [row.sheet_row for row in check.bad])
     assert numbers == list(range(2, len(rows) + 2))
+
+
+def test_a_row_without_any_number_is_refused() -> None:
+    """It could not be told from the next import of itself."""
+    none = {"身份证件类型": "无", "身份证件号": None, "全国学籍号": None, "学籍辅号": None}
+    assert check_one(**none) == [("学籍辅号", ErrorCode.REQUIRED)]
+    assert check_one(**none | {"学籍辅号": "7"}) == []

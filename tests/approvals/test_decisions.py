@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from bson import ObjectId
@@ -18,9 +19,11 @@ from archive_store.approvals.rules import (
     KEY_IDENTITY_FIELDS,
     UngovernedOperationError,
     chain_of,
+    chain_without,
 )
 from archive_store.archive import OPERATIONS
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post
 from archive_store.students.changes import StudentChanges
 from tests.school import School
 
@@ -57,6 +60,21 @@ async def test_nobody_approves_the_own_request(school: School) -> None:
     assert await code_of(school.approve("director", request)) is ErrorCode.SELF_APPROVAL
     assert await school.counts() == before
     assert (await school.student()).phone == student.phone
+    # There is one director, so the request goes to the tier above.
+    assert await school.approve("vice-principal", request) is RequestStatus.APPLIED
+
+
+def test_a_chain_leaves_out_the_requesters_own_tiers() -> None:
+    head, vice, principal = Tier
+    director, both = frozenset({Post.DIRECTOR}), frozenset({Post.DIRECTOR, Post.VICE_PRINCIPAL})
+    assert chain_without((head,), frozenset()) == (head,)
+    assert chain_without((head,), director) == (vice,)
+    assert chain_without((head, vice), director) == (vice,)
+    assert chain_without((head, vice), both) == (principal,)
+    assert chain_without((), director) == ()
+    with pytest.raises(RegistrarError) as caught:
+        chain_without((head, vice, principal), both | {Post.PRINCIPAL})
+    assert caught.value.code is ErrorCode.SELF_APPROVAL
 
 
 @pytest.mark.parametrize("subject", ["vice-principal", "principal", "deputy-1", "archive"])
@@ -79,10 +97,6 @@ async def test_one_person_takes_no_two_steps(school: School) -> None:
     request = await school.request("information", await school.student(), name="王改名")
     await school.approve("director", request)
     both = await school.viewer("director")
-    from dataclasses import replace
-
-    from archive_store.foundation.posts import Post
-
     promoted = replace(both, posts=both.posts | {Post.VICE_PRINCIPAL})
     assert (
         await code_of(decide(school.store, promoted, request, Decision.APPROVED)) is ErrorCode.SELF_APPROVAL
@@ -178,6 +192,18 @@ async def test_who_sees_which_values_of_a_request(school: School) -> None:
     new = "13700000001"
     assert seen["director"] == ({"native_place": place, "phone": (student.phone, new, False)}, "家长来电")
     assert seen["information"] == ({"native_place": place, "phone": (None, new, True)}, "家长来电")
+    name_request = await school.request("information", student, name="王改名", phone="13700000009")
+    vice = await school.viewer("vice-principal")
+
+    async def withheld() -> list[bool]:
+        (held,) = await change_requests_by_id(school.store, vice, [name_request])
+        assert held is not None
+        return [change.withheld for change in content_for(school.store, vice, held).changes]
+
+    # Only while it is theirs to decide, or when they did.
+    assert await withheld() == [False, True]
+    await school.approve("director", name_request)
+    assert await withheld() == [False, False]
     assert seen["archive"] == ({"native_place": place, "phone": (None, None, True)}, None)
 
 
@@ -185,11 +211,11 @@ async def test_what_awaits_me(school: School) -> None:
     student = await school.student()
     first = await school.request("information", student, phone="13700000001")
     second = await school.request("information", student, name="王改名")
-    await school.request("director", student, address="甲路1号")
+    third = await school.request("director", student, address="甲路1号")
     await school.approve("director", second)
     waiting = {}
     for subject in ("director", "vice-principal", "principal"):
         viewer = await school.viewer(subject)
         page = await list_change_requests(school.store, viewer, first=10, awaiting_me=True)
         waiting[subject] = [request.key for request in page.rows]
-    assert waiting == {"director": [first], "vice-principal": [second], "principal": []}
+    assert waiting == {"director": [first], "vice-principal": [third, second], "principal": []}

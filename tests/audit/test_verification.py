@@ -177,6 +177,12 @@ async def test_verification_while_others_write_finds_nothing(school: School) -> 
     assert (await verify_history(school.store, RECORD_TYPES)).sound
 
 
+async def test_a_record_that_was_removed(school: School) -> None:
+    student = await school.student()
+    await school.store.database.collection(Student).delete_one({"_id": student.key})
+    assert await flaws(school) == [(0, Flaw.NO_RECORD)]
+
+
 def chain(length: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     entries, previous = [], FIRST_PREVIOUS_HASH
     for sequence in range(1, length + 1):

@@ -154,3 +154,19 @@ def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     told = CliRunner().invoke(app, ["serve"], env={"COLUMNS": "400"})
     assert told.exit_code == 1
     assert "REGISTRAR_MONGODB_URL" in told.output
+
+
+async def test_audit_verify_of_what_is_not_there(run: Any, stack: EmbeddedStack, tmp_path: Path) -> None:
+    told = await run("audit", "verify", "--data", str(tmp_path))
+    assert (told.exit_code, "no data of `registrar dev`" in told.output) == (1, True)
+    settings = json.loads((stack.directory / "dev-settings.json").read_text()) | {
+        "mongodb_database": "mistyped"
+    }
+    (tmp_path / "dev-settings.json").write_text(json.dumps(settings))
+    told = await run("audit", "verify", "--data", str(tmp_path))
+    assert (told.exit_code, "no school is installed" in told.output) == (1, True)
+    settings |= {"mongodb_url": "mongodb://127.0.0.1:9/?replicaSet=none"}
+    (tmp_path / "dev-settings.json").write_text(json.dumps(settings))
+    told = await run("audit", "verify", "--data", str(tmp_path))
+    assert (told.exit_code, "the stores do not answer" in told.output) == (1, True)
+    assert "Traceback" not in told.output

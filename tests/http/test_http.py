@@ -369,3 +369,39 @@ async def test_a_roster_that_is_no_file_is_bad_input(
     query = "mutation ($file: Upload!) { rosterImport(input: {file: $file}) { errors { code field } } }"
     told = await ask(http, bearer("information"), query, file="text")
     assert told["data"]["rosterImport"]["errors"] == [{"code": "invalid_argument", "field": "file"}]
+
+
+async def test_a_store_that_does_not_answer_asks_to_try_again(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import api.scans
+    from archive_store.foundation.object_store import ObjectStoreError
+
+    async def down(*_: object, **__: object) -> None:
+        raise ObjectStoreError("ConnectionError")
+
+    monkeypatch.setattr(api.scans, "open_scan", down)
+    scan = global_id("Scan", (await school.student()).key)
+    told = await http.get(f"/scans/{scan}/content", headers=bearer("director"))
+    assert (told.status_code, told.json()["error"]["code"]) == (503, "try_again")
+
+
+async def test_a_defect_of_a_route_is_logged_once(
+    school: School,
+    http: httpx.AsyncClient,
+    bearer: Bearer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import api.scans
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(api.scans, "open_scan", broken)
+    scan = global_id("Scan", (await school.student()).key)
+    told = await http.get(f"/scans/{scan}/content", headers=bearer("director"))
+    assert (told.status_code, told.json()["error"]["code"]) == (500, "internal")
+    assert "secret" not in told.text
+    logged = capsys.readouterr()
+    assert (logged.out + logged.err).count("ZeroDivisionError: secret") == 1

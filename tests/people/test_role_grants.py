@@ -12,8 +12,9 @@ from bson import ObjectId
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
-from archive_store.people.documents import RoleGrant
-from archive_store.people.operations import RoleGrantGive, install
+from archive_store.foundation.store import Store
+from archive_store.people.documents import Person, RoleGrant
+from archive_store.people.operations import RoleGrantGive, install, is_installed
 from archive_store.people.seats import in_force, seats_taken
 from tests.school import School
 
@@ -95,6 +96,28 @@ async def test_a_school_begins_once(school: School) -> None:
         await install(school.store, [], [])
     assert caught.value.code is ErrorCode.WRONG_STATE
     assert await school.counts() == before
+
+
+@pytest.mark.parametrize(
+    ("posts", "change", "code"),
+    [
+        (["DIRECTOR", "DIRECTOR"], {}, ErrorCode.SEAT_TAKEN),
+        (["DIRECTOR"], {"confidentiality_undertaken": False}, ErrorCode.REQUIRED),
+        (["DIRECTOR"], {"valid_to": date(2025, 1, 1)}, ErrorCode.INVALID_DATE),
+    ],
+)
+async def test_the_first_grants_keep_the_rules(
+    empty_store: Store, posts: list[str], change: dict[str, Any], code: ErrorCode
+) -> None:
+    people = [Person(name=post) for post in posts]
+    grants = [
+        RoleGrant(person_id=person.id, **grant(Post(post), "2026-01-01") | change)
+        for post, person in zip(posts, people, strict=True)
+    ]
+    with pytest.raises(RegistrarError) as caught:
+        await install(empty_store, people, grants)
+    assert caught.value.code is code
+    assert not await is_installed(empty_store)
 
 
 def test_terms_are_whole_days() -> None:

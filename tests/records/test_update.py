@@ -179,3 +179,80 @@ async def test_a_reason_is_required(school: School) -> None:
 
 def test_every_changeable_field_is_a_field_of_the_record() -> None:
     assert StudentChanges.model_fields.keys() <= Student.model_fields.keys()
+
+
+async def test_a_request_that_no_longer_fits_the_record_does_not_apply(school: School) -> None:
+    """Each of two requests is right by itself; together they would contradict each other."""
+    student = await school.student()
+    passport = await school.request(
+        "information", student, identity_document_type="A", identity_number="E1234567"
+    )
+    for subject in ("director", "vice-principal"):
+        await school.approve(subject, passport)
+    born = await school.request("information", await school.student(), birth_date="2009-01-01")
+    card = await school.request(
+        "information",
+        await school.student(),
+        identity_document_type="1",
+        identity_number=student.identity_number,
+    )
+    for request in (born, card):
+        await school.approve("director", request)
+    await school.approve("vice-principal", born)
+    with pytest.raises(RegistrarError) as caught:
+        await school.approve("vice-principal", card)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.MISMATCH_IDENTITY, "identity_number")
+    assert (await school.student()).identity_number == "E1234567"
+
+
+async def test_a_document_type_that_the_stored_number_does_not_fit(school: School) -> None:
+    student = await school.student()
+    passport = await school.request(
+        "information", student, identity_document_type="A", identity_number="E1234567"
+    )
+    for subject in ("director", "vice-principal"):
+        await school.approve(subject, passport)
+    assert (await refused(school, identity_document_type="1")).code is ErrorCode.LENGTH
+    assert (await refused(school, identity_number=None)).code is ErrorCode.REQUIRED
+
+
+async def test_numbers_have_one_spelling(school: School) -> None:
+    student = await school.student()
+    request = await school.request(
+        "information", student, identity_document_type="A", identity_number=" e12３4567 "
+    )
+    for subject in ("director", "vice-principal"):
+        await school.approve(subject, request)
+    assert (await school.student()).identity_number == "E1234567"
+
+
+async def test_the_person_goes_by_the_records_name(school: School) -> None:
+    student = await school.student()
+    request = await school.request("information", student, name="王改名")
+    for subject in ("director", "vice-principal"):
+        await school.approve(subject, request)
+    person = await school.store.database.collection(Person).find_one({"_id": student.person_id})
+    assert person is not None
+    assert person["name"] == "王改名"
+
+
+async def test_one_account_goes_to_one_guardian(school: School) -> None:
+    student = await school.student()
+    await link_guardian_account(school.store, student.key, 0, "parent")
+    father = student.guardians[0]
+    twice = [{"name": father.name, "relation": father.relation}] * 2
+    await school.approve("director", await school.request("information", student, guardians=twice))
+    assert [held.person_id is not None for held in (await school.student()).guardians] == [True, False]
+    spelt = [{"name": "改了名", "relation": "99", "phone": father.phone}]
+    again = await school.request("information", await school.student(), guardians=spelt)
+    await school.approve("director", again)
+    assert [held.person_id for held in (await school.student()).guardians] == [None]
+
+
+async def test_a_guardian_whose_name_is_corrected_keeps_the_account(school: School) -> None:
+    student = await school.student()
+    await link_guardian_account(school.store, student.key, 0, "parent")
+    corrected = [{"name": "改了名", "relation": "51", "phone": student.guardians[0].phone}]
+    request = await school.request("information", await school.student(), guardians=corrected)
+    await school.approve("director", request)
+    assert student.key in (await school.viewer("parent")).ward_ids

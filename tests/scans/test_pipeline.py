@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from api.dev.demo import demo_paper
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.object_store import PART_SIZE, ObjectStore
+from archive_store.foundation.object_store import PART_SIZE, ObjectStore, ObjectStoreError
 from archive_store.foundation.store import Store
 from archive_store.scans.content import open_scan
 from archive_store.scans.documents import Scan
@@ -206,3 +206,63 @@ async def test_the_first_scans_of_a_student_at_once_share_one_archive_file(schoo
     scans = await asyncio.gather(*(filed(school, pdf(5000)) for _ in range(4)))
     assert len({scan.archive_file_id for scan in scans}) == 1
     assert (await school.counts())["archive_files"] == 1
+
+
+async def test_a_filed_scan_cannot_be_removed_from_the_store(school: School) -> None:
+    scan = await filed(school, pdf(100))
+    with pytest.raises(ObjectStoreError):
+        await school.store.objects.remove(scan.object_key, scan.object_version)
+    _, content = await open_scan(school.store, await school.viewer("director"), scan.key)
+    assert (await collected(content))[:5] == b"%PDF-"
+
+
+async def test_a_refused_first_scan_opens_no_archive_file(school: School) -> None:
+    before = await school.counts()
+    assert await refused(filed(school, b"MZ" + bytes(100))) is ErrorCode.UNSUPPORTED_MEDIA_TYPE
+    assert await school.counts() == before
+
+
+async def test_a_file_name_names_no_other_student(school: School) -> None:
+    mine, other = await school.student(0), await school.student(1)
+    scan = await filed(school, pdf(100), name=f"2023级户口簿-{mine.auxiliary_number}")
+    assert scan.file_name.endswith(str(mine.auxiliary_number))
+    for number in (other.auxiliary_number, mine.national_student_number):
+        assert (
+            await refused(filed(school, pdf(100), name=f"2023级户口簿-{number}"))
+            is ErrorCode.INVALID_FILE_NAME
+        )
+
+
+async def test_an_object_that_is_gone_is_an_error_before_the_first_byte(school: School) -> None:
+    scan = await filed(school, pdf(100))
+    scans = school.store.database.collection(Scan)
+    await scans.update_one({"_id": scan.key}, {"$set": {"object_key": "scans/none"}})
+    with pytest.raises(ObjectStoreError):
+        await open_scan(school.store, await school.viewer("director"), scan.key)
+
+
+async def test_a_reader_cancelled_in_the_middle_frees_everything(store: Store) -> None:
+    content, key, scan_id = pdf(6 * PART_SIZE), new_key(), ObjectId()
+    kept = await store_scan(store.objects, body(content), scan_id=scan_id, data_key=key, size_limit=LIMIT)
+    for number in range(20):
+        reading = read_scan(
+            store.objects,
+            object_key=kept.object_key,
+            object_version=kept.object_version,
+            scan_id=scan_id,
+            data_key=key,
+        )
+        task = asyncio.create_task(collected(reading))
+        await asyncio.sleep(number / 1000)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await store.objects.probe()
+
+
+async def test_a_scan_of_another_keyring_says_so(school: School) -> None:
+    scan = await filed(school, pdf(100))
+    files = school.store.database.mongo["archive_files"]
+    await files.update_one({}, {"$set": {"root_key_id": "another"}})
+    with pytest.raises(DamagedScanError, match="another"):
+        await open_scan(school.store, await school.viewer("director"), scan.key)
