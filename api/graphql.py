@@ -55,8 +55,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
         state = request.app.state
-        viewer = await state.sign_in.viewer(state.store, request.headers.get("authorization"))
-        return Context(state.store, viewer)
+        return Context(state.store, await state.sign_in.viewer_of(request))
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)

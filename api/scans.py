@@ -17,7 +17,7 @@ from schema.nodes import global_id, key_of
 
 async def _signed_in(request: Request) -> tuple[Store, Viewer]:
     state = request.app.state
-    return state.store, await state.sign_in.viewer(state.store, request.headers.get("authorization"))
+    return state.store, await state.sign_in.viewer_of(request)
 
 
 def _parameter(request: Request, name: str) -> str:

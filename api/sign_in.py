@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import orjson
@@ -16,6 +17,7 @@ import structlog
 from joserfc import jwt
 from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
+from starlette.requests import HTTPConnection
 
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -26,6 +28,8 @@ from archive_store.people.sign_in import load_viewer
 # Asymmetric only: a public key must never serve as the secret of a MAC.
 ALGORITHMS = ("RS256", "PS256", "ES256", "Ed25519")
 LEEWAY_SECONDS = 60
+# What sensitive values are read for; percent-encoded UTF-8.
+PURPOSE_HEADER = "registrar-purpose"
 TOKEN_LIMIT = 8_192
 KEYS_REREAD_AFTER_SECONDS = 300
 KEYS_REREAD_AT_MOST_EVERY_SECONDS = 10
@@ -45,6 +49,11 @@ class SignIn:
         self._keys_read_at = 0.0
         self._viewers: OrderedDict[bytes, tuple[float, Viewer]] = OrderedDict()
 
+    async def viewer_of(self, request: HTTPConnection) -> Viewer:
+        """The viewer of a request, for the purpose (调阅目的) that its header states."""
+        viewer = await self.viewer(request.app.state.store, request.headers.get("authorization"))
+        return viewer.for_purpose(unquote(request.headers.get(PURPOSE_HEADER, "")))
+
     async def viewer(self, store: Store, authorization: str | None) -> Viewer:
         """The viewer of an `Authorization: Bearer …` header; UNAUTHENTICATED for anything less."""
         scheme, _, token = (authorization or "").partition(" ")
@@ -55,7 +64,7 @@ class SignIn:
         if remembered is not None and time.time() < remembered[0]:
             return remembered[1]
         claims = await self._checked_claims(token.strip())
-        viewer = await load_viewer(store, claims["sub"])
+        viewer = await load_viewer(store, claims["sub"], _scopes(claims))
         if viewer is None:
             raise RegistrarError(ErrorCode.UNAUTHENTICATED)
         until = min(time.time() + VIEWER_REREAD_AFTER_SECONDS, claims["exp"] + LEEWAY_SECONDS)
@@ -108,3 +117,9 @@ class SignIn:
         async with httpx.AsyncClient(timeout=10) as client:
             answer = await client.get(str(settings.oidc_jwks_url))
             return answer.raise_for_status().json()
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    """The `scope` claim (RFC 8693 §4.2): names between blanks."""
+    told = claims.get("scope")
+    return frozenset(told.split()) if isinstance(told, str) else frozenset()

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from archive_store.access.policy import FieldAccessPolicy
+from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
+from archive_store.access.rules import FieldAccessPolicy
 from archive_store.admission.documents import RosterImport
 from archive_store.admission.operations import ROSTER_IMPORT
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
@@ -28,11 +29,13 @@ from archive_store.students.documents import Student
 from archive_store.students.operations import STUDENT_UPDATE
 
 RECORD_TYPES: tuple[type[Record], ...] = (
+    AccessEvent,
     ApprovalPolicy,
     ArchiveFile,
     ChangeRequest,
     FieldAccessPolicy,
     Person,
+    RetrievalGrant,
     RoleGrant,
     RosterImport,
     Scan,

@@ -6,7 +6,7 @@ leaves which coordinates to report in `extensions.redactions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema_directive import Location
 from strawberry.types import get_object_definition
 
+from archive_store.access.policy import Withheld
 from archive_store.foundation.field_classes import field_classes
 from schema.enums import FieldClass
 from schema.errors import camel_case
@@ -92,8 +93,8 @@ class GovernedType:
         """The leaves needed below the field being resolved, at `route` (such as `edges`, `node`)."""
         return self.paths(selected_fields(info, route))
 
-    def coordinates_of(self, paths: Iterable[str]) -> list[str]:
-        return [self.coordinates[path] for path in paths if path in self.coordinates]
+    def coordinates_of(self, paths: Mapping[str, Withheld]) -> dict[str, Withheld]:
+        return {self.coordinates[path]: why for path, why in paths.items() if path in self.coordinates}
 
 
 def _spelt(field: Any) -> str:
@@ -102,18 +103,30 @@ def _spelt(field: Any) -> str:
     return str(camel_case(field.python_name))
 
 
+_SENTENCES = {
+    Withheld.NOT_PERMITTED: (
+        "您无权查阅此字段;确有需要的,可申请调阅授权。",
+        "You may not read this field; where you need it, ask for a retrieval grant.",
+    ),
+    Withheld.PURPOSE_REQUIRED: (
+        "查阅此字段须说明用途(请求头 Registrar-Purpose)。",
+        "This field is read for a stated purpose (header Registrar-Purpose).",
+    ),
+}
+
+
 class Redactions(SchemaExtension):
     """`extensions.redactions`: one line for each field coordinate that kept a value back."""
 
     def get_results(self) -> dict[str, Any]:
-        context = self.execution_context.context
+        redactions: dict[str, Withheld] = getattr(self.execution_context.context, "redactions", {})
         lines = [
             {
                 "field": coordinate,
-                "reason": "field-access policy",
-                "messageZh": "您无权查阅此字段。",
-                "messageEn": "You may not read this field.",
+                "reason": reason.value,
+                "messageZh": _SENTENCES[reason][0],
+                "messageEn": _SENTENCES[reason][1],
             }
-            for coordinate in sorted(getattr(context, "redactions", ()))
+            for coordinate, reason in sorted(redactions.items())
         ]
         return {"redactions": lines} if lines else {}

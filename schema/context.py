@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from strawberry.types import Info
 
+from archive_store.access.policy import Withheld
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.store import Store
 
@@ -21,11 +22,14 @@ class Context:
     def __init__(self, store: Store, viewer: Viewer) -> None:
         self.store = store
         self.viewer = viewer
-        self.redactions: set[str] = set()
+        self.redactions: dict[str, Withheld] = {}
 
-    def withhold(self, coordinates: Iterable[str]) -> None:
-        """Note schema coordinates (`Student.phone`) whose values the viewer may not read."""
-        self.redactions.update(coordinates)
+    def withhold(self, coordinates: Mapping[str, Withheld]) -> None:
+        """Note schema coordinates (`Student.phone`) of which a value was kept back, and why."""
+        for coordinate, reason in coordinates.items():
+            # Where it differs by row, what the viewer can do something about is said.
+            if self.redactions.get(coordinate) is not Withheld.PURPOSE_REQUIRED:
+                self.redactions[coordinate] = reason
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bson import ObjectId
 from strawberry.dataloader import DataLoader
 
 from archive_store.approvals.documents import ChangeRequest
-from archive_store.approvals.queries import change_requests_by_id
+from archive_store.approvals.queries import RequestContent, change_requests_by_id, contents_for
 from archive_store.audit.queries import HistoryEntry
 from archive_store.foundation.paging import Page
 from archive_store.scans.queries import ScanView, scans_by_student
-from archive_store.students.queries import student_histories
+from archive_store.students.histories import student_histories
 from schema.context import Context
 
 
@@ -24,6 +25,14 @@ class HistoryKey(NamedTuple):
     after: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class ContentKey:
+    """A change request whose content is asked for."""
+
+    id: ObjectId
+    request: ChangeRequest = field(compare=False)
+
+
 class Loaders:
     """The loaders of one request. They do not cache, so that a mutation's payload shows what it changed."""
 
@@ -32,6 +41,13 @@ class Loaders:
 
         async def load_change_requests(ids: list[ObjectId]) -> list[ChangeRequest | None]:
             return await change_requests_by_id(store, viewer, ids)
+
+        async def load_contents(keys: list[ContentKey]) -> list[RequestContent]:
+            # Several fields of one request ask for it.
+            requests = {key.id: key.request for key in keys}
+            contents = await contents_for(store, viewer, list(requests.values()))
+            by_id = dict(zip(requests, contents, strict=True))
+            return [by_id[key.id] for key in keys]
 
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
@@ -50,6 +66,9 @@ class Loaders:
         )
         self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
             load_fn=load_change_requests, cache=False
+        )
+        self.request_contents: DataLoader[ContentKey, RequestContent] = DataLoader(
+            load_fn=load_contents, cache=False
         )
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False

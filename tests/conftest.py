@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from archive_store.admission.operations import import_roster
 from archive_store.archive import open_archive
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
-from tests.school import School
+from tests.school import PURPOSE, School
 
 STUDENTS = 6
 
@@ -87,5 +88,10 @@ async def http(store: Store, settings: Settings) -> AsyncIterator[httpx.AsyncCli
 
 @pytest.fixture
 def bearer(issuer: DemoIssuer) -> Any:
-    """Subject to its `Authorization` header."""
-    return lambda subject: {"Authorization": f"Bearer {issuer.token(subject, seconds=600)}"}
+    """Subject, and the purpose it states, to its headers."""
+
+    def headers(subject: str, purpose: str = PURPOSE) -> dict[str, str]:
+        told = {"Registrar-Purpose": quote(purpose)} if purpose else {}
+        return {"Authorization": f"Bearer {issuer.token(subject, seconds=600)}", **told}
+
+    return headers

@@ -6,6 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import Decision, RequestStatus
 from archive_store.approvals.operations import decide, payload_of, perform
@@ -15,15 +16,17 @@ from archive_store.people.sign_in import load_viewer
 from archive_store.students.changes import StudentUpdate
 from archive_store.students.documents import Student
 
+PURPOSE = "核对学籍"
+
 
 class School:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    async def viewer(self, subject: str) -> Viewer:
-        found = await load_viewer(self.store, subject)
+    async def viewer(self, subject: str, purpose: str | None = PURPOSE) -> Viewer:
+        found = await load_viewer(self.store, subject, frozenset(Scope))
         assert found is not None, subject
-        return found
+        return found.for_purpose(purpose)
 
     async def student(self, position: int = 0) -> Student:
         """A whole student record, decrypted; by student number."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -18,9 +19,9 @@ class ServerError(Exception):
 
 
 @asynccontextmanager
-async def client(url: str, token: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(url: str, token: str, purpose: str = "") -> AsyncIterator[httpx.AsyncClient]:
     timeout = httpx.Timeout(30, read=300, write=300)
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {token}", "Registrar-Purpose": quote(purpose)}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout) as opened:
         try:
             yield opened

@@ -1,8 +1,7 @@
 """`registrar install FILE`: the first people of a school.
 
-The file is JSON: `{"people": [{"name", "signInSubject", "service"?, "posts": [{"post", "from", "to"?,
-"businessLine"?, "classNames"?,
-"qualified", "confidentialityUndertaken"}]}]}`.
+The file is JSON: `{"people": [{"name", "signInSubject", "service"?, "scopes"?, "posts": [{"post", "from", "to"?,
+"businessLine"?, "classNames"?, "homeroomClassNames"?, "qualified", "confidentialityUndertaken"}]}]}`.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from api.cli.client import ServerError
+from archive_store.access.rules import Scope
 from archive_store.archive import open_archive
 from archive_store.foundation.posts import Post
 from archive_store.foundation.settings import Settings
@@ -33,6 +33,7 @@ class FirstPost(_Model):
     valid_to: date | None = Field(None, alias="to")
     business_line: str | None = None
     class_names: list[str] = []
+    homeroom_class_names: list[str] = []
     qualified: bool
     confidentiality_undertaken: bool
 
@@ -41,6 +42,7 @@ class FirstPerson(_Model):
     name: str
     sign_in_subject: str
     service: bool = False
+    scopes: list[Scope] = []
     posts: list[FirstPost] = []
 
 
@@ -55,6 +57,7 @@ async def install_people(store: Store, first: FirstPeople) -> int:
         person = Person(
             name=told.name,
             sign_in_subject=told.sign_in_subject,
+            scopes=told.scopes,
             kind=PersonKind.SERVICE if told.service else PersonKind.HUMAN,
         )
         persons.append(person)

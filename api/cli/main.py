@@ -37,6 +37,7 @@ err = Console(stderr=True)
 
 Url = Annotated[str, typer.Option(envvar="REGISTRAR_URL", help="Address of the server.")]
 Token = Annotated[str, typer.Option(envvar="REGISTRAR_TOKEN", help="Sign-in token.")]
+Purpose = Annotated[str, typer.Option(help="What it is read for (调阅目的); recorded.")]
 DEFAULT_URL = "http://127.0.0.1:8000"
 Result = TypeVar("Result")
 
@@ -150,12 +151,13 @@ def scan_download(
     scan: Annotated[str, typer.Argument(help="Global id of the scan.")],
     to: Annotated[Path, typer.Argument(help="File to write; must not exist.")],
     token: Token,
+    purpose: Purpose = "",
     url: Url = DEFAULT_URL,
 ) -> None:
     """Download a scan with a progress bar; the file appears when its digest is right."""
     from api.cli.scans import download
 
-    run(download(err, url, token, scan, to))
+    run(download(err, url, token, scan, to, purpose))
 
 
 @audit_app.command("verify")

@@ -50,7 +50,7 @@ async def upload(console: Console, url: str, token: str, file: Path, student: st
     return str(response.json()["id"])
 
 
-async def download(console: Console, url: str, token: str, scan: str, to: Path) -> None:
+async def download(console: Console, url: str, token: str, scan: str, to: Path, purpose: str) -> None:
     """Download beside the target, then rename: a file of that name is whole, or is not there."""
     if to.exists():  # noqa: ASYNC240
         raise ServerError(f"{to} exists already", "choose another name")
@@ -59,7 +59,10 @@ async def download(console: Console, url: str, token: str, scan: str, to: Path) 
         raise ServerError(f"{part} exists already", "another download of it is running, or was broken off")
     digest = hashlib.sha256()
     try:
-        async with client(url, token) as server, server.stream("GET", f"/scans/{scan}/content") as response:
+        async with (
+            client(url, token, purpose) as server,
+            server.stream("GET", f"/scans/{scan}/content") as response,
+        ):
             if not response.is_success:
                 await response.aread()
             check(response)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from api.cli.install import FirstPeople, install_people
 from api.dev.roster import demo_workbook
+from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.admission.operations import import_roster
 from archive_store.foundation.posts import Post
@@ -28,8 +29,8 @@ GUARDIAN_SUBJECT = "guardian"
 # sub of the token, name, post, more of the post
 STAFF: tuple[tuple[str, str, Post, dict[str, Any]], ...] = (
     ("director", "赵主任", Post.DIRECTOR, {}),
-    ("deputy-1", "钱副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "学籍异动"}),
-    ("deputy-2", "孙副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "档案"}),
+    ("deputy-1", "钱副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "在读管理"}),
+    ("deputy-2", "孙副主任", Post.DEPUTY_DIRECTOR, {"businessLine": "档案管理"}),
     ("information", "李信息", Post.INFORMATION_GROUP, {}),
     ("analysis", "周分析", Post.ANALYSIS_GROUP, {}),
     ("archive", "吴档案", Post.ARCHIVE_GROUP, {}),
@@ -38,7 +39,12 @@ STAFF: tuple[tuple[str, str, Post, dict[str, Any]], ...] = (
     ("academic-affairs", "冯教务", Post.ACADEMIC_AFFAIRS, {}),
     ("admissions", "陈招生", Post.ADMISSIONS, {}),
     ("logistics", "褚后勤", Post.LOGISTICS, {}),
-    ("teacher", "卫老师", Post.TEACHER, {"classNames": [f"{COHORT}级1班"]}),
+    (
+        "teacher",
+        "卫老师",
+        Post.TEACHER,
+        {"classNames": [f"{COHORT}级2班"], "homeroomClassNames": [f"{COHORT}级1班"]},
+    ),
 )
 SERVICE_SUBJECT = "service"
 
@@ -80,7 +86,7 @@ def demo_people() -> list[dict[str, Any]]:
         return {"name": name, "signInSubject": subject, "posts": [held]}
 
     service = person(SERVICE_SUBJECT, "教务系统", Post.ACADEMIC_AFFAIRS, {})
-    return [*(person(*staff) for staff in STAFF), {**service, "service": True}]
+    return [*(person(*staff) for staff in STAFF), {**service, "service": True, "scopes": list(Scope)}]
 
 
 def _papers() -> tuple[tuple[str, bytes], ...]:

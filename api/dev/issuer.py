@@ -10,6 +10,8 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from archive_store.access.rules import Scope
+
 ISSUER = "registrar-demo"
 AUDIENCE = "registrar"
 _KEY_FILE = "demo-issuer-key.json"
@@ -41,5 +43,9 @@ class DemoIssuer:
     def token(self, subject: str, *, seconds: float) -> str:
         """A token of this subject that expires after so many seconds."""
         now = int(time.time())
-        claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + int(seconds)}
+        claims = {
+            **{"iss": ISSUER, "aud": AUDIENCE, "sub": subject, "iat": now, "exp": now + int(seconds)},
+            # Only a service account's count, and of these only what the account was given.
+            "scope": " ".join(Scope),
+        }
         return jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key)

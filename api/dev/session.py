@@ -24,6 +24,7 @@ from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.settings import Settings
 
 TOKEN_SECONDS = 7 * 24 * 3600
+DEMO_PURPOSE = "演示 demo"
 _SETTINGS_FILE = "dev-settings.json"
 _KEYRING_FILE = "keyring.json"
 
@@ -99,10 +100,12 @@ class DevSession:
         show = self._out.print
         subjects = [subject for subject, *_ in STAFF] + [SERVICE_SUBJECT, STUDENT_SUBJECT, GUARDIAN_SUBJECT]
         tokens = {subject: issuer.token(subject, seconds=TOKEN_SECONDS) for subject in subjects}
-        headers = quote(json.dumps({"Authorization": f"Bearer {tokens['director']}"}))
+        sent = {"Authorization": f"Bearer {tokens['director']}", "Registrar-Purpose": quote(DEMO_PURPOSE)}
+        headers = quote(json.dumps(sent))
         show("\nDemo tokens (演示令牌), valid for 7 days:", soft_wrap=True)
         for subject, token in tokens.items():
             show(f"\n{subject}\n{token}", highlight=False, soft_wrap=True)
         show(f"\nGraphiQL: {address}/graphql", highlight=False, soft_wrap=True)
         show(f"GraphiQL as director: {address}/graphql?headers={headers}", highlight=False, soft_wrap=True)
         show('Another role: paste {"Authorization": "Bearer …"} under Headers. Ctrl-C stops everything.')
+        show("Sensitive fields are read for a stated purpose (调阅目的): the header Registrar-Purpose.")

@@ -1,131 +1,132 @@
-"""The field-access policy: which post or relationship reads which field classes, and the decision from it.
+"""The one decision of the field-access policy, which does no I/O.
 
-One synchronous decision per (viewer, relationship, record type) gives the readable fields. Projection, masking,
-filters, ordering and audit diffs all take that set; a forbidden value is never loaded.
+How a viewer stands to a record gives the fields they may read and may ask to change. Projection, masking, filters,
+ordering, history, exports and statistics all take that decision; a forbidden value is never loaded.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, ClassVar
+from types import MappingProxyType
 
-from pydantic import BaseModel, ConfigDict
-from pymongo import IndexModel
-
+from archive_store.access.rules import CLASSES_OF_SCOPE, AccessRules, Relationship, Scope
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
-from archive_store.foundation.store import Store
-from archive_store.foundation.versioned import newest_version
 
-F0, F1, F2, F3, F4 = FieldClass
-_OPEN = frozenset({F0})
-_INTERNAL = frozenset({F0, F1})
-_PERSONAL = frozenset({F0, F1, F2})
-_SENSITIVE = frozenset({F0, F1, F2, F3})
-_ALL = frozenset(FieldClass)
+ACCESS_RULE = "field-access policy 字段权限"
 
 
-class Relationship(StrEnum):
-    """What ties a viewer to one student."""
+class Withheld(StrEnum):
+    """Why a value is kept back."""
 
-    OFFICE = "OFFICE"  # by post alone
-    TEACHER = "TEACHER"  # 教师 of the student's class
-    GUARDIAN = "GUARDIAN"  # 监护人
-    SELF = "SELF"  # 本人
+    NOT_PERMITTED = "NOT_PERMITTED"
+    PURPOSE_REQUIRED = "PURPOSE_REQUIRED"  # it would be shown for a stated purpose
 
 
-class AccessRules(BaseModel):
-    """The content of one version of the policy."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a viewer stands to one record: all that a decision depends on.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `granted` are classes that retrieval grants (调阅授权) open on it; each grant has its own purpose. `scopes` is None
+    for people, and for a service account what it was given.
+    """
 
-    by_post: dict[Post, frozenset[FieldClass]]
-    by_relationship: dict[Relationship, frozenset[FieldClass]]
-
-
-# Policy §三(二): sensitive files and values only for the department head and persons authorised.
-# Policy §二(一): the analysis group works on aggregates, so it reads no single record.
-DEFAULT_ACCESS_RULES = AccessRules(
-    by_post={
-        Post.DIRECTOR: _ALL,
-        Post.DEPUTY_DIRECTOR: _PERSONAL,
-        Post.INFORMATION_GROUP: _PERSONAL,
-        Post.ARCHIVE_GROUP: _PERSONAL,
-        Post.VICE_PRINCIPAL: _PERSONAL,
-        Post.PRINCIPAL: _PERSONAL,
-        Post.ACADEMIC_AFFAIRS: _INTERNAL,
-        Post.ADMISSIONS: _INTERNAL,
-        Post.LOGISTICS: _OPEN,
-    },
-    by_relationship={
-        Relationship.TEACHER: _PERSONAL,
-        Relationship.GUARDIAN: _SENSITIVE,
-        Relationship.SELF: _SENSITIVE,
-    },
-)
+    posts: frozenset[Post] = frozenset()
+    relationships: frozenset[Relationship] = frozenset()
+    granted: frozenset[FieldClass] = frozenset()
+    has_purpose: bool = False
+    scopes: frozenset[Scope] | None = None
 
 
-class FieldAccessPolicy(Record):
-    """A version of the field-access policy (字段权限). The newest version decides."""
+@dataclass(frozen=True, slots=True)
+class FieldChangeRule:
+    """An operation that changes a field, the posts that may ask for it, and its chain of approval by tier name."""
 
-    subject_type: ClassVar[str] = "FieldAccessPolicy"
-
-    version: Annotated[int, F0]
-    rules: Annotated[AccessRules, F0]
-
-    class Settings:
-        name = "field_access_policies"
-        indexes = [IndexModel("version", unique=True)]  # noqa: RUF012
+    record_type: str
+    path: str
+    operation: str
+    requesters: frozenset[Post]
+    tiers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldDecision:
-    """The dotted paths of one record type that a viewer may read in one relationship, and their classes."""
+    """What a viewer may do with one record, as dotted paths of its type.
+
+    `classes` are the classes readable now, `for_purpose` those that a stated purpose would add.
+    """
 
     classes: frozenset[FieldClass]
+    for_purpose: frozenset[FieldClass]
     readable: frozenset[str]
+    filterable: frozenset[str]
+    changeable: Mapping[str, FieldChangeRule] = field(default_factory=lambda: MappingProxyType({}))
 
-    def require(self, path: str, *, argument: str) -> None:
-        """Refuse, by the argument's name and before any query runs, the use of a field that may not be read."""
-        if path not in self.readable:
-            raise RegistrarError(ErrorCode.FORBIDDEN, field=argument, rule="field-access policy 字段权限")
+    def why_withheld(self, field_class: FieldClass) -> Withheld:
+        return Withheld.PURPOSE_REQUIRED if field_class in self.for_purpose else Withheld.NOT_PERMITTED
 
 
 class AccessPolicy:
     """Decisions by one version of the rules."""
 
-    def __init__(self, rules: AccessRules) -> None:
-        self._rules = rules
+    def __init__(self, rules: AccessRules, changes: Iterable[FieldChangeRule] = ()) -> None:
+        self.rules = rules
+        self._changes = tuple(changes)
+        # Standings are few: posts and ties repeat, rows do not matter.
         self._remembered = lru_cache(maxsize=4096)(self._decide)
 
-    def decide(
-        self, posts: frozenset[Post], relationship: Relationship, record_type: type[Record]
-    ) -> FieldDecision:
-        """The one decision; remembered, since posts and types are few."""
-        return self._remembered(posts, relationship, record_type)  # type: ignore[arg-type]
+    def decide(self, standing: Standing, record_type: type[Record]) -> FieldDecision:
+        """The one decision."""
+        return self._remembered(standing, record_type)  # type: ignore[arg-type]
 
-    def _decide(
-        self, posts: frozenset[Post], relationship: Relationship, record_type: type[Record]
-    ) -> FieldDecision:
-        classes = set(self._rules.by_relationship.get(relationship, frozenset()))
-        for post in posts:
-            classes |= self._rules.by_post.get(post, frozenset())
-        paths = field_classes(record_type).items()
-        return FieldDecision(frozenset(classes), frozenset(path for path, held in paths if held in classes))
+    def _decide(self, standing: Standing, record_type: type[Record]) -> FieldDecision:
+        classes, for_purpose = self._classes(standing)
+        readable = frozenset(path for path, held in field_classes(record_type).items() if held in classes)
+        changeable = {
+            change.path: change
+            for change in self._changes
+            if change.record_type == record_type.subject_type
+            and standing.scopes is None
+            and not standing.posts.isdisjoint(change.requesters)
+        }
+        return FieldDecision(
+            classes,
+            for_purpose,
+            readable,
+            readable & record_type.filterable_paths,
+            MappingProxyType(changeable),
+        )
+
+    def _classes(self, standing: Standing) -> tuple[frozenset[FieldClass], frozenset[FieldClass]]:
+        by_post = _union(self.rules.by_post.get(post) for post in standing.posts)
+        by_tie = _union(self.rules.by_relationship.get(tie) for tie in standing.relationships)
+        permitted = by_post | by_tie | standing.granted
+        if standing.scopes is not None:
+            permitted &= _union(CLASSES_OF_SCOPE.get(scope) for scope in standing.scopes)
+        if standing.has_purpose:
+            return permitted, frozenset()
+        exempt = standing.relationships & self.rules.purpose_exempt
+        without = (
+            permitted - self.rules.purpose_required
+            | permitted & standing.granted
+            | permitted & _union(self.rules.by_relationship.get(tie) for tie in exempt)
+        )
+        return without, permitted - without
 
     def reads_by_post(self, posts: frozenset[Post]) -> bool:
         """Whether some post of these reads records of every student."""
-        return any(self._rules.by_post.get(post) for post in posts)
+        return any(self.rules.by_post.get(post) for post in posts)
 
 
-async def load_access_policy(store: Store) -> AccessPolicy:
-    """The decisions in force."""
-    newest = await newest_version(store, FieldAccessPolicy)
-    cached: tuple[int, AccessPolicy] | None = store.versions_seen.get(AccessPolicy)
-    if cached is None or cached[0] != newest.version:
-        cached = store.versions_seen[AccessPolicy] = (newest.version, AccessPolicy(newest.rules))
-    return cached[1]
+def _union(sets: Iterable[frozenset[FieldClass] | None]) -> frozenset[FieldClass]:
+    return frozenset().union(*(held for held in sets if held))
+
+
+def refuse_field(argument: str) -> RegistrarError:
+    """The refusal, by the argument's name, to use a field that may not be read."""
+    return RegistrarError(ErrorCode.FORBIDDEN, field=argument, rule=ACCESS_RULE)

@@ -1,16 +1,49 @@
-"""`Viewer`: the person or service account behind a request, with posts in force and relationships."""
+"""`Viewer`: the person or service account behind a request, with posts in force, relationships and grants."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from bson import ObjectId
 
-from archive_store.access.policy import AccessPolicy, FieldDecision, Relationship
+from archive_store.access.policy import AccessPolicy, FieldDecision, Standing
+from archive_store.access.rules import Relationship, Scope
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
+from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import Actor
+
+PURPOSE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGrant:
+    """A retrieval grant (调阅授权) in force. It names a student, a document type, or both."""
+
+    id: ObjectId
+    purpose: str
+    classes: frozenset[FieldClass]
+    student_id: ObjectId | None
+    document_type: str | None
+    expires_at: datetime
+
+    def covers(self, student_id: ObjectId, document_type: str | None) -> bool:
+        """Whether it opens the record of the student, or with a document type a scan of theirs."""
+        if self.student_id not in (None, student_id):
+            return False
+        return self.document_type is None or self.document_type == document_type
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one request reads: for which purpose, and the grants a view of which it has used."""
+
+    purpose: str | None = None
+    grants_used: set[ObjectId] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -21,22 +54,50 @@ class Viewer:
     name: str
     policy: AccessPolicy
     posts: frozenset[Post] = frozenset()
+    business_lines: frozenset[str] = frozenset()  # of a deputy director
     class_names: frozenset[str] = frozenset()  # classes taught, of a teacher
+    homeroom_class_names: frozenset[str] = frozenset()
     ward_ids: frozenset[ObjectId] = frozenset()  # students this person is a guardian of
     own_student_ids: frozenset[ObjectId] = frozenset()
-    is_service: bool = False
+    grants: tuple[HeldGrant, ...] = ()
+    scopes: frozenset[Scope] | None = None  # None for people
+    reading: Reading = field(default_factory=Reading, compare=False)
+
+    @property
+    def is_service(self) -> bool:
+        return self.scopes is not None
 
     @property
     def actor(self) -> Actor:
         return Actor(self.person_id, self.name, tuple(sorted(self.posts)))
 
-    def may_read(self, record_type: type[Record], relationship: Relationship) -> FieldDecision:
-        """The one decision on fields."""
-        return self.policy.decide(self.posts, relationship, record_type)
+    def for_purpose(self, purpose: str | None) -> Viewer:
+        """The viewer of one request, who states this purpose (调阅目的) or none."""
+        purpose = (purpose or "").strip() or None
+        check_text(purpose, field="purpose", limit=PURPOSE_LIMIT)
+        return replace(self, reading=Reading(purpose))
+
+    def decide(
+        self,
+        record_type: type[Record],
+        relationships: frozenset[Relationship] = frozenset(),
+        granted: frozenset[FieldClass] = frozenset(),
+    ) -> FieldDecision:
+        """The one decision on fields, for a record that stands so to the viewer."""
+        standing = Standing(self.posts, relationships, granted, self.reading.purpose is not None, self.scopes)
+        return self.policy.decide(standing, record_type)
+
+    def without_grants(self, exhausted: Iterable[ObjectId]) -> Viewer:
+        gone = frozenset(exhausted)
+        return replace(self, grants=tuple(grant for grant in self.grants if grant.id not in gone))
 
     @property
     def reads_by_post(self) -> bool:
-        return self.policy.reads_by_post(self.posts)
+        return self.policy.reads_by_post(self.posts) and self.has_scope(Scope.STUDENT_READ)
+
+    def has_scope(self, scope: Scope) -> bool:
+        """Whether a service account has the scope; people need none."""
+        return self.scopes is None or scope in self.scopes
 
     def holds_any(self, posts: frozenset[Post]) -> bool:
         return not self.posts.isdisjoint(posts)

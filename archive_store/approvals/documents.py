@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
@@ -52,6 +52,7 @@ class ApprovalPolicy(Record):
     subject_type: ClassVar[str] = "ApprovalPolicy"
 
     version: Annotated[int, F0]
+    effective_from: Annotated[date, F0]
     rules: Annotated[tuple[ApprovalRule, ...], F0]
 
     class Settings:

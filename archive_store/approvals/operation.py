@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from bson import ObjectId
 from pydantic import BaseModel, ConfigDict
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
@@ -29,6 +31,7 @@ async def _none_yet(store: Store, session: AsyncClientSession | None, payload: P
     return {}
 
 
+Decisions = Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Mapping[ObjectId, FieldDecision]]]
 AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
 
@@ -38,8 +41,10 @@ class Operation(Generic[AnyPayload]):
 
     `requesters` are the posts that may ask for it. `fields` are the record fields it touches, which decide its
     chain of approval; `requested_values` what they would become; `current` what they are, kept with a request
-    so that a later change of the record shows as a conflict. `check` raises `RegistrarError`; `apply` writes
-    through the unit of work and may run more than once. What `applies_at_once` cannot be given a chain.
+    so that a later change of the record shows as a conflict. `changes` are the fields that it can change at all,
+    and `decisions` how a viewer stands to its targets, where that differs by record. `check` raises
+    `RegistrarError`; `apply` writes through the unit of work and may run more than once. What `applies_at_once`
+    cannot be given a chain.
     """
 
     name: str
@@ -54,4 +59,6 @@ class Operation(Generic[AnyPayload]):
     current: Callable[[Store, AsyncClientSession | None, AnyPayload], Awaitable[Mapping[str, Any]]] = (
         _none_yet
     )
+    changes: frozenset[str] = frozenset()
+    decisions: Decisions | None = None
     applies_at_once: bool = False

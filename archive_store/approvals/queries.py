@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
 
-from archive_store.access.policy import Relationship
+from archive_store.access.policy import FieldDecision
+from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus, Tier
+from archive_store.approvals.operation import Operation
 from archive_store.approvals.rules import REQUEST_READERS, may_see, next_tier
+from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.paging import Page, page_of_newest
@@ -72,6 +76,8 @@ async def list_change_requests(
 
 
 def _visible(viewer: Viewer) -> Row:
+    if not viewer.has_scope(Scope.CHANGE_REQUEST_READ):
+        return {"_id": {"$exists": False}}
     return {} if viewer.holds_any(REQUEST_READERS) else {"requested_by": viewer.person_id}
 
 
@@ -90,23 +96,58 @@ def _decides(viewer: Viewer, request: ChangeRequest) -> bool:
     return decided or (awaited is not None and awaited.post in viewer.posts)
 
 
-def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> RequestContent:
-    """The changes asked for.
+async def contents_for(
+    store: Store, viewer: Viewer, requests: Sequence[ChangeRequest]
+) -> list[RequestContent]:
+    """The changes asked for, in the order of the requests.
 
     Whoever decides the awaited step must see what is decided, and whoever decided one what they decided; the
     requester sees what they asked for; any other reader sees what the field-access policy lets them read.
     """
+    by_operation: dict[str, list[ChangeRequest]] = defaultdict(list)
+    for request in requests:
+        by_operation[request.operation].append(request)
+    contents: dict[ObjectId, RequestContent] = {}
+    for name, alike in by_operation.items():
+        operation = store.operations[name]
+        decisions = await _decisions(store, viewer, operation, [request.target_id for request in alike])
+        read = []
+        for request in alike:
+            content, shown = _content(viewer, operation, request, decisions.get(request.target_id))
+            contents[request.key] = content
+            read.append(ReadRows(shown & encrypted_paths(operation.record_type), [request.target_id]))
+        purpose = "变更审批 deciding on a change request"
+        await record_reading(store, viewer, operation.record_type, read, purpose=purpose)
+    return [contents[request.key] for request in requests]
+
+
+async def _decisions(
+    store: Store, viewer: Viewer, operation: Operation[Any], targets: Sequence[ObjectId]
+) -> Mapping[ObjectId, FieldDecision]:
+    if operation.decisions is not None:
+        return await operation.decisions(store, viewer, targets)
+    return dict.fromkeys(targets, viewer.decide(operation.record_type))
+
+
+def _content(
+    viewer: Viewer, operation: Operation[Any], request: ChangeRequest, decision: FieldDecision | None
+) -> tuple[RequestContent, frozenset[str]]:
+    """The content, and the leaves of which it shows the stored value."""
     if not may_see(viewer, request.requested_by):
-        return RequestContent((), None, False)
-    operation = store.operations[request.operation]
-    readable = viewer.may_read(operation.record_type, Relationship.OFFICE).readable
+        return RequestContent((), None, False), frozenset()
+    readable = decision.readable if decision else frozenset()
     decides = _decides(viewer, request)
     is_requester = viewer.person_id == request.requested_by
     before: Row = request.sealed["current"]
-    after: Row = operation.requested_values(operation.payload.model_validate(request.sealed["payload"]))
-    changes = []
+    after: Mapping[str, Any] = operation.requested_values(
+        operation.payload.model_validate(request.sealed["payload"])
+    )
+    changes, shown = [], set()
     for field in request.fields:
-        may_read = decides or all(path in readable for path in leaves_of(operation.record_type, field))
+        leaves = leaves_of(operation.record_type, field)
+        may_read = decides or all(path in readable for path in leaves)
+        if may_read:
+            shown.update(leaves)
         changes.append(
             RequestedChange(
                 field,
@@ -117,4 +158,5 @@ def content_for(store: Store, viewer: Viewer, request: ChangeRequest) -> Request
         )
     # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
     sees_text = decides or is_requester or not any(change.withheld for change in changes)
-    return RequestContent(tuple(changes), request.sealed["reason"] if sees_text else None, sees_text)
+    reason = request.sealed["reason"] if sees_text else None
+    return RequestContent(tuple(changes), reason, sees_text), frozenset(shown)

@@ -25,6 +25,7 @@ class HistoryChange:
     before: Any
     after: Any
     withheld: bool
+    leaves: tuple[str, ...]  # of the field
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +101,5 @@ def _change(change: Row, record_type: type[Record], readable: frozenset[str]) ->
         plain_value(change["before"]) if may_read else None,
         plain_value(change["after"]) if may_read else None,
         withheld=not may_read,
+        leaves=tuple(leaves),
     )

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
+
+# Dates of the policy are days in China, which keeps one time zone and no summer time.
+SCHOOL_TIME = timezone(timedelta(hours=8))
+
+
+def school_day(moment: datetime) -> date:
+    """The day in China."""
+    return moment.astimezone(SCHOOL_TIME).date()
 
 
 class Clock:

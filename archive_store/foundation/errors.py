@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
+    PURPOSE_REQUIRED = "purpose_required"
     # what was asked
     INVALID_ARGUMENT = "invalid_argument"
     INVALID_QUERY = "invalid_query"
@@ -80,6 +81,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         403, "您的岗位无权执行此操作。", "Your post does not allow this operation."
     ),
     ErrorCode.NOT_FOUND: ErrorText(404, "找不到该记录。", "There is no such record."),
+    ErrorCode.PURPOSE_REQUIRED: ErrorText(
+        403, "查阅敏感信息须说明用途。", "Sensitive values are read for a stated purpose only."
+    ),
     ErrorCode.INVALID_ARGUMENT: ErrorText(
         400, "参数无效:{detail_zh}", "The argument is not valid: {detail_en}"
     ),

@@ -23,6 +23,7 @@ class Record(Document):
     # A validation error is logged; the values it is about must not be.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     subject_type: ClassVar[str]
+    filterable_paths: ClassVar[frozenset[str]] = frozenset()  # what a query may filter or order by
 
     id: PydanticObjectId | None = Field(default_factory=PydanticObjectId)
     revision: Annotated[int, FieldClass.F0] = 1

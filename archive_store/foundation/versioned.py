@@ -1,10 +1,14 @@
-"""Versioned documents, such as the two policies: the newest version decides, and is reread every few seconds."""
+"""Versioned documents, such as the two policies: the newest version in effect decides.
+
+It is reread every few seconds, so a new one takes effect in every process without a restart.
+"""
 
 from __future__ import annotations
 
 import time
 from typing import Any, TypeVar
 
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
 
@@ -19,12 +23,15 @@ class NoVersionError(RuntimeError):
 
 
 async def newest_version(store: Store, record_type: type[Versioned]) -> Versioned:
-    """The version in force; at most `REREAD_AFTER_SECONDS` old. The same object until it is reread changed."""
+    """The version in effect today; at most `REREAD_AFTER_SECONDS` old. The same object until it is reread changed."""
     seen: tuple[float, Any] | None = store.versions_seen.get(record_type)
     now = time.monotonic()
     if seen is not None and now - seen[0] < REREAD_AFTER_SECONDS:
         return seen[1]  # type: ignore[no-any-return]
-    row = await store.database.collection(record_type).find_one({}, sort=[("version", -1)])
+    today = school_day(store.clock.now()).isoformat()
+    row = await store.database.collection(record_type).find_one(
+        {"effective_from": {"$lte": today}}, sort=[("version", -1)]
+    )
     if row is None:
         raise NoVersionError(record_type.__name__)
     is_same = seen is not None and seen[1].version == row["version"]

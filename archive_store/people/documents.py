@@ -10,6 +10,7 @@ from beanie import PydanticObjectId
 from pydantic import BaseModel, Field
 from pymongo import IndexModel
 
+from archive_store.access.rules import Scope
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
@@ -44,6 +45,7 @@ class Person(Record):
     name: Annotated[str, F0]
     kind: Annotated[PersonKind, F0] = PersonKind.HUMAN
     sign_in_subject: Annotated[str | None, F1] = None  # `sub` of the sign-in token
+    scopes: Annotated[list[Scope], F1] = Field(default_factory=list)  # of a service account
     identifiers: list[Identifier] = Field(default_factory=list)
     # Keyed digests, for look-up and uniqueness only; no query shows them.
     identifier_lookups: Annotated[list[str], F1] = Field(default_factory=list)
@@ -73,8 +75,9 @@ class GrantKind(StrEnum):
 class RoleGrant(Record):
     """A post held by a person from one moment to another (policy §二).
 
-    `business_line` narrows a deputy director (分管具体业务), `class_names` a teacher. `qualified` and
-    `confidentiality_undertaken` are conditions of the grant (policy §二(二)).
+    `business_line` is a deputy director's (分管具体业务), one of the field-access policy's lines; `class_names` and
+    `homeroom_class_names` (班主任) are a teacher's. `qualified` and `confidentiality_undertaken` are conditions of
+    the grant (policy §二(二)).
     """
 
     subject_type: ClassVar[str] = "RoleGrant"
@@ -84,6 +87,7 @@ class RoleGrant(Record):
     kind: Annotated[GrantKind, F0] = GrantKind.PRIMARY
     business_line: Annotated[str | None, F0] = None
     class_names: Annotated[list[str], F0] = Field(default_factory=list)
+    homeroom_class_names: Annotated[list[str], F0] = Field(default_factory=list)
     valid_from: Annotated[date, F0]
     valid_to: Annotated[date | None, F0] = None  # the last day, inclusive
     qualified: Annotated[bool, F1]

@@ -8,12 +8,14 @@ from datetime import date
 from beanie import PydanticObjectId
 from bson import ObjectId
 
-from archive_store.access.policy import DEFAULT_ACCESS_RULES, FieldAccessPolicy
+from archive_store.access.policy import ACCESS_RULE
+from archive_store.access.rules import DEFAULT_ACCESS_RULES, AccessRules, FieldAccessPolicy
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record, bson_value
@@ -33,14 +35,17 @@ class RoleGrantGive(Payload):
     kind: GrantKind = GrantKind.PRIMARY
     business_line: str | None = None
     class_names: tuple[str, ...] = ()
+    homeroom_class_names: tuple[str, ...] = ()
     valid_from: date
     valid_to: date | None = None
     qualified: bool
     confidentiality_undertaken: bool
 
 
-def _check_conditions(payload: RoleGrantGive | RoleGrant) -> None:
-    """Term, qualification and undertaking."""
+def _check_conditions(payload: RoleGrantGive | RoleGrant, rules: AccessRules) -> None:
+    """Term, business line, qualification and undertaking."""
+    if payload.business_line is not None and payload.business_line not in rules.business_lines:
+        raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="business_line", rule=ACCESS_RULE)
     if payload.valid_to is not None and payload.valid_to < payload.valid_from:
         raise RegistrarError(ErrorCode.INVALID_DATE, field="validTo")
     if payload.kind is not GrantKind.PRIMARY and payload.valid_to is None:
@@ -51,7 +56,7 @@ def _check_conditions(payload: RoleGrantGive | RoleGrant) -> None:
 
 
 async def _check_grant(store: Store, viewer: Viewer, payload: RoleGrantGive) -> None:
-    _check_conditions(payload)
+    _check_conditions(payload, viewer.policy.rules)
     if await store.database.collection(Person).find_one({"_id": payload.person_id}, {"_id": 1}) is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="personId")
 
@@ -99,15 +104,16 @@ async def install(store: Store, persons: Sequence[Person], grants: Sequence[Role
     WRONG_STATE when it was begun before; the rules of seats and conditions hold as for any grant.
     """
     for position, grant in enumerate(grants):
-        _check_conditions(grant)
+        _check_conditions(grant, DEFAULT_ACCESS_RULES)
         _check_seats(store, grant, grants[:position])
 
     async def begin(unit: UnitOfWork) -> None:
+        first = {"version": 1, "effective_from": school_day(unit.at)}
         if await unit.store.database.collection(ApprovalPolicy).find_one({}, session=unit.session):
             raise RegistrarError(ErrorCode.WRONG_STATE, state="INSTALLED")
         groups: list[tuple[str, Sequence[Record]]] = [
-            ("approval_policy:install", [ApprovalPolicy(version=1, rules=DEFAULT_APPROVAL_RULES)]),
-            ("field_access_policy:install", [FieldAccessPolicy(version=1, rules=DEFAULT_ACCESS_RULES)]),
+            ("approval_policy:install", [ApprovalPolicy(rules=DEFAULT_APPROVAL_RULES, **first)]),
+            ("field_access_policy:install", [FieldAccessPolicy(rules=DEFAULT_ACCESS_RULES, **first)]),
             ("person:register", persons),
             ("role_grant:give", grants),
         ]

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 
 from archive_store.foundation.posts import Post
 from archive_store.people.documents import RoleGrant
-
-# Dates of the policy are days in China, which keeps one time zone and no summer time.
-SCHOOL_TIME = timezone(timedelta(hours=8))
-
-
-def school_day(moment: datetime) -> date:
-    return moment.astimezone(SCHOOL_TIME).date()
 
 
 def in_force(grant: RoleGrant, day: date) -> bool:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from archive_store.access.policy import load_access_policy
-from archive_store.access.viewer import Viewer
+from collections.abc import Collection
+
+from bson import ObjectId
+
+from archive_store.access.retrieval_grants import RetrievalGrant
+from archive_store.access.rules import Scope
+from archive_store.access.viewer import HeldGrant, Viewer
+from archive_store.approvals.changeability import load_access_policy
+from archive_store.foundation.clock import school_day
+from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.people.documents import Person, PersonKind, RoleGrant
-from archive_store.people.seats import school_day
 
 # Named here, not imported: the students' room stands above this one.
 _STUDENTS = "students"
 
 
-async def load_viewer(store: Store, sign_in_subject: str) -> Viewer | None:
-    """The viewer of a token's `sub`, with the posts in force today; None if nobody here has it."""
+async def load_viewer(
+    store: Store, sign_in_subject: str, token_scopes: Collection[str] = frozenset()
+) -> Viewer | None:
+    """The viewer of a token's `sub`, with the posts in force today; None if nobody here has it.
+
+    A service account has the scopes that it was given here and that its token names as well.
+    """
     person = await store.database.collection(Person).find_one(
-        {"sign_in_subject": sign_in_subject}, {"name": 1, "kind": 1}
+        {"sign_in_subject": sign_in_subject}, {"name": 1, "kind": 1, "scopes": 1}
     )
     if person is None:
         return None
@@ -29,7 +41,7 @@ async def load_viewer(store: Store, sign_in_subject: str) -> Viewer | None:
                 "valid_from": {"$lte": today},
                 "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}],
             },
-            {"post": 1, "class_names": 1},
+            {"post": 1, "business_line": 1, "class_names": 1, "homeroom_class_names": 1},
         )
         .to_list()
     )
@@ -42,15 +54,41 @@ async def load_viewer(store: Store, sign_in_subject: str) -> Viewer | None:
         .to_list()
     )
     own = frozenset(tie["_id"] for tie in ties if tie["person_id"] == person["_id"])
+    teaching = [grant for grant in grants if grant["post"] == Post.TEACHER]
+    is_service = person["kind"] == PersonKind.SERVICE
     return Viewer(
         person_id=person["_id"],
         name=person["name"],
         policy=await load_access_policy(store),
         posts=frozenset(Post(grant["post"]) for grant in grants),
-        class_names=frozenset(
-            name for grant in grants if grant["post"] == Post.TEACHER for name in grant["class_names"]
+        business_lines=frozenset(
+            grant["business_line"]
+            for grant in grants
+            if grant["post"] == Post.DEPUTY_DIRECTOR and grant["business_line"]
         ),
+        class_names=frozenset(name for grant in teaching for name in grant["class_names"]),
+        homeroom_class_names=frozenset(name for grant in teaching for name in grant["homeroom_class_names"]),
         ward_ids=frozenset(tie["_id"] for tie in ties) - own,
         own_student_ids=own,
-        is_service=person["kind"] == PersonKind.SERVICE,
+        grants=await _open_grants(store, person["_id"]),
+        scopes=frozenset(Scope(name) for name in person["scopes"] if name in token_scopes)
+        if is_service
+        else None,
     )
+
+
+async def _open_grants(store: Store, person_id: ObjectId) -> tuple[HeldGrant, ...]:
+    now = store.clock.now()
+    rows = (
+        await store.database.collection(RetrievalGrant)
+        .find(
+            {
+                "grantee_id": person_id,
+                "expires_at": {"$gt": now},
+                "$expr": {"$lt": ["$views_taken", "$views_allowed"]},
+            }
+        )
+        .to_list()
+    )
+    await store.cipher.decrypt_paths(rows, encrypted_paths(RetrievalGrant))
+    return tuple(RetrievalGrant.model_validate(row).held() for row in rows)

@@ -1,4 +1,4 @@
-"""Reading the bytes of a scan: sealed (F4), and every view is written to the history first."""
+"""Reading the bytes of a scan: sensitive or sealed by its document type, and every view is recorded first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.readings import GrantExhaustedError, ReadRows, record_reading
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
@@ -24,14 +25,10 @@ RULE = "policy §三(二)"
 async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Scan, AsyncIterator[bytes]]:
     """The scan and its plaintext.
 
-    NOT_FOUND where the viewer may not know of it, FORBIDDEN where they may but not read it. Raises before the
-    first byte; a damaged file ends the iterator with DamagedScanError.
+    NOT_FOUND where the viewer may not know of it, PURPOSE_REQUIRED or FORBIDDEN where they may but not read it.
+    Raises before the first byte; a damaged file ends the iterator with DamagedScanError.
     """
-    view = await find_scan(store, viewer, scan_id)
-    if view is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    if not view.may_download:
-        raise RegistrarError(ErrorCode.FORBIDDEN, field="id", rule=RULE)
+    await _allow_view(store, viewer, scan_id)
     row = await store.database.collection(Scan).find_one({"_id": scan_id})
     scan = Scan.model_validate(row)
     archive_file = await read_archive_file(store, scan.student_id)
@@ -44,7 +41,7 @@ async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Sc
         unit.audit(Subject(Scan.subject_type, scan_id), "scan:view")
         unit.audit(Subject(Student.subject_type, scan.student_id), "student:scan:view", note=str(scan_id))
 
-    await governed_transaction(store, viewer.actor, "scan.view", note_view)
+    await governed_transaction(store, viewer.actor, "scan.view", note_view, reason=viewer.reading.purpose)
     content = read_scan(
         store.objects,
         object_key=scan.object_key,
@@ -55,6 +52,24 @@ async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Sc
     # Read now, so that a file that is not there is an error and not a torn answer.
     first = await anext(content, b"")
     return scan, _after(first, content)
+
+
+async def _allow_view(store: Store, viewer: Viewer, scan_id: ObjectId) -> None:
+    while True:
+        view = await find_scan(store, viewer, scan_id)
+        if view is None:
+            raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+        if not view.may_download:
+            needs_purpose = view.content_class in view.held.decision.for_purpose
+            code = ErrorCode.PURPOSE_REQUIRED if needs_purpose else ErrorCode.FORBIDDEN
+            raise RegistrarError(code, field="id", rule=RULE)
+        read = ReadRows(frozenset({"content"}), [scan_id], view.grants_for_content)
+        try:
+            await record_reading(store, viewer, Scan, [read])
+        except GrantExhaustedError as error:
+            viewer = viewer.without_grants(error.grant_ids)
+        else:
+            return
 
 
 async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

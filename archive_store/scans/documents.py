@@ -13,9 +13,6 @@ from archive_store.foundation.records import Record
 
 F0, F1, F2, F3, F4 = FieldClass
 
-# The bytes themselves: sealed, policy §三(二) (scans of sensitive papers).
-CONTENT_CLASS = F4
-
 
 class ArchiveFile(Record):
     """案卷: one per student, with the key that wraps the keys of its scans, itself wrapped by a root key."""

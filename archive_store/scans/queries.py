@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
 
-from archive_store.access.policy import FieldDecision
+from archive_store.access.policy import Withheld
+from archive_store.access.rules import Relationship, Scope
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.database import Row
-from archive_store.foundation.field_classes import FieldClass
+from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.store import Store
-from archive_store.scans.documents import CONTENT_CLASS, Scan
-from archive_store.students.queries import students_by_id
-from archive_store.students.scope import student_scope
+from archive_store.scans.documents import Scan
+from archive_store.students.queries import facts_by_id
+from archive_store.students.scope import RowDecision, StudentScope, student_scope
 
 _UNUSED_BY_VIEWS = {"wrapped_data_key": 0, "object_key": 0, "object_version": 0}
+_FAMILY = frozenset({Relationship.SELF, Relationship.GUARDIAN})
 
 
 class ScanView:
     """A scan as one viewer may see it: fields that may not be read are None."""
 
-    def __init__(self, row: Row, decision: FieldDecision) -> None:
+    def __init__(self, row: Row, held: RowDecision, content_class: FieldClass) -> None:
         self.id: ObjectId = row["_id"]
-        self.may_download = CONTENT_CLASS in decision.classes
-        self._row = {path: value for path, value in row.items() if path in decision.readable}
+        self.held = held
+        self.content_class = content_class
+        self._row = {path: value for path, value in row.items() if path in held.decision.readable}
+
+    @property
+    def may_download(self) -> bool:
+        return self.content_class in self.held.decision.classes
+
+    @property
+    def grants_for_content(self) -> frozenset[ObjectId]:
+        """The grants without which the bytes could not be read."""
+        if self.content_class in self.held.without_grants.classes:
+            return frozenset()
+        return frozenset(grant.id for grant in self.held.grants)
+
+    def withheld(self, paths: frozenset[str]) -> Mapping[str, Withheld]:
+        """The paths that are kept back, and why."""
+        decision, classes = self.held.decision, field_classes(Scan)
+        return {path: decision.why_withheld(classes[path]) for path in paths - decision.readable}
 
     def __getattr__(self, name: str) -> Any:
         if name not in Scan.model_fields:
@@ -38,33 +57,51 @@ async def scans_by_student(
     store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]
 ) -> list[list[ScanView] | None]:
     """Scans of each student, newest first; None where the viewer may not know of them."""
-    decisions = await _decisions(store, viewer, student_ids)
+    scope, facts = student_scope(viewer), await _facts(store, viewer, student_ids)
     rows = store.database.collection(Scan).find(
-        {"student_id": {"$in": list(decisions)}}, _UNUSED_BY_VIEWS, sort=[("_id", -1)]
+        {"student_id": {"$in": list(facts)}}, _UNUSED_BY_VIEWS, sort=[("_id", -1)]
     )
     found: dict[ObjectId, list[ScanView]] = defaultdict(list)
     async for row in rows:
-        found[row["student_id"]].append(ScanView(row, decisions[row["student_id"]]))
-    return [found[key] if key in decisions else None for key in student_ids]
+        if view := _view(scope, facts[row["student_id"]], row):
+            found[row["student_id"]].append(view)
+    knows = {key for key, row in facts.items() if _knows_of_scans(scope.decide(row, Scan))}
+    return [found[key] if key in knows or key in found else None for key in student_ids]
 
 
 async def find_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> ScanView | None:
     """One scan, None when there is none to see."""
     row = await store.database.collection(Scan).find_one({"_id": scan_id}, _UNUSED_BY_VIEWS)
-    if row is None:
+    # Asked for a missing scan, too: its answer must not come sooner than that of one out of sight.
+    student_id = row["student_id"] if row else scan_id
+    facts = await _facts(store, viewer, [student_id])
+    if row is None or student_id not in facts:
         return None
-    decisions = await _decisions(store, viewer, [row["student_id"]])
-    decision = decisions.get(row["student_id"])
-    return None if decision is None else ScanView(row, decision)
+    return _view(student_scope(viewer), facts[student_id], row)
 
 
-async def _decisions(
-    store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]
-) -> dict[ObjectId, FieldDecision]:
-    """For each visible student whose scans the viewer may know of (F1), the decision on scans."""
-    scope = student_scope(viewer)
-    rows = await students_by_id(store, viewer, student_ids, frozenset({"class_name"}))
-    decisions = {
-        row["_id"]: viewer.may_read(Scan, scope.relationship(row)) for row in rows if row is not None
-    }
-    return {key: held for key, held in decisions.items() if FieldClass.F1 in held.classes}
+async def _facts(store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]) -> dict[ObjectId, Row]:
+    return await facts_by_id(store, viewer, student_ids) if viewer.has_scope(Scope.SCAN_READ) else {}
+
+
+def _knows_of_scans(held: RowDecision) -> bool:
+    return FieldClass.F1 in held.decision.classes
+
+
+def _view(scope: StudentScope, facts: Row, row: Row) -> ScanView | None:
+    held = scope.decide(facts, Scan, row["document_type"])
+    if not _knows_of_scans(held):
+        return None
+    content_class = scope.viewer.policy.rules.document_class(row["document_type"])
+    if content_class is FieldClass.F4 and not _knows_of_sealed(scope, facts, held):
+        return None
+    return ScanView(row, held, content_class)
+
+
+def _knows_of_sealed(scope: StudentScope, facts: Row, held: RowDecision) -> bool:
+    viewer = scope.viewer
+    return (
+        viewer.holds_any(viewer.policy.rules.sealed_known_to)
+        or not _FAMILY.isdisjoint(scope.relationships(facts, Scan))
+        or FieldClass.F4 in held.decision.classes | held.decision.for_purpose
+    )

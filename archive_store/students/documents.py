@@ -71,6 +71,9 @@ class Student(Record):
     """One enrollment (学籍) with the basic information it records. Codes are of the tables in `code_tables`."""
 
     subject_type: ClassVar[str] = "Student"
+    filterable_paths: ClassVar[frozenset[str]] = frozenset(
+        {"name", "name_pinyin", "class_name", "grade", "status", "auxiliary_number", "identity_number"}
+    )
 
     person_id: Annotated[PydanticObjectId, F1]
     name: Annotated[str, F0]

@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation
 from archive_store.foundation.database import Row
@@ -18,9 +19,10 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.documents import Identifier, IdentifierKind, Person
 from archive_store.people.identifiers import rename_person, replace_identifier
-from archive_store.students.changes import StudentUpdate, check_values
+from archive_store.students.changes import StudentChanges, StudentUpdate, check_values
 from archive_store.students.documents import Student
-from archive_store.students.scope import student_scope
+from archive_store.students.queries import facts_by_id
+from archive_store.students.scope import RELATIONSHIP_FACTS, student_scope
 
 _BOOKKEEPING = frozenset({"_id", "person_id", "revision", "created_at", "updated_at"})
 STUDENT_NUMBERS = {
@@ -37,7 +39,9 @@ async def _current_row(
     visible: Row,
 ) -> Row:
     row = await store.database.collection(Student).find_one(
-        {"$and": [{"_id": student_id}, visible]}, dict.fromkeys(fields | {"class_name"}, 1), session=session
+        {"$and": [{"_id": student_id}, visible]},
+        dict.fromkeys(fields | set(RELATIONSHIP_FACTS), 1),
+        session=session,
     )
     if row is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
@@ -53,7 +57,7 @@ async def _check_update(store: Store, viewer: Viewer, payload: StudentUpdate) ->
     row = await _current_row(store, None, payload.student_id, payload.fields | identity, scope.visible)
     touched = payload.values
     check_values(touched, row | touched)
-    readable = scope.decision(row).readable
+    readable = scope.decide(row).decision.readable
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
     all_readable = all(path in readable for field in touched for path in leaves_of(Student, field))
     if all_readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
@@ -71,6 +75,15 @@ async def _current_values(
 ) -> Mapping[str, Any]:
     row = await _current_row(store, session, payload.student_id, payload.fields, {})
     return {field: row.get(field) for field in payload.fields}
+
+
+async def _decisions(
+    store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]
+) -> Mapping[ObjectId, FieldDecision]:
+    # A retrieval grant opens the record, not the requests about it.
+    scope = student_scope(viewer)
+    facts = await facts_by_id(store, viewer, student_ids)
+    return {key: scope.decide(row).without_grants for key, row in facts.items()}
 
 
 async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
@@ -122,6 +135,8 @@ STUDENT_UPDATE = Operation(
     requested_values=lambda payload: payload.values,
     fields=lambda payload: payload.fields,
     current=_current_values,
+    changes=frozenset(StudentChanges.model_fields),
+    decisions=_decisions,
     check=_check_update,
     apply=_apply_update,
 )

@@ -1,36 +1,31 @@
 """Reading student records: projected raw documents, only the fields asked for and allowed.
 
 Rows are plain dicts in the stored shape, decrypted. A path the viewer may not read is left out of the
-projection, so the value is never loaded; `withheld` names it.
+projection, so the value is never loaded; `withheld` names it. Sensitive and sealed values are opened only once it
+is recorded who reads them.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from bson import ObjectId
 
-from archive_store.access.policy import FieldDecision, Relationship
+from archive_store.access.policy import ACCESS_RULE, FieldDecision, Withheld, refuse_field
 from archive_store.access.viewer import Viewer
-from archive_store.audit.queries import HistoryEntry, histories_of
+from archive_store.audit.readings import GrantExhaustedError, ReadRows, record_reading
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.field_classes import FieldClass, encrypted_paths
+from archive_store.foundation.field_classes import encrypted_paths, field_classes
 from archive_store.foundation.paging import Cursor, Page, check_page_size, rows_after
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.people.documents import IdentifierKind, Person
 from archive_store.students.documents import Student, StudentStatus
-from archive_store.students.scope import (
-    RELATIONSHIP_FACTS,
-    StudentScope,
-    student_scope,
-    withheld_paths,
-)
+from archive_store.students.scope import RELATIONSHIP_FACTS, StudentScope, student_scope, withheld_paths
 
 FILTER_TEXT_LIMIT = 100
 
@@ -57,7 +52,7 @@ class StudentFilter:
 
 
 # Filter attribute -> the field whose right it needs.
-_FILTER_FIELDS = {
+FILTER_FIELDS = {
     "name_prefix": "name",
     "class_name": "class_name",
     "grade": "grade",
@@ -69,33 +64,40 @@ _FILTER_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class StudentRows:
-    """Rows in order, and the paths that were asked for but kept back on some row."""
+    """Rows in order, and the paths that were asked for but kept back on some row, with the reason."""
 
     rows: Sequence[Row]
-    withheld: frozenset[str]
+    withheld: Mapping[str, Withheld]
 
 
 @dataclass(frozen=True, slots=True)
 class StudentPage:
     page: Page[Row]
     cursors: Sequence[str]
-    withheld: frozenset[str]
+    withheld: Mapping[str, Withheld]
 
 
 async def students_by_id(
     store: Store, viewer: Viewer, ids: Sequence[ObjectId], paths: frozenset[str]
-) -> list[Row | None]:
-    """Rows in the order of the ids, None where the viewer sees none."""
-    found = await _rows(store, student_scope(viewer), {"_id": {"$in": list(ids)}}, None, len(ids), paths)
+) -> tuple[list[Row | None], Mapping[str, Withheld]]:
+    """Rows in the order of the ids, None where the viewer sees none, and what was kept back."""
+    found = await _rows(store, viewer, {"_id": {"$in": list(ids)}}, None, len(ids), paths)
     by_id = {row["_id"]: row for row in found.rows}
-    return [by_id.get(student_id) for student_id in ids]
+    return [by_id.get(student_id) for student_id in ids], found.withheld
 
 
 async def find_student(
     store: Store, viewer: Viewer, student_id: ObjectId, paths: frozenset[str]
 ) -> StudentRows:
     """One student, or no row when there is none to see."""
-    return await _rows(store, student_scope(viewer), {"_id": student_id}, None, 1, paths)
+    return await _rows(store, viewer, {"_id": student_id}, None, 1, paths)
+
+
+async def facts_by_id(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> dict[ObjectId, Row]:
+    """`RELATIONSHIP_FACTS` of the visible students among the ids."""
+    query = {"$and": [{"_id": {"$in": list(ids)}}, student_scope(viewer).visible]}
+    rows = store.database.collection(Student).find(query, dict.fromkeys(RELATIONSHIP_FACTS, 1))
+    return {row["_id"]: row async for row in rows}
 
 
 async def list_students(
@@ -115,32 +117,41 @@ async def list_students(
     check_page_size(first, store.settings.page_size_limit)
     scope = student_scope(viewer)
     if order is None:
-        numbered = "auxiliary_number" in scope.readable_everywhere
+        numbered = "auxiliary_number" in scope.filterable
         order = StudentOrder.STUDENT_NUMBER if numbered else StudentOrder.NAME
     field, direction = order.value
-    _require_readable(scope, field, "orderBy")
-    query = await _condition(store, scope, where or StudentFilter())
+    _require_filterable(scope, field, "orderBy")
+    where = where or StudentFilter()
+    query = await _condition(store, scope, where)
     if after is not None:
         query = {"$and": [query, rows_after(field, direction, Cursor.decode(after, order=order.name))]}
     sort = [(field, direction), ("_id", direction)]
-    found = await _rows(store, scope, query, sort, first + 1, paths | {field})
+    found = await _rows(store, viewer, query, sort, first + 1, paths | {field})
     rows = found.rows[:first]
+    if where.identity_number is not None:
+        looked_for = ReadRows(frozenset({"identity_number"}), [row["_id"] for row in rows])
+        await record_reading(store, viewer, Student, [looked_for])
     cursors = [Cursor(order.name, row.get(field), row["_id"]).encode() for row in rows]
-    return StudentPage(Page(rows, len(found.rows) > first), cursors, found.withheld & paths)
+    withheld = {path: reason for path, reason in found.withheld.items() if path in paths}
+    return StudentPage(Page(rows, len(found.rows) > first), cursors, withheld)
 
 
-def _require_readable(scope: StudentScope, path: str, argument: str) -> None:
-    if scope.decisions and path not in scope.readable_everywhere:
-        raise RegistrarError(ErrorCode.FORBIDDEN, field=argument, rule="field-access policy 字段权限")
+def _require_filterable(scope: StudentScope, path: str, argument: str) -> None:
+    if scope.sees_nobody or path in scope.filterable:
+        return
+    base = scope.viewer.decide(Student)
+    if base.why_withheld(field_classes(Student)[path]) is Withheld.PURPOSE_REQUIRED:
+        raise RegistrarError(ErrorCode.PURPOSE_REQUIRED, field=argument, rule=ACCESS_RULE)
+    raise refuse_field(argument)
 
 
 async def _condition(store: Store, scope: StudentScope, where: StudentFilter) -> Row:
     query: Row = {}
-    for attribute, path in _FILTER_FIELDS.items():
+    for attribute, path in FILTER_FIELDS.items():
         value = getattr(where, attribute)
         if value is None:
             continue
-        _require_readable(scope, path, f"where.{attribute}")
+        _require_filterable(scope, path, f"where.{attribute}")
         check_text(value, field=f"where.{attribute}", limit=FILTER_TEXT_LIMIT)
         if attribute == "name_prefix":
             query["name"] = {"$regex": f"^{re.escape(value)}"}
@@ -157,7 +168,31 @@ async def _person_with_identity_number(store: Store, number: str) -> ObjectId | 
     return person["_id"] if person else None
 
 
+@dataclass(slots=True)
+class _Group:
+    """Rows whose fields are read by the same right."""
+
+    decision: FieldDecision
+    grant_ids: frozenset[ObjectId]
+    ids: list[ObjectId]
+
+
 async def _rows(
+    store: Store,
+    viewer: Viewer,
+    query: Row,
+    sort: list[tuple[str, int]] | None,
+    limit: int,
+    paths: frozenset[str],
+) -> StudentRows:
+    while True:
+        try:
+            return await _rows_once(store, student_scope(viewer), query, sort, limit, paths)
+        except GrantExhaustedError as error:
+            viewer = viewer.without_grants(error.grant_ids)
+
+
+async def _rows_once(
     store: Store,
     scope: StudentScope,
     query: Row,
@@ -165,60 +200,43 @@ async def _rows(
     limit: int,
     paths: frozenset[str],
 ) -> StudentRows:
-    decisions = list(scope.decisions.values())
-    if not decisions:
-        return StudentRows([], frozenset())
-    collection = store.database.collection(Student)
+    if scope.sees_nobody:
+        return StudentRows([], {})
     query = {"$and": [query, scope.visible]} if scope.visible else query
-    withheld = withheld_paths(paths, decisions)
-    if scope.is_uniform or not withheld:
-        projection = _projection(paths & decisions[0].readable)
-        rows = await _find(store, query, projection, sort, limit)
-        return StudentRows(rows, withheld if rows else frozenset())
-    # Rights differ by row: tell the relationships first, then load each group's own fields.
-    facts = dict.fromkeys(RELATIONSHIP_FACTS, 1)
-    cursor = collection.find(query, facts).limit(limit)
-    keys = await (cursor.sort(sort) if sort else cursor).to_list()
-    groups: dict[Relationship, list[ObjectId]] = defaultdict(list)
-    for row in keys:
-        groups[scope.relationship(row)].append(row["_id"])
-    loaded: dict[ObjectId, Row] = {}
-    for relationship, ids in groups.items():
-        projection = _projection(paths & scope.decisions[relationship].readable)
-        for row in await _find(store, {"_id": {"$in": ids}}, projection, None, len(ids)):
-            loaded[row["_id"]] = row
-    met: list[FieldDecision] = [scope.decisions[relationship] for relationship in groups]
-    rows = [loaded[row["_id"]] for row in keys if row["_id"] in loaded]
-    return StudentRows(rows, withheld_paths(paths, met))
+    if (decision := scope.decide_for_all(paths)) is not None:
+        rows = await _find(store, query, paths & decision.readable, sort, limit)
+        groups = [_Group(decision, frozenset(), [row["_id"] for row in rows])] if rows else []
+    else:
+        # Rights differ by row: tell how the viewer stands to each, then load each group's own fields.
+        facts = await _find(store, query, frozenset(RELATIONSHIP_FACTS), sort, limit)
+        groups = _groups(scope, facts, paths)
+        loaded: dict[ObjectId, Row] = {}
+        for group in groups:
+            for row in await _find(
+                store, {"_id": {"$in": group.ids}}, paths & group.decision.readable, None, len(group.ids)
+            ):
+                loaded[row["_id"]] = row
+        rows = [loaded[row["_id"]] for row in facts if row["_id"] in loaded]
+    sensitive = encrypted_paths(Student) & paths
+    read = [ReadRows(sensitive & group.decision.readable, group.ids, group.grant_ids) for group in groups]
+    await record_reading(store, scope.viewer, Student, read)
+    await store.cipher.decrypt_paths(rows, sensitive)
+    return StudentRows(rows, withheld_paths(paths, [group.decision for group in groups]))
 
 
-def _projection(paths: frozenset[str]) -> Row:
-    return {"_id": 1, **dict.fromkeys(paths, 1)}
+def _groups(scope: StudentScope, facts: Sequence[Row], paths: frozenset[str]) -> list[_Group]:
+    groups: dict[tuple[frozenset[str], frozenset[ObjectId]], _Group] = {}
+    for row in facts:
+        held = scope.decide(row)
+        grant_ids = held.grants_for(paths)
+        key = (paths & held.decision.readable, grant_ids)
+        groups.setdefault(key, _Group(held.decision, grant_ids, [])).ids.append(row["_id"])
+    return list(groups.values())
 
 
 async def _find(
-    store: Store, query: Row, projection: Row, sort: list[tuple[str, int]] | None, limit: int
+    store: Store, query: Row, paths: frozenset[str], sort: list[tuple[str, int]] | None, limit: int
 ) -> list[Row]:
+    projection = {"_id": 1, **dict.fromkeys(paths, 1)}
     cursor = store.database.collection(Student).find(query, projection).limit(limit)
-    rows = await (cursor.sort(sort) if sort else cursor).to_list()
-    await store.cipher.decrypt_paths(rows, encrypted_paths(Student) & projection.keys())
-    return rows
-
-
-async def student_histories(
-    store: Store, viewer: Viewer, student_ids: Sequence[ObjectId], *, first: int, after: int | None = None
-) -> list[Page[HistoryEntry] | None]:
-    """The audit history of each student, newest first, in the order of the ids.
-
-    None for a student who is not visible, and where the viewer reads no internal (F1) field of it.
-    """
-    check_page_size(first, store.settings.page_size_limit)
-    scope = student_scope(viewer)
-    facts = dict.fromkeys(RELATIONSHIP_FACTS, 1)
-    visible = store.database.collection(Student).find(
-        {"$and": [{"_id": {"$in": list(student_ids)}}, scope.visible]}, facts
-    )
-    decisions = {row["_id"]: scope.decision(row) for row in await visible.to_list()}
-    readable = {key: held.readable for key, held in decisions.items() if FieldClass.F1 in held.classes}
-    pages = await histories_of(store, Student, readable, first=first, after=after) if readable else {}
-    return [pages.get(student_id) for student_id in student_ids]
+    return await (cursor.sort(sort) if sort else cursor).to_list()

@@ -10,11 +10,12 @@ from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
 from archive_store.approvals import documents as stored
-from archive_store.approvals.queries import content_for
+from archive_store.approvals.queries import RequestContent
 from archive_store.approvals.rules import next_tier
 from schema.context import Request
 from schema.enums import Decision, RequestStatus, Tier
 from schema.errors import camel_case
+from schema.loaders import ContentKey
 from schema.nodes import Node, global_id
 
 
@@ -54,9 +55,9 @@ class ChangeRequest(Node):
         return next_tier(_request(self))
 
     @strawberry.field(description="Decisions taken so far. Comments are for those who see the whole request.")
-    def steps(self, info: Request) -> list[ApprovalStep]:
+    async def steps(self, info: Request) -> list[ApprovalStep]:
         request = _request(self)
-        sees_text = content_for(info.context.store, info.context.viewer, request).sees_text
+        sees_text = (await _content(info, request)).sees_text
         return [
             ApprovalStep(
                 tier=step.tier,
@@ -69,12 +70,12 @@ class ChangeRequest(Node):
         ]
 
     @strawberry.field(description="Why it was asked for; null where it could tell of a withheld value.")
-    def reason(self, info: Request) -> str | None:
-        return content_for(info.context.store, info.context.viewer, _request(self)).reason
+    async def reason(self, info: Request) -> str | None:
+        return (await _content(info, _request(self))).reason
 
     @strawberry.field(description="What would change.")
-    def changes(self, info: Request) -> list[RequestedChange]:
-        content = content_for(info.context.store, info.context.viewer, _request(self))
+    async def changes(self, info: Request) -> list[RequestedChange]:
+        content = await _content(info, _request(self))
         return [
             RequestedChange(
                 field=camel_case(change.field) or "",
@@ -93,3 +94,7 @@ class ChangeRequest(Node):
 def _request(source: Any) -> stored.ChangeRequest:
     assert isinstance(source, stored.ChangeRequest)  # noqa: S101
     return source
+
+
+async def _content(info: Request, request: stored.ChangeRequest) -> RequestContent:
+    return await info.context.loaders.request_contents.load(ContentKey(request.key, request))

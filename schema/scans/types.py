@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,9 @@ from graphql import GraphQLResolveInfo
 
 from archive_store.scans import documents as stored
 from archive_store.scans.queries import ScanView
-from schema.access import governed
-from schema.enums import RetentionClass
+from schema.access import GovernedType, governed
+from schema.context import Request
+from schema.enums import FieldClass, RetentionClass
 from schema.nodes import Node, global_id
 
 
@@ -27,6 +29,10 @@ class Scan(Node):
     uploaded_by_name: str | None = governed(stored.Scan, "uploaded_by_name", "who uploaded it")
     created_at: datetime | None = governed(stored.Scan, "created_at", "when it was filed")
 
+    @strawberry.field(description="Class of the bytes, by document type: F3 sensitive, F4 sealed.")
+    def content_class(self) -> FieldClass:
+        return _view(self).content_class
+
     @strawberry.field(description="Path to download the content from; null where the viewer may not.")
     def content_url(self) -> str | None:
         view = _view(self)
@@ -40,3 +46,13 @@ class Scan(Node):
 def _view(source: Any) -> ScanView:
     assert isinstance(source, ScanView)  # noqa: S101
     return source
+
+
+SCAN = GovernedType(Scan)
+
+
+def note_withheld(info: Request, views: Iterable[ScanView]) -> None:
+    """Report what is kept back of the fields selected below the field being resolved."""
+    selected = SCAN.selected(info)
+    for view in views:
+        info.context.withhold(SCAN.coordinates_of(view.withheld(selected)))

@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 from graphql import GraphQLResolveInfo
 
+from archive_store.access.policy import Withheld
 from archive_store.students import documents as stored
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AuditEntry, audit_connection
@@ -15,7 +16,7 @@ from schema.context import Request
 from schema.enums import Gender, StudentStatus
 from schema.nodes import Connection, Node, key_of_source
 from schema.scalars import Day
-from schema.scans.types import Scan
+from schema.scans.types import Scan, note_withheld
 
 
 @strawberry.type(description="监护人.")
@@ -92,7 +93,9 @@ class Student(Node):
     async def scans(self, info: Request) -> list[Scan] | None:
         found = await info.context.loaders.scans_by_student.load(key_of_source(self))
         if found is None:
-            info.context.withhold(["Student.scans"])
+            info.context.withhold({"Student.scans": Withheld.NOT_PERMITTED})
+        else:
+            note_withheld(info, found)
         return found  # type: ignore[return-value]
 
     @strawberry.field(description="审计历史: what happened to this record, newest first.")
@@ -101,7 +104,7 @@ class Student(Node):
     ) -> Connection[AuditEntry] | None:
         found = await audit_connection(info, key_of_source(self), first, after)
         if found is None:
-            info.context.withhold(["Student.auditHistory"])
+            info.context.withhold({"Student.auditHistory": Withheld.NOT_PERMITTED})
         return found
 
     @classmethod

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import archive_store.audit.governed_transaction as governed
 from archive_store.approvals.documents import ApprovalPolicy, Decision, RequestStatus, Tier
 from archive_store.approvals.operations import decide, withdraw
-from archive_store.approvals.queries import change_requests_by_id, content_for, list_change_requests
+from archive_store.approvals.queries import change_requests_by_id, contents_for, list_change_requests
 from archive_store.approvals.rules import (
     DEFAULT_APPROVAL_RULES,
     KEY_IDENTITY_FIELDS,
@@ -186,7 +186,7 @@ async def test_who_sees_which_values_of_a_request(school: School) -> None:
         viewer = await school.viewer(subject)
         (request,) = await change_requests_by_id(school.store, viewer, [request_id])
         assert request is not None
-        content = content_for(school.store, viewer, request)
+        (content,) = await contents_for(school.store, viewer, [request])
         seen[subject] = {c.field: (c.before, c.after, c.withheld) for c in content.changes}, content.reason
     place = (student.native_place, "上海市", False)
     new = "13700000001"
@@ -198,7 +198,8 @@ async def test_who_sees_which_values_of_a_request(school: School) -> None:
     async def withheld() -> list[bool]:
         (held,) = await change_requests_by_id(school.store, vice, [name_request])
         assert held is not None
-        return [change.withheld for change in content_for(school.store, vice, held).changes]
+        (content,) = await contents_for(school.store, vice, [held])
+        return [change.withheld for change in content.changes]
 
     # Only while it is theirs to decide, or when they did.
     assert await withheld() == [False, True]

@@ -102,7 +102,10 @@ async def test_a_scan_goes_up_and_comes_down(school: School, run: Any, tmp_path:
     target = tmp_path / "back.tiff"
     refused = await run("scan", "download", scan, str(target), subject="archive")
     assert (refused.exit_code, target.exists()) == (1, False)
-    assert (await run("scan", "download", scan, str(target), subject="director")).exit_code == 0
+    unsaid = await run("scan", "download", scan, str(target), subject="director")
+    assert (unsaid.exit_code, "code purpose_required" in unsaid.output) == (1, True)
+    said = await run("scan", "download", scan, str(target), "--purpose", "核对", subject="director")
+    assert said.exit_code == 0
     assert target.read_bytes() == paper.read_bytes()
     twice = await run("scan", "download", scan, str(target), subject="director")
     assert (twice.exit_code, "exists already" in twice.output) == (1, True)

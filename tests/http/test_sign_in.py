@@ -147,7 +147,7 @@ async def test_unreadable_keys_ask_to_try_again(school: School, settings: Settin
     assert caught.value.code is ErrorCode.TRY_AGAIN
 
 
-def test_demo_tokens_name_only_a_subject(issuer: DemoIssuer) -> None:
+def test_demo_tokens_name_a_subject_and_scopes(issuer: DemoIssuer) -> None:
     body = issuer.token("director", seconds=5).split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    assert claims.keys() == {"iss", "aud", "sub", "iat", "exp"}
+    assert claims.keys() == {"iss", "aud", "sub", "iat", "exp", "scope"}

@@ -60,7 +60,7 @@ async def test_an_ended_grant_counts_no_more(school: School) -> None:
 
 async def test_two_grants_of_the_last_seat_at_once_give_it_once(school: School) -> None:
     grants = school.store.database.collection(RoleGrant)
-    await grants.update_one({"business_line": "档案"}, {"$set": {"valid_to": "2024-07-31"}})
+    await grants.update_one({"business_line": "档案管理"}, {"$set": {"valid_to": "2024-07-31"}})
     people = [(await school.viewer(subject)).person_id for subject in ("archive", "analysis")]
     deputy = await school.viewer("deputy-1")
     requests = []

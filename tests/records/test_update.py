@@ -14,7 +14,7 @@ from archive_store.people.documents import Person
 from archive_store.students.accounts import link_guardian_account
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import Student
-from archive_store.students.queries import student_histories
+from archive_store.students.histories import student_histories
 from tests.school import School
 
 

@@ -1,0 +1,97 @@
+"""Recording that sensitive (F3) and sealed (F4) values are read, before they are opened.
+
+One access event a query, however many rows it has; views of retrieval grants are taken in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+
+from archive_store.access.retrieval_grants import AccessEvent, ReadGroup, RetrievalGrant
+from archive_store.access.viewer import Viewer
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.records import Record
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+
+
+class GrantExhaustedError(Exception):
+    """Grants that were open when the viewer was loaded have no view left, or have ended."""
+
+    def __init__(self, grant_ids: Iterable[ObjectId]) -> None:
+        self.grant_ids = frozenset(grant_ids)
+        super().__init__("retrieval grants have no view left")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """The sensitive and sealed paths read of the subjects, and the grants that alone allow it.
+
+    No subjects where a value was looked for and nobody has it: a guess is a reading, too.
+    """
+
+    paths: frozenset[str]
+    subject_ids: Sequence[ObjectId]
+    grant_ids: frozenset[ObjectId] = frozenset()
+
+
+async def record_reading(
+    store: Store,
+    viewer: Viewer,
+    record_type: type[Record],
+    read: Sequence[ReadRows],
+    *,
+    purpose: str | None = None,
+) -> None:
+    """Record; nothing may be shown if this raises.
+
+    `purpose` stands in for one the viewer need not state, such as a decision they are asked for. Raises
+    GrantExhaustedError when a grant has no view left; a request takes one view of a grant, whatever it reads.
+    """
+    read = [rows for rows in read if rows.paths]
+    if not read:
+        return
+    grants = frozenset().union(*(rows.grant_ids for rows in read))
+    fresh = grants - viewer.reading.grants_used
+
+    async def record(unit: UnitOfWork) -> None:
+        held = await _take_views(unit, fresh)
+        event = AccessEvent(
+            viewer_id=PydanticObjectId(viewer.person_id),
+            viewer_name=viewer.name,
+            viewer_posts=sorted(viewer.posts),
+            purpose=viewer.reading.purpose or purpose or "; ".join(sorted(held)) or None,
+            read_type=record_type.subject_type,
+            groups=[
+                ReadGroup(
+                    fields=sorted(rows.paths),
+                    subject_ids=[PydanticObjectId(subject_id) for subject_id in rows.subject_ids],
+                )
+                for rows in read
+            ],
+            grant_ids=[PydanticObjectId(grant_id) for grant_id in sorted(grants)],
+        )
+        await unit.insert(event)
+        unit.audit(Subject(AccessEvent.subject_type, event.key), "access:read")
+
+    await governed_transaction(store, viewer.actor, "access.read", record)
+    viewer.reading.grants_used |= fresh
+
+
+async def _take_views(unit: UnitOfWork, grant_ids: frozenset[ObjectId]) -> set[str]:
+    """Take one view of each grant; their purposes."""
+    loaded = {grant_id: await unit.load(RetrievalGrant, grant_id) for grant_id in sorted(grant_ids)}
+    ended = [key for key, grant in loaded.items() if grant is None or not grant.is_open(unit.at)]
+    if ended:
+        raise GrantExhaustedError(ended)
+    purposes = set()
+    for grant in loaded.values():
+        if grant is not None:
+            await unit.change(grant, {"views_taken": grant.views_taken + 1})
+            unit.audit(Subject(RetrievalGrant.subject_type, grant.key), "retrieval_grant:use")
+            purposes.add(grant.purpose)
+    return purposes
