@@ -23,6 +23,12 @@ from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
+from archive_store.policies.operations import POLICY_REPLACE
+from archive_store.retrieval.operations import (
+    RETRIEVAL_GRANT_GIVE,
+    RETRIEVAL_GRANT_GIVE_SEALED,
+    RETRIEVAL_GRANT_REVOKE,
+)
 from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.operations import SCAN_FILE
 from archive_store.students.documents import Student
@@ -43,6 +49,10 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 )
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
+    "policy.replace": POLICY_REPLACE,
+    "retrieval_grant.give": RETRIEVAL_GRANT_GIVE,
+    "retrieval_grant.give_sealed": RETRIEVAL_GRANT_GIVE_SEALED,
+    "retrieval_grant.revoke": RETRIEVAL_GRANT_REVOKE,
     "role_grant.give": ROLE_GRANT_GIVE,
     "roster.import": ROSTER_IMPORT,
     "scan.file": SCAN_FILE,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
+from archive_store.access.policy import Withheld
+from archive_store.access.retrieval_grants import Secrecy
+from archive_store.access.rules import Relationship
 from archive_store.approvals.documents import Decision, RequestStatus, Tier
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
@@ -15,20 +18,26 @@ strawberry.enum(Decision, description="审批意见.")
 strawberry.enum(FieldClass, description="字段分级, F0 (open inside the school) to F4 (sealed).")
 strawberry.enum(Gender, description="性别, GB/T 2261.1.")
 strawberry.enum(Post, description="岗位, the posts of the school policy §二(一).")
+strawberry.enum(Relationship, description="What ties a viewer to a student, beside posts.")
 strawberry.enum(RequestStatus, name="ChangeRequestStatus", description="申请状态.")
 strawberry.enum(RetentionClass, description="保管期限.")
+strawberry.enum(Secrecy, description="How secret the material is that a retrieval grant opens.")
 strawberry.enum(StudentOrder, description="Order of `students`.")
 strawberry.enum(StudentStatus, description="学籍状态.")
 strawberry.enum(Tier, description="审批级别, policy §四(一).")
+strawberry.enum(Withheld, name="WithheldReason", description="Why a value is kept back.")
 
 __all__ = [
     "Decision",
     "FieldClass",
     "Gender",
     "Post",
+    "Relationship",
     "RequestStatus",
     "RetentionClass",
+    "Secrecy",
     "StudentOrder",
     "StudentStatus",
     "Tier",
+    "Withheld",
 ]

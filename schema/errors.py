@@ -7,6 +7,7 @@ shown as `internal` with that reference.
 from __future__ import annotations
 
 import functools
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
@@ -39,6 +40,11 @@ def camel_case(name: str | None) -> str | None:
         return None
     head, *rest = name.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def snake_case(name: str) -> str:
+    """A GraphQL field name as the store spells it."""
+    return re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
 
 
 def user_error(error: RegistrarError) -> UserError:

@@ -14,6 +14,8 @@ from archive_store.audit.queries import HistoryEntry
 from archive_store.foundation.paging import Page
 from archive_store.scans.queries import ScanView, scans_by_student
 from archive_store.students.histories import student_histories
+from archive_store.students.queries import decisions_by_id
+from archive_store.students.scope import RowDecision
 from schema.context import Context
 
 
@@ -49,6 +51,10 @@ class Loaders:
             by_id = dict(zip(requests, contents, strict=True))
             return [by_id[key.id] for key in keys]
 
+        async def load_decisions(ids: list[ObjectId]) -> list[RowDecision | None]:
+            decisions = await decisions_by_id(store, viewer, ids)
+            return [decisions.get(key) for key in ids]
+
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
 
@@ -69,6 +75,9 @@ class Loaders:
         )
         self.request_contents: DataLoader[ContentKey, RequestContent] = DataLoader(
             load_fn=load_contents, cache=False
+        )
+        self.student_decisions: DataLoader[ObjectId, RowDecision | None] = DataLoader(
+            load_fn=load_decisions, cache=False
         )
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False

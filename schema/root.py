@@ -23,6 +23,16 @@ from schema.context import Request
 from schema.errors import TypedErrorSchema
 from schema.nodes import Connection, Node, parse_global_id
 from schema.people.types import Viewer, resolve_viewer
+from schema.policies.mutations import PolicyReplacePayload, resolve_policy_replace
+from schema.policies.types import FieldAccessPolicy, resolve_field_access_policy
+from schema.retrieval.mutations import (
+    RetrievalGrantRequestPayload,
+    RetrievalGrantRevokePayload,
+    resolve_retrieval_grant_request,
+    resolve_retrieval_grant_revoke,
+)
+from schema.retrieval.queries import resolve_retrieval_grant, resolve_retrieval_grants
+from schema.retrieval.types import RetrievalGrant
 from schema.scalars import CONFIG
 from schema.scans.queries import resolve_scan
 from schema.scans.types import Scan
@@ -33,7 +43,12 @@ from schema.students.types import Student
 
 async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa: A002
     """The object of a global id; null when there is none to see."""
-    resolve = {"Student": resolve_student, "ChangeRequest": resolve_change_request, "Scan": resolve_scan}
+    resolve = {
+        "ChangeRequest": resolve_change_request,
+        "RetrievalGrant": resolve_retrieval_grant,
+        "Scan": resolve_scan,
+        "Student": resolve_student,
+    }
     type_name, _ = parse_global_id(id)
     return await resolve[type_name](info, id) if type_name in resolve else None
 
@@ -50,6 +65,12 @@ class Query:
         resolver=resolve_change_requests, description="变更申请, newest first."
     )
     scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
+    retrieval_grants: Connection[RetrievalGrant] = strawberry.field(
+        resolver=resolve_retrieval_grants, description="调阅授权 of one's own, or all for those who decide."
+    )
+    field_access_policy: FieldAccessPolicy = strawberry.field(
+        resolver=resolve_field_access_policy, description="字段权限 in effect."
+    )
     node: Node | None = strawberry.field(
         resolver=resolve_node, description="Any object by its global id (Relay)."
     )
@@ -71,6 +92,16 @@ class Mutation:
     )
     change_request_withdraw: ChangeRequestPayload = strawberry.field(
         resolver=resolve_withdraw, description="Withdraw one's own request (撤回)."
+    )
+    retrieval_grant_request: RetrievalGrantRequestPayload = strawberry.field(
+        resolver=resolve_retrieval_grant_request,
+        description="Ask to view sensitive or sealed material (申请调阅).",
+    )
+    retrieval_grant_revoke: RetrievalGrantRevokePayload = strawberry.field(
+        resolver=resolve_retrieval_grant_revoke, description="End a retrieval grant (撤销调阅授权)."
+    )
+    policy_replace: PolicyReplacePayload = strawberry.field(
+        resolver=resolve_policy_replace, description="Ask for a new field-access policy (调整字段权限)."
     )
     roster_import: RosterImportPayload = strawberry.field(
         resolver=resolve_roster_import, description="Import a roster (花名册)."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import NewType
+from typing import Any, NewType
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
+
+from schema.errors import camel_case
 
 Day = NewType("Day", date)
 
@@ -16,6 +18,15 @@ _DAY = strawberry.scalar(
     serialize=lambda value: value if isinstance(value, str) else value.isoformat(),
     parse_value=date.fromisoformat,
 )
+
+
+def shown_value(value: Any) -> Any:
+    """A stored value as the types spell it: keys in camel case, without keys of our own."""
+    if isinstance(value, list):
+        return [shown_value(item) for item in value]
+    if isinstance(value, dict):
+        return {camel_case(name): shown_value(item) for name, item in value.items() if name != "person_id"}
+    return value
 
 
 def member(source: object, name: str) -> object:

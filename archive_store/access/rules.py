@@ -81,6 +81,9 @@ class AccessRules(_Rules):
     # Classes that are read for a stated purpose only, and who need not state one.
     purpose_required: frozenset[FieldClass]
     purpose_exempt: frozenset[Relationship]
+    # The longest time and the most views that one retrieval grant can give.
+    grant_days: int = Field(ge=1)
+    grant_views: int = Field(ge=1)
     statistics: frozenset[Post]
     pseudonymised_rows: frozenset[Post]
     smallest_cell: int = Field(ge=2)
@@ -137,6 +140,8 @@ DEFAULT_ACCESS_RULES = AccessRules(
     sealed_known_to=frozenset({Post.DIRECTOR, Post.ARCHIVE_GROUP, Post.VICE_PRINCIPAL, Post.PRINCIPAL}),
     purpose_required=frozenset({F3, F4}),
     purpose_exempt=frozenset({Relationship.GUARDIAN, Relationship.SELF}),
+    grant_days=30,
+    grant_views=50,
     statistics=frozenset(
         {
             Post.DIRECTOR,

@@ -25,15 +25,15 @@ from archive_store.approvals.documents import (
     RequestStatus,
     Tier,
 )
-from archive_store.approvals.operation import Operation, Payload
+from archive_store.approvals.operation import AnyPayload, Operation, Payload
 from archive_store.approvals.rules import (
     POLICY_SECTION,
     UngovernedOperationError,
     chain_of,
     chain_without,
     may_see,
-    require_open,
-    require_other_person,
+    require_decider,
+    require_requester,
     status_after,
 )
 from archive_store.audit.governed_transaction import governed_transaction
@@ -153,9 +153,7 @@ async def decide(
 
     async def step(unit: UnitOfWork) -> RequestStatus:
         request = await _load_visible(unit, viewer, request_id)
-        tier = require_open(request)
-        require_other_person(request, viewer.person_id)
-        viewer.require_any(frozenset({tier.post}), rule=POLICY_SECTION)
+        tier = require_decider(viewer, request)
         status = status_after(request, decision)
         taken = ApprovalStep(
             tier=tier,
@@ -188,9 +186,7 @@ async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> Reques
 
     async def step(unit: UnitOfWork) -> RequestStatus:
         request = await _load_visible(unit, viewer, request_id)
-        tier = require_open(request)
-        if request.requested_by != viewer.person_id:
-            raise RegistrarError(ErrorCode.FORBIDDEN, rule=POLICY_SECTION)
+        tier = require_requester(viewer, request)
         await unit.change(request, {"status": RequestStatus.WITHDRAWN})
         subject = Subject(ChangeRequest.subject_type, request_id)
         unit.audit(subject, "change_request:withdraw")
@@ -234,7 +230,7 @@ def _digest(store: Store, content: Mapping[str, Any]) -> str:
     return hmac.new(store.keyring.audit, b"payload\0" + canonical, hashlib.sha256).hexdigest()
 
 
-def payload_of(payload_type: type[Payload], values: Mapping[str, Any]) -> Payload:
+def payload_of(payload_type: type[AnyPayload], values: Mapping[str, Any]) -> AnyPayload:
     """Validate an operation's input; the first fault as an error naming its field."""
     _check_texts(values, "")
     try:

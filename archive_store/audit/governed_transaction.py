@@ -116,6 +116,7 @@ def _sealed_content(event: AuditEvent) -> Row:
     changes = [{"field": c.field, "before": c.before, "after": c.after} for c in event.changes]
     return {
         "changes": changes,
+        "touched": sorted(event.touched),
         "reason": event.reason,
         "note": event.note,
         "change_request": event.change_request,

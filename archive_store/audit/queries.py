@@ -77,7 +77,8 @@ def _entry(row: Row, record_type: type[Record], readable: frozenset[str]) -> His
     sealed = row["sealed"]
     changes = tuple(_change(change, record_type, readable) for change in sealed["changes"])
     # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
-    shows_reason = not any(change.withheld for change in changes)
+    touched = (leaves_of(record_type, name) for name in sealed["touched"])
+    shows_reason = not any(change.withheld for change in changes) and all(map(readable.issuperset, touched))
     return HistoryEntry(
         id=row["_id"],
         sequence=row["sequence"],

@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_COLUMN = "unknown_column"
     DUPLICATE_COLUMN = "duplicate_column"
     # state
+    OUT_OF_RANGE = "out_of_range"
     CONFLICT = "conflict"
     WRONG_STATE = "wrong_state"
     SELF_APPROVAL = "self_approval"
@@ -150,6 +151,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.UNKNOWN_COLUMN: ErrorText(400, "不认识的列:{name}。", "Unknown column: {name}."),
     ErrorCode.DUPLICATE_COLUMN: ErrorText(400, "列重复:{name}。", "The column stands twice: {name}."),
+    ErrorCode.OUT_OF_RANGE: ErrorText(
+        422, "须在 {least} 与 {most} 之间。", "This must lie between {least} and {most}."
+    ),
     ErrorCode.CONFLICT: ErrorText(
         409, "申请提交后记录已变更:{fields}。", "The record has changed since the request was made: {fields}."
     ),

@@ -53,10 +53,12 @@ def bson_value(value: Any) -> Any:
         return value.value
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (set, frozenset)):
+        return sorted(bson_value(item) for item in value)
+    if isinstance(value, (list, tuple)):
         return [bson_value(item) for item in value]
     if isinstance(value, dict):
-        return {name: bson_value(item) for name, item in value.items()}
+        return {bson_value(name): bson_value(item) for name, item in value.items()}
     if hasattr(type(value), "model_fields"):
         return {name: bson_value(getattr(value, name)) for name in type(value).model_fields}
     return value

@@ -59,7 +59,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """What happened to a subject. `kind` reads `student:update`."""
+    """What happened to a subject. `kind` reads `student:update`; `touched` are the fields asked to change."""
 
     subject: Subject
     kind: str
@@ -67,6 +67,7 @@ class AuditEvent:
     note: str | None
     reason: str | None
     change_request: ObjectId | None
+    touched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,14 @@ class UnitOfWork:
         )
 
     def audit(
-        self, subject: Subject, kind: str, changes: Sequence[FieldChange] = (), note: str | None = None
+        self,
+        subject: Subject,
+        kind: str,
+        changes: Sequence[FieldChange] = (),
+        note: str | None = None,
+        touched: frozenset[str] = frozenset(),
     ) -> None:
-        event = AuditEvent(subject, kind, tuple(changes), note, self.reason, self.change_request)
+        event = AuditEvent(subject, kind, tuple(changes), note, self.reason, self.change_request, touched)
         self.events.append(event)
 
     def notify(self, recipient: ObjectId | Post, kind: str, subject: Subject) -> None:

@@ -19,8 +19,6 @@ from archive_store.scans.pipeline import read_scan
 from archive_store.scans.queries import find_scan
 from archive_store.students.documents import Student
 
-RULE = "policy §三(二)"
-
 
 async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Scan, AsyncIterator[bytes]]:
     """The scan and its plaintext.
@@ -59,10 +57,8 @@ async def _allow_view(store: Store, viewer: Viewer, scan_id: ObjectId) -> None:
         view = await find_scan(store, viewer, scan_id)
         if view is None:
             raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-        if not view.may_download:
-            needs_purpose = view.content_class in view.held.decision.for_purpose
-            code = ErrorCode.PURPOSE_REQUIRED if needs_purpose else ErrorCode.FORBIDDEN
-            raise RegistrarError(code, field="id", rule=RULE)
+        if view.download_refusal is not None:
+            raise view.download_refusal
         read = ReadRows(frozenset({"content"}), [scan_id], view.grants_for_content)
         try:
             await record_reading(store, viewer, Scan, [read])

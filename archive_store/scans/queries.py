@@ -12,6 +12,7 @@ from archive_store.access.policy import Withheld
 from archive_store.access.rules import Relationship, Scope
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.database import Row
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.store import Store
 from archive_store.scans.documents import Scan
@@ -19,6 +20,7 @@ from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import RowDecision, StudentScope, student_scope
 
 _UNUSED_BY_VIEWS = {"wrapped_data_key": 0, "object_key": 0, "object_version": 0}
+CONTENT_RULE = "policy §三(二)"
 _FAMILY = frozenset({Relationship.SELF, Relationship.GUARDIAN})
 
 
@@ -32,8 +34,13 @@ class ScanView:
         self._row = {path: value for path, value in row.items() if path in held.decision.readable}
 
     @property
-    def may_download(self) -> bool:
-        return self.content_class in self.held.decision.classes
+    def download_refusal(self) -> RegistrarError | None:
+        """What reading the bytes would raise; None where it is allowed."""
+        if self.content_class in self.held.decision.classes:
+            return None
+        for_purpose = self.content_class in self.held.decision.for_purpose
+        code = ErrorCode.PURPOSE_REQUIRED if for_purpose else ErrorCode.FORBIDDEN
+        return RegistrarError(code, field="id", rule=CONTENT_RULE)
 
     @property
     def grants_for_content(self) -> frozenset[ObjectId]:

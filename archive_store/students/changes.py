@@ -130,7 +130,9 @@ _CHECKS = {
 }
 
 
-def check_values(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+def check_values(
+    touched: Mapping[str, Any], whole: Mapping[str, Any], *, checks_identity: bool = True
+) -> None:
     """Raise for the first touched value that breaks a rule; `whole` is the record as it would become."""
     for field, value in touched.items():
         if value is None and field in REQUIRED_FIELDS:
@@ -144,7 +146,12 @@ def check_values(touched: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
             raise RegistrarError(code, field=f"guardians.{position}.phone")
         if guardian.get("relation") and guardian["relation"] not in code_table("relation").codes:
             raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=f"guardians.{position}.relation")
-    if touched.keys() & {"identity_number", "identity_document_type", "birth_date", "gender"}:
+    if checks_identity and touched.keys() & {
+        "identity_number",
+        "identity_document_type",
+        "birth_date",
+        "gender",
+    }:
         _check_identity(touched, whole)
 
 

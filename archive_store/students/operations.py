@@ -21,7 +21,7 @@ from archive_store.people.documents import Identifier, IdentifierKind, Person
 from archive_store.people.identifiers import rename_person, replace_identifier
 from archive_store.students.changes import StudentChanges, StudentUpdate, check_values
 from archive_store.students.documents import Student
-from archive_store.students.queries import facts_by_id
+from archive_store.students.queries import decisions_by_id
 from archive_store.students.scope import RELATIONSHIP_FACTS, student_scope
 
 _BOOKKEEPING = frozenset({"_id", "person_id", "revision", "created_at", "updated_at"})
@@ -56,8 +56,10 @@ async def _check_update(store: Store, viewer: Viewer, payload: StudentUpdate) ->
     identity = {"identity_number", "identity_document_type", "birth_date", "gender"}
     row = await _current_row(store, None, payload.student_id, payload.fields | identity, scope.visible)
     touched = payload.values
-    check_values(touched, row | touched)
     readable = scope.decide(row).decision.readable
+    # Whether a stored number fits another type of document tells of the number; who approves is told of it then.
+    retypes = touched.keys() & {"identity_document_type", "identity_number"} == {"identity_document_type"}
+    check_values(touched, row | touched, checks_identity=not retypes or "identity_number" in readable)
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
     all_readable = all(path in readable for field in touched for path in leaves_of(Student, field))
     if all_readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
@@ -81,9 +83,8 @@ async def _decisions(
     store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]
 ) -> Mapping[ObjectId, FieldDecision]:
     # A retrieval grant opens the record, not the requests about it.
-    scope = student_scope(viewer)
-    facts = await facts_by_id(store, viewer, student_ids)
-    return {key: scope.decide(row).without_grants for key, row in facts.items()}
+    decisions = await decisions_by_id(store, viewer, student_ids)
+    return {key: held.without_grants for key, held in decisions.items()}
 
 
 async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
@@ -100,7 +101,8 @@ async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
         FieldChange(field, before[field], value) for field, value in values.items() if before[field] != value
     ]
     await unit.change(student, values)
-    unit.audit(Subject(Student.subject_type, student.key), "student:update", changes)
+    subject = Subject(Student.subject_type, student.key)
+    unit.audit(subject, "student:update", changes, touched=payload.fields)
     if "name" in values:
         await rename_person(unit, student.person_id, values["name"])
     for field, kind in STUDENT_NUMBERS.items():
@@ -110,12 +112,18 @@ async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
 
 
 def _with_accounts(asked: Sequence[Row], stored: Sequence[Row]) -> list[Row]:
-    """Guardians who stay keep their account; each account goes to one: by name and relation, else by phone."""
+    """Guardians who stay keep their account, each account goes to one: by name and relation, else by phone and one of
+    these."""
     unclaimed = [held for held in stored if held.get("person_id") is not None]
     kept: list[Row] = [{"person_id": None, **new} for new in asked]
     for alike in (
         lambda new, held: (new["name"], new["relation"]) == (held["name"], held["relation"]),
-        lambda new, held: new["phone"] is not None and new["phone"] == held["phone"],
+        # A family shares telephones: the number alone does not make another person the account's.
+        lambda new, held: (
+            new["phone"] is not None
+            and new["phone"] == held["phone"]
+            and (new["name"] == held["name"] or new["relation"] == held["relation"])
+        ),
     ):
         for new in kept:
             held = next((held for held in unclaimed if new["person_id"] is None and alike(new, held)), None)

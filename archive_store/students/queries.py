@@ -25,7 +25,13 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.people.documents import IdentifierKind, Person
 from archive_store.students.documents import Student, StudentStatus
-from archive_store.students.scope import RELATIONSHIP_FACTS, StudentScope, student_scope, withheld_paths
+from archive_store.students.scope import (
+    RELATIONSHIP_FACTS,
+    RowDecision,
+    StudentScope,
+    student_scope,
+    withheld_paths,
+)
 
 FILTER_TEXT_LIMIT = 100
 
@@ -98,6 +104,14 @@ async def facts_by_id(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> 
     query = {"$and": [{"_id": {"$in": list(ids)}}, student_scope(viewer).visible]}
     rows = store.database.collection(Student).find(query, dict.fromkeys(RELATIONSHIP_FACTS, 1))
     return {row["_id"]: row async for row in rows}
+
+
+async def decisions_by_id(
+    store: Store, viewer: Viewer, ids: Sequence[ObjectId]
+) -> dict[ObjectId, RowDecision]:
+    """The decision on the record of each visible student among the ids."""
+    scope = student_scope(viewer)
+    return {key: scope.decide(row) for key, row in (await facts_by_id(store, viewer, ids)).items()}
 
 
 async def list_students(

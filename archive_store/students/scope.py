@@ -133,9 +133,13 @@ class StudentScope:
         ties = self._possible_ties - {Relationship.BUSINESS_LINE}
         decisions = [viewer.decide(Student, frozenset({tie})) for tie in ties]
         if self._granted_student_ids:
-            granted = [g.classes for g in viewer.grants if g.student_id is not None and not g.document_type]
-            narrowest = frozenset.intersection(*granted) if granted else frozenset()
-            decisions.append(viewer.decide(Student, granted=narrowest))
+            # A grant for a document type opens nothing of the record itself.
+            granted = [
+                frozenset() if grant.document_type else grant.classes
+                for grant in viewer.grants
+                if grant.student_id is not None
+            ]
+            decisions.append(viewer.decide(Student, granted=frozenset.intersection(*granted)))
         return frozenset.intersection(*(held.filterable for held in decisions)) if decisions else frozenset()
 
 

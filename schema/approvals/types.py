@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 import strawberry
@@ -10,6 +11,7 @@ from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
 from archive_store.approvals import documents as stored
+from archive_store.approvals.permissions import may_decide, may_withdraw
 from archive_store.approvals.queries import RequestContent
 from archive_store.approvals.rules import next_tier
 from schema.context import Request
@@ -17,6 +19,15 @@ from schema.enums import Decision, RequestStatus, Tier
 from schema.errors import camel_case
 from schema.loaders import ContentKey
 from schema.nodes import Node, global_id
+from schema.permissions import Permission, permission
+from schema.scalars import shown_value
+
+
+@strawberry.enum(description="What can be done with a change request.")
+class ChangeRequestAction(Enum):
+    APPROVE = "APPROVE"
+    REJECT = "REJECT"
+    WITHDRAW = "WITHDRAW"
 
 
 @strawberry.type(description="审批环节: a decision that was taken.")
@@ -79,12 +90,18 @@ class ChangeRequest(Node):
         return [
             RequestedChange(
                 field=camel_case(change.field) or "",
-                before=change.before,
-                after=change.after,
+                before=shown_value(change.before),
+                after=shown_value(change.after),
                 withheld=change.withheld,
             )
             for change in content.changes
         ]
+
+    @strawberry.field(description="Whether the viewer may, and else why not.")
+    def viewer_can(self, info: Request, action: ChangeRequestAction) -> Permission:
+        request, viewer = _request(self), info.context.viewer
+        withdraws = action is ChangeRequestAction.WITHDRAW
+        return permission(may_withdraw(viewer, request) if withdraws else may_decide(viewer, request))
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

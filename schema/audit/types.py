@@ -16,17 +16,24 @@ from schema.enums import Post
 from schema.errors import camel_case
 from schema.loaders import HistoryKey
 from schema.nodes import Connection, connection, global_id
+from schema.scalars import shown_value
 
 
 @strawberry.type(description="One field's change. Values are null where `withheld`.")
 class AuditChange:
-    before: JSON | None
-    after: JSON | None
     withheld: bool = strawberry.field(description="The viewer may not read this field.")
 
     @strawberry.field(description="Field name, as the type spells it.")
     def field(self) -> str:
         return camel_case(_change(self).field) or ""
+
+    @strawberry.field
+    def before(self) -> JSON | None:
+        return JSON(shown_value(_change(self).before))
+
+    @strawberry.field
+    def after(self) -> JSON | None:
+        return JSON(shown_value(_change(self).after))
 
 
 @strawberry.type(description="审计条目: who did what, when and why.")

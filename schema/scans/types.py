@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 import strawberry
 from graphql import GraphQLResolveInfo
 
+from archive_store.approvals.permissions import Permission as StoredPermission
 from archive_store.scans import documents as stored
 from archive_store.scans.queries import ScanView
 from schema.access import GovernedType, governed
 from schema.context import Request
 from schema.enums import FieldClass, RetentionClass
 from schema.nodes import Node, global_id
+from schema.permissions import Permission, permission
+
+
+@strawberry.enum(description="What can be done with a scan.")
+class ScanAction(Enum):
+    DOWNLOAD = "DOWNLOAD"
 
 
 @strawberry.type(description="扫描件: a filed scan.")
@@ -36,7 +44,15 @@ class Scan(Node):
     @strawberry.field(description="Path to download the content from; null where the viewer may not.")
     def content_url(self) -> str | None:
         view = _view(self)
-        return f"/scans/{global_id('Scan', view.id)}/content" if view.may_download else None
+        return f"/scans/{global_id('Scan', view.id)}/content" if view.download_refusal is None else None
+
+    @strawberry.field(description="Whether the viewer may, and else why not and how to obtain it.")
+    def viewer_can(self, action: ScanAction) -> Permission:
+        view = _view(self)
+        sealed = view.content_class is FieldClass.F4
+        asks_for = "retrieval_grant.give_sealed" if sealed else "retrieval_grant.give"
+        refusal = view.download_refusal
+        return permission(StoredPermission(refusal, operation=asks_for if refusal else None))
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

@@ -15,8 +15,10 @@ from schema.audit.types import AuditEntry, audit_connection
 from schema.context import Request
 from schema.enums import Gender, StudentStatus
 from schema.nodes import Connection, Node, key_of_source
+from schema.permissions import Permission
 from schema.scalars import Day
 from schema.scans.types import Scan, note_withheld
+from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
 
 
 @strawberry.type(description="监护人.")
@@ -106,6 +108,19 @@ class Student(Node):
         if found is None:
             info.context.withhold({"Student.auditHistory": Withheld.NOT_PERMITTED})
         return found
+
+    @strawberry.field(description="Whether the viewer may, and else why not and how to obtain it.")
+    async def viewer_can(
+        self, info: Request, action: StudentAction, fields: list[str] | None = None
+    ) -> Permission:
+        return await student_permission(info, action, fields)
+
+    @strawberry.field(
+        description="What the viewer may do with each field, so that a form shows the right ones."
+    )
+    async def field_access(self, info: Request) -> list[FieldAccess]:
+        held = await info.context.loaders.student_decisions.load(key_of_source(self))
+        return field_accesses(STUDENT, held.decision) if held else []
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

@@ -212,7 +212,13 @@ async def test_a_document_type_that_the_stored_number_does_not_fit(school: Schoo
     )
     for subject in ("director", "vice-principal"):
         await school.approve(subject, passport)
-    assert (await refused(school, identity_document_type="1")).code is ErrorCode.LENGTH
+    assert (await refused(school, "director", identity_document_type="1")).code is ErrorCode.LENGTH
+    # Who may not read the number is not told of it; who decides is.
+    blind = await school.request("information", student, identity_document_type="1")
+    await school.approve("director", blind)
+    with pytest.raises(RegistrarError) as caught:
+        await school.approve("vice-principal", blind)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.LENGTH, "identity_number")
     assert (await refused(school, identity_number=None)).code is ErrorCode.REQUIRED
 
 

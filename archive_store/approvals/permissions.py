@@ -1,0 +1,58 @@
+"""What a viewer may ask for or decide, said before they try, by the rules that trying would meet. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Tier
+from archive_store.approvals.operation import Operation
+from archive_store.approvals.rules import chain_of, chain_without, require_decider, require_requester
+from archive_store.foundation.errors import RegistrarError
+from archive_store.foundation.posts import Post
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Whether an action is allowed. `refusal` is what trying it would raise, `tiers` are those whose approval it needs.
+
+    How to obtain it: `posts` are those whose holders may, `operation` is one by which the right can be asked for.
+    """
+
+    refusal: RegistrarError | None = None
+    tiers: tuple[Tier, ...] = ()
+    posts: frozenset[Post] = frozenset()
+    operation: str | None = None
+
+
+def may_ask(
+    policy: ApprovalPolicy, viewer: Viewer, operation: Operation[Any], fields: frozenset[str] = frozenset()
+) -> Permission:
+    """Whether the viewer may ask for the operation, and who would decide."""
+    chain = chain_of(policy, operation.name, fields)
+    try:
+        viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
+        return Permission(tiers=chain_without(chain, viewer.posts))
+    except RegistrarError as refusal:
+        return Permission(refusal, chain, operation.requesters)
+
+
+def may_decide(viewer: Viewer, request: ChangeRequest) -> Permission:
+    """Whether the awaited step of the request is the viewer's."""
+    return _permission(require_decider, viewer, request)
+
+
+def may_withdraw(viewer: Viewer, request: ChangeRequest) -> Permission:
+    """Whether the request is the viewer's own and open."""
+    return _permission(require_requester, viewer, request)
+
+
+def _permission(
+    require: Callable[[Viewer, ChangeRequest], Tier], viewer: Viewer, request: ChangeRequest
+) -> Permission:
+    try:
+        return Permission(tiers=(require(viewer, request),))
+    except RegistrarError as refusal:
+        return Permission(refusal)

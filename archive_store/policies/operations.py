@@ -1,0 +1,127 @@
+"""`policy.replace`: a new version of the field-access policy, decided by the principal (policy §四(一))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.access.rules import AccessRules, FieldAccessPolicy
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import Tier
+from archive_store.approvals.operation import Operation, Payload
+from archive_store.approvals.operations import payload_of, perform
+from archive_store.foundation.clock import school_day
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.foundation.versioned import newest_version
+from archive_store.policies.rules import RULE, AccessDifference, access_differences, check_rules
+from archive_store.scans.documents import Scan
+from archive_store.students.documents import Student, StudentStatus
+
+# What the school's people read; the rules speak of no other types.
+GOVERNED_TYPES = (Student, Scan)
+
+
+class PolicyReplace(Payload):
+    """Payload of `policy.replace`: the whole new content, and the day (in China) from which it holds."""
+
+    policy_id: PydanticObjectId
+    effective_from: date
+    rules: AccessRules
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a replacement would change, and the request for it; None of a dry run."""
+
+    differences: tuple[AccessDifference, ...]
+    change_request_id: ObjectId | None
+
+
+async def replace_policy(
+    store: Store,
+    viewer: Viewer,
+    *,
+    rules: Mapping[str, Any],
+    effective_from: date,
+    reason: str | None,
+    dry_run: bool,
+) -> Replacement:
+    """Ask for a new version, or with `dry_run` only say who would gain or lose which fields.
+
+    Raises FORBIDDEN without a post that may ask (or, for a dry run, that decides), and for bad rules an error that
+    names the place.
+    """
+    posts = POLICY_REPLACE.requesters | (frozenset(tier.post for tier in Tier) if dry_run else frozenset())
+    viewer.require_any(posts, rule=f"operation {POLICY_REPLACE.name}")
+    values = {"policy_id": ObjectId(), "effective_from": effective_from, "rules": rules}
+    payload = payload_of(PolicyReplace, values)
+    await _check(store, viewer, payload)
+    current = (await newest_version(store, FieldAccessPolicy)).rules
+    differences = tuple(access_differences(current, payload.rules, GOVERNED_TYPES))
+    if dry_run:
+        return Replacement(differences, None)
+    outcome = await perform(store, viewer, POLICY_REPLACE.name, payload, reason=reason)
+    return Replacement(differences, outcome.change_request_id)
+
+
+async def _check(store: Store, viewer: Viewer, payload: PolicyReplace) -> None:
+    if payload.effective_from < school_day(store.clock.now()):
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
+    check_rules(payload.rules, GOVERNED_TYPES, StudentStatus)
+    if payload.rules == (await newest_version(store, FieldAccessPolicy)).rules:
+        raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
+
+
+async def _current(
+    store: Store, session: AsyncClientSession | None, payload: PolicyReplace
+) -> Mapping[str, Any]:
+    newest = await store.database.collection(FieldAccessPolicy).find_one(
+        {}, {"version": 1}, sort=[("version", -1)], session=session
+    )
+    return {"version": newest["version"] if newest else 0}
+
+
+async def _apply(unit: UnitOfWork, payload: PolicyReplace) -> ObjectId:
+    version = (await _current(unit.store, unit.session, payload))["version"] + 1
+    policy = FieldAccessPolicy(
+        id=payload.policy_id,
+        version=version,
+        # Never into the past, however long the approval took.
+        effective_from=max(payload.effective_from, school_day(unit.at)),
+        rules=payload.rules,
+    )
+    await unit.insert(policy)
+    told = ("version", "effective_from", "rules")
+    changes = [FieldChange(field, None, bson_value(getattr(policy, field))) for field in told]
+    subject = Subject(FieldAccessPolicy.subject_type, policy.key)
+    unit.audit(subject, "field_access_policy:replace", changes)
+    for post in (Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL):
+        unit.notify(post, "field_access_policy:replaced", subject)
+    return policy.key
+
+
+POLICY_REPLACE = Operation(
+    name="policy.replace",
+    record_type=FieldAccessPolicy,
+    payload=PolicyReplace,
+    requesters=frozenset({Post.DIRECTOR, Post.DEPUTY_DIRECTOR}),
+    subject=lambda payload: Subject(FieldAccessPolicy.subject_type, payload.policy_id),
+    requested_values=lambda payload: {
+        "effective_from": bson_value(payload.effective_from),
+        "rules": bson_value(payload.rules),
+    },
+    fields=lambda payload: frozenset({"effective_from", "rules"}),
+    current=_current,
+    check=_check,
+    apply=_apply,
+)

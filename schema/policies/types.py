@@ -1,0 +1,39 @@
+"""The field-access policy (字段权限), which is open to all who are signed in."""
+
+from __future__ import annotations
+
+import strawberry
+from strawberry.scalars import JSON
+
+from archive_store.access.rules import FieldAccessPolicy as StoredPolicy
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.versioned import newest_version
+from schema.context import Request
+from schema.enums import Post, Relationship
+from schema.scalars import Day
+
+
+@strawberry.type(description="字段权限: the version in effect.")
+class FieldAccessPolicy:
+    version: int
+    effective_from: Day
+    rules: JSON = strawberry.field(description="Its content, in the shape that `policyReplace` takes.")
+
+
+@strawberry.type(description="What holders of a post, or people in a relationship, gain and lose.")
+class AccessDifference:
+    post: Post | None
+    relationship: Relationship | None
+    purpose_stated: bool = strawberry.field(
+        description="Of readers who state a purpose, or of those who do not."
+    )
+    gains: list[str] = strawberry.field(description="Fields as `Type.path`, bytes as `Scan.content(type)`.")
+    loses: list[str]
+
+
+async def resolve_field_access_policy(info: Request) -> FieldAccessPolicy:
+    """The version in effect today."""
+    policy = await newest_version(info.context.store, StoredPolicy)
+    return FieldAccessPolicy(
+        version=policy.version, effective_from=Day(policy.effective_from), rules=bson_value(policy.rules)
+    )

@@ -1,0 +1,1 @@
+"""Retrieval grants in GraphQL."""
