@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
 from api.health import live, metrics, ready
 from api.logs import RequestLog
@@ -23,9 +24,10 @@ GRAPHQL_BODY_OVERHEAD = 1024 * 1024
 
 def create_app(settings: Settings) -> Starlette:
     """The application; the store opens and closes with its lifespan."""
+    graphiql = GraphiQLPage() if settings.graphiql else None
     endpoint = GraphQLEndpoint(
         build_schema(),
-        graphiql=settings.graphiql,
+        graphiql=graphiql,
         body_limit=settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD,
     )
 
@@ -39,6 +41,7 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             Route("/graphql", endpoint, methods=["GET", "POST"]),
+            *([Route("/graphiql/{name}", graphiql.asset, methods=["GET"])] if graphiql else []),
             Route("/scans", upload_scan, methods=["POST"]),
             Route("/scans/{id}/content", download_scan, methods=["GET"]),
             Route("/health/live", live),

@@ -8,12 +8,12 @@ import orjson
 from cross_web import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.schema import Schema
 
+from api.graphiql.page import GraphiQLPage
 from api.problems import problem_response
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.context import Context
@@ -27,12 +27,13 @@ def keep_uploads_in_memory(limit: int) -> None:
 class GraphQLEndpoint(GraphQL[Context, None]):
     """Signs the viewer in before anything of the operation is read."""
 
-    def __init__(self, schema: Schema, *, graphiql: bool, body_limit: int) -> None:
+    def __init__(self, schema: Schema, *, graphiql: GraphiQLPage | None, body_limit: int) -> None:
         keep_uploads_in_memory(body_limit)
+        self._graphiql = graphiql
         self._body_limit = body_limit
         super().__init__(
             schema,
-            graphql_ide="graphiql" if graphiql else None,
+            graphql_ide=None,
             multipart_uploads_enabled=True,
             subscription_protocols=(),
         )
@@ -41,8 +42,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         request = Request(scope, _limited(receive, self._body_limit))
         try:
             # The page asks for no token; what it sends then does.
-            if self.graphql_ide and self.should_render_graphql_ide(self.request_adapter_class(request)):
-                response = await self.render_graphql_ide(request)
+            if self._graphiql and self._is_for_page(request):
+                response = self._graphiql.page()
             else:
                 response = await self.run(request)
         except HTTPException as error:
@@ -60,10 +61,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
 
-    async def render_graphql_ide(self, request: Request) -> Response:
-        page = await super().render_graphql_ide(request)
-        page.headers["Referrer-Policy"] = "no-referrer"
-        return page
+    @staticmethod
+    def _is_for_page(request: Request) -> bool:
+        """A browser's own request; `query` in its address fills the page in."""
+        return request.method == "GET" and "text/html" in request.headers.get("accept", "")
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -18,7 +19,12 @@ from archive_store.foundation.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("api", "schema", "archive_store")
-SOURCES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+SOURCES = sorted(
+    file
+    for package in PACKAGES
+    for file in (ROOT / package).rglob("*.py")
+    if "node_modules" not in file.parts
+)
 _WRITES = re.compile(
     r"\.(insert_one|insert_many|update_one|update_many|replace_one|delete_one|delete_many|bulk_write"
     r"|find_one_and_\w+|drop|drop_collection)\("
@@ -82,3 +88,11 @@ def test_requirements_are_hashed_and_name_no_address() -> None:
     assert "://" not in text
     for block in re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]:
         assert "--hash=sha256:" in block, block.splitlines()[0]
+
+
+def test_npm_locks_are_hashed_and_name_no_address() -> None:
+    locks = [ROOT / "api/graphiql/package-lock.json", *ROOT.glob("tests/*/package-lock.json")]
+    for lock in locks:
+        for name, package in json.loads(lock.read_text(encoding="utf-8"))["packages"].items():
+            assert "resolved" not in package, f"{named(lock)}: {name}"
+            assert not name or package["integrity"].startswith("sha512-"), f"{named(lock)}: {name}"

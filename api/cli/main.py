@@ -80,6 +80,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 @app.command()
 def serve() -> None:
     """Serve the API with the settings of the environment."""
+    from api.graphiql.page import GraphiQLMissingError
     from api.serve import serve as serve_api
 
     settings = settings_from_environment()
@@ -87,7 +88,10 @@ def serve() -> None:
         Keyring.load(settings.keyring_file)
     except KeyringError as error:
         fail(str(error), "registrar keyring create FILE makes a new one")
-    serve_api(settings)
+    try:
+        serve_api(settings)
+    except GraphiQLMissingError as error:
+        fail(str(error), "it is off by default, and not part of the container image")
 
 
 @app.command()

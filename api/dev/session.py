@@ -17,6 +17,7 @@ from api.dev.demo import GUARDIAN_SUBJECT, SERVICE_SUBJECT, STAFF, STUDENT_SUBJE
 from api.dev.issuer import AUDIENCE, ISSUER, JWKS_FILE, DemoIssuer
 from api.dev.processes import StackError, port_is_free
 from api.dev.stack import EmbeddedStack
+from api.graphiql.page import GraphiQLMissingError
 from api.logs import configure_logging
 from api.serve import server_config
 from archive_store.archive import open_archive
@@ -77,7 +78,7 @@ class DevSession:
             with self._stack:
                 settings = dev_settings(self._stack, port=self._port)
                 asyncio.run(self._serve(settings))
-        except StackError as error:
+        except (StackError, GraphiQLMissingError) as error:
             Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
             sys.exit(1)
         except KeyboardInterrupt:

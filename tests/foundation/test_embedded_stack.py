@@ -23,7 +23,7 @@ from minio.error import S3Error
 from minio.retention import Retention
 from pymongo import MongoClient
 
-from api.dev.programs import missing_packages
+from api.dev.programs import missing_packages, node_program
 from api.dev.stack import EmbeddedStack, Endpoints, StackError
 
 
@@ -230,6 +230,12 @@ def test_secrets_are_private_and_not_shown(tmp_path: Path) -> None:
     assert (tmp_path / "s3.json").stat().st_mode & 0o777 == 0o600
     assert keys.secret_key not in repr(keys)
     assert keys.secret_key not in repr(Endpoints("mongodb://", "s3", keys.access_key, keys.secret_key))
+
+
+def test_node_is_the_locked_one() -> None:
+    program = node_program()
+    assert program.is_relative_to(sys.prefix)
+    assert subprocess.run([program, "-p", "1+1"], capture_output=True, text=True).stdout == "2\n"
 
 
 def test_missing_libraries_are_named_as_packages(tmp_path: Path) -> None:

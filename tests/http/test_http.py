@@ -272,11 +272,6 @@ async def test_unknown_paths_have_the_one_format(http: httpx.AsyncClient) -> Non
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "invalid_argument")
 
 
-async def test_graphiql_is_served_to_a_browser(http: httpx.AsyncClient) -> None:
-    page = await http.get("/graphql", headers={"Accept": "text/html"})
-    assert (page.status_code, "GraphiQL" in page.text) == (200, True)
-
-
 async def test_any_object_by_its_global_id(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
     student = await school.student()
     request = await school.request("information", student, phone="13700000001")
