@@ -48,4 +48,4 @@ class DemoIssuer:
             # Only a service account's count, and of these only what the account was given.
             "scope": " ".join(Scope),
         }
-        return jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key)
+        return jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": self._key.kid}, claims, self._key)

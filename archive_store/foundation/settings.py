@@ -26,9 +26,15 @@ class Settings(BaseSettings):
 
     oidc_issuer: str = Field(description="Issuer that a sign-in token must name.")
     oidc_audience: str = Field("registrar", description="Audience that a sign-in token must name.")
-    oidc_jwks_url: str | None = Field(None, description="Where the issuer publishes its keys (JWKS).")
+    oidc_jwks_url: str | None = Field(
+        None,
+        description="Where the issuer publishes its keys (JWKS), instead of asking its discovery document.",
+    )
     oidc_jwks_file: Path | None = Field(
         None, description="A file with the issuer's keys, instead of the URL."
+    )
+    oidc_untyped_tokens: bool = Field(
+        False, description="Take access tokens whose `typ` is `JWT` or missing, not only `at+jwt`."
     )
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
@@ -42,6 +48,12 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _one_key_source(self) -> Settings:
-        if (self.oidc_jwks_url is None) == (self.oidc_jwks_file is None):
-            raise ValueError("set either REGISTRAR_OIDC_JWKS_URL or REGISTRAR_OIDC_JWKS_FILE")
+        if self.oidc_jwks_url and self.oidc_jwks_file:
+            raise ValueError("set REGISTRAR_OIDC_JWKS_URL or REGISTRAR_OIDC_JWKS_FILE, not both")
+        if not (
+            self.oidc_jwks_url or self.oidc_jwks_file or self.oidc_issuer.startswith(("https://", "http://"))
+        ):
+            raise ValueError(
+                "an issuer that is no URL needs REGISTRAR_OIDC_JWKS_URL or REGISTRAR_OIDC_JWKS_FILE"
+            )
         return self

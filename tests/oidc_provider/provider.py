@@ -85,9 +85,11 @@ class Provider:
         except httpx.TransportError:
             return False
 
-    def service_token(self, resource: str = REGISTRAR, *, client: str = "service") -> str:
+    def service_token(
+        self, resource: str = REGISTRAR, *, client: str = "service", scope: str = "student:read"
+    ) -> str:
         """By client credentials."""
-        told = {"grant_type": "client_credentials", "resource": resource, "scope": "students:read"}
+        told = {"grant_type": "client_credentials", "resource": resource, "scope": scope}
         answer = self._http.post("/token", data=told, auth=(client, CLIENT_SECRET))
         return str(_good(answer).json()["access_token"])
 
@@ -101,7 +103,7 @@ class Provider:
             "client_id": client,
             "response_type": "code",
             "redirect_uri": CALLBACK,
-            "scope": "openid students:read",
+            "scope": "openid student:read",
             "resource": resource,
             "code_challenge": challenge,
             "code_challenge_method": "S256",

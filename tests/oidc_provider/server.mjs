@@ -12,7 +12,7 @@ import Provider, { errors } from 'oidc-provider';
 
 const port = Number(process.argv[2]);
 const issuer = `http://127.0.0.1:${port}`;
-const SCOPE = 'students:read students:write';
+const SCOPE = 'student:read student:read:personal scan:read';
 
 // By resource indicator: who the token is for, how it is signed, and how long it lives.
 const RESOURCES = {
