@@ -6,12 +6,9 @@ Its keys are made here and handed to it, so that a test can also sign what the p
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import json
 import secrets
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,31 +19,12 @@ import httpx
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
 
 from api.dev.processes import Child, free_ports
+from api.dev.programs import node_program
 
 FOLDER = Path(__file__).parent
 REGISTRAR = "urn:school:registrar"
 CALLBACK = "https://web.example/callback"
 CLIENT_SECRET = "a secret of the tests"
-
-
-def node_program() -> str:
-    program = shutil.which("node")
-    assert program, "the sign-in tests need node"
-    return program
-
-
-def install_packages() -> None:
-    """The locked packages, where they are missing or older than their lock."""
-    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
-    with lock.open() as held:
-        # Test runs at once take turns.
-        fcntl.flock(held, fcntl.LOCK_EX)
-        if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-            return
-        npm = shutil.which("npm")
-        assert npm, "the sign-in tests need npm"
-        subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
-        installed.touch()
 
 
 class ProviderKeys:
@@ -166,13 +144,12 @@ def _redirect(answer: httpx.Response) -> str:
 
 @contextmanager
 def running_provider(directory: Path) -> Iterator[Provider]:
-    install_packages()
     keys = ProviderKeys()
     keys_file = directory / "keys.json"
     keys_file.touch(mode=0o600)
     keys_file.write_text(json.dumps(keys.document()))
     [port] = free_ports(1)
-    command = [node_program(), str(FOLDER / "server.mjs"), str(port), str(keys_file)]
+    command = [str(node_program()), str(FOLDER / "server.mjs"), str(port), str(keys_file)]
     child = Child("the OpenID provider", command, directory / "provider.log", patience=5)
     provider = Provider(f"http://127.0.0.1:{port}", keys)
     try:
