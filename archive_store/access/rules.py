@@ -98,7 +98,7 @@ _BEFORE_STUDY = frozenset({"PENDING_ADMISSION", "ADMISSION_DEFERRED", "CANCELLED
 _AFTER_STUDY = frozenset(
     {"TRANSFERRED_OUT", "GRADUATED", "COMPLETED", "INCOMPLETE", "WITHDRAWN", "EXPELLED", "DECEASED", "VOIDED"}
 )
-_RECORDS = frozenset({"Student", "Scan", "ChangeRequest"})
+_RECORDS = frozenset({"Student", "Scan"})
 
 # §三(二): sensitive files and values only for the department head and persons authorised.
 # §二(一): deputies by business line; the analysis group works on aggregates and reads no single record.

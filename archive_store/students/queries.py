@@ -70,10 +70,11 @@ FILTER_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class StudentRows:
-    """Rows in order, and the paths that were asked for but kept back on some row, with the reason."""
+    """Rows in order, the paths asked for but kept back on some row and why, and whether more rows follow."""
 
     rows: Sequence[Row]
     withheld: Mapping[str, Withheld]
+    has_next: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +141,14 @@ async def list_students(
     if after is not None:
         query = {"$and": [query, rows_after(field, direction, Cursor.decode(after, order=order.name))]}
     sort = [(field, direction), ("_id", direction)]
-    found = await _rows(store, viewer, query, sort, first + 1, paths | {field})
-    rows = found.rows[:first]
+    found = await _rows(store, viewer, query, sort, first, paths | {field})
+    rows = found.rows
     if where.identity_number is not None:
         looked_for = ReadRows(frozenset({"identity_number"}), [row["_id"] for row in rows])
         await record_reading(store, viewer, Student, [looked_for])
     cursors = [Cursor(order.name, row.get(field), row["_id"]).encode() for row in rows]
     withheld = {path: reason for path, reason in found.withheld.items() if path in paths}
-    return StudentPage(Page(rows, len(found.rows) > first), cursors, withheld)
+    return StudentPage(Page(rows, found.has_next), cursors, withheld)
 
 
 def _require_filterable(scope: StudentScope, path: str, argument: str) -> None:
@@ -218,11 +219,14 @@ async def _rows_once(
         return StudentRows([], {})
     query = {"$and": [query, scope.visible]} if scope.visible else query
     if (decision := scope.decide_for_all(paths)) is not None:
-        rows = await _find(store, query, paths & decision.readable, sort, limit)
+        rows = await _find(store, query, paths & decision.readable, sort, limit + 1)
+        # The row that tells of a next page is not shown, so it is neither opened nor recorded.
+        rows, has_next = rows[:limit], len(rows) > limit
         groups = [_Group(decision, frozenset(), [row["_id"] for row in rows])] if rows else []
     else:
         # Rights differ by row: tell how the viewer stands to each, then load each group's own fields.
-        facts = await _find(store, query, frozenset(RELATIONSHIP_FACTS), sort, limit)
+        facts = await _find(store, query, frozenset(RELATIONSHIP_FACTS), sort, limit + 1)
+        facts, has_next = facts[:limit], len(facts) > limit
         groups = _groups(scope, facts, paths)
         loaded: dict[ObjectId, Row] = {}
         for group in groups:
@@ -235,7 +239,7 @@ async def _rows_once(
     read = [ReadRows(sensitive & group.decision.readable, group.ids, group.grant_ids) for group in groups]
     await record_reading(store, scope.viewer, Student, read)
     await store.cipher.decrypt_paths(rows, sensitive)
-    return StudentRows(rows, withheld_paths(paths, [group.decision for group in groups]))
+    return StudentRows(rows, withheld_paths(paths, [group.decision for group in groups]), has_next)
 
 
 def _groups(scope: StudentScope, facts: Sequence[Row], paths: frozenset[str]) -> list[_Group]:

@@ -106,3 +106,20 @@ async def test_a_failure_on_the_way_leaves_nothing(school: School, monkeypatch: 
 def test_every_column_names_a_field_of_the_record() -> None:
     for column in COLUMNS:
         assert column.field.split(".")[0] in Student.model_fields
+
+
+async def test_a_dry_run_is_no_search_for_numbers(school: School) -> None:
+    """Whoever may not read identity numbers learns none by trying them; whoever may is recorded."""
+    student = await school.student()
+    guess = next(demo_rows(1)) | {"学籍辅号": "", "全国学籍号": ""}
+    content = workbook([HEADERS, [guess.get(header, "") for header in HEADERS]])
+    assert student.identity_number == guess["身份证件号"]
+    blind = await run(school, content, dry_run=True)
+    assert (blind.added, blind.already_on_record, blind.bad) == (1, 0, ())
+    director = await school.viewer("director")
+    told = await import_roster(school.store, director, content, file_name="x.xlsx", dry_run=True)
+    assert (told.added, told.already_on_record) == (0, 1)
+    assert (await school.counts())["access_events"] == 1
+    # The import itself knows the student, whoever runs it.
+    done = await run(school, content)
+    assert (done.added, done.already_on_record) == (0, 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import archive_store.audit.governed_transaction as governed
 from archive_store.approvals.documents import ApprovalPolicy, Decision, RequestStatus, Tier
-from archive_store.approvals.operations import decide, withdraw
+from archive_store.approvals.operations import decide, payload_of, perform, withdraw
 from archive_store.approvals.queries import change_requests_by_id, contents_for, list_change_requests
 from archive_store.approvals.rules import (
     DEFAULT_APPROVAL_RULES,
@@ -24,6 +24,7 @@ from archive_store.approvals.rules import (
 from archive_store.archive import OPERATIONS
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
+from archive_store.people.operations import RoleGrantGive
 from archive_store.students.changes import StudentChanges
 from tests.school import School
 
@@ -72,6 +73,11 @@ def test_a_chain_leaves_out_the_requesters_own_tiers() -> None:
     assert chain_without((head, vice), director) == (vice,)
     assert chain_without((head, vice), both) == (principal,)
     assert chain_without((), director) == ()
+    # Whose tier decides: the next one above decides instead, nobody less.
+    vice_too = frozenset({Post.INFORMATION_GROUP, Post.VICE_PRINCIPAL})
+    assert chain_without((head, vice), vice_too) == (head, principal)
+    with pytest.raises(RegistrarError):
+        chain_without((head, vice, principal), frozenset({Post.PRINCIPAL}))
     with pytest.raises(RegistrarError) as caught:
         chain_without((head, vice, principal), both | {Post.PRINCIPAL})
     assert caught.value.code is ErrorCode.SELF_APPROVAL
@@ -91,6 +97,23 @@ async def test_requests_are_not_found_outside_the_department(school: School, sub
     assert await code_of(school.approve(subject, ObjectId())) is ErrorCode.NOT_FOUND
     assert await change_requests_by_id(school.store, viewer, [request]) == [None]
     assert (await list_change_requests(school.store, viewer, first=5)).rows == []
+
+
+async def test_nobody_decides_on_the_own_child_or_the_own_post(school: School) -> None:
+    student = await school.student()
+    request = await school.request("information", student, phone="13700000001")
+    director = await school.viewer("director")
+    parent = replace(director, ward_ids=frozenset({student.key}))
+    assert await code_of(decide(school.store, parent, request, Decision.APPROVED)) is ErrorCode.SELF_APPROVAL
+    vice = await school.viewer("vice-principal")
+    grant = {"person_id": vice.person_id, "post": "ACADEMIC_AFFAIRS", "valid_from": "2026-01-01"}
+    payload = payload_of(RoleGrantGive, grant | {"qualified": True, "confidentiality_undertaken": True})
+    deputy = await school.viewer("deputy-1")
+    outcome = await perform(school.store, deputy, "role_grant.give", payload, reason="兼任")
+    assert outcome.change_request_id is not None
+    await school.approve("director", outcome.change_request_id)
+    refused = school.approve("vice-principal", outcome.change_request_id)
+    assert await code_of(refused) is ErrorCode.SELF_APPROVAL
 
 
 async def test_one_person_takes_no_two_steps(school: School) -> None:

@@ -262,3 +262,15 @@ async def test_a_guardian_whose_name_is_corrected_keeps_the_account(school: Scho
     request = await school.request("information", await school.student(), guardians=corrected)
     await school.approve("director", request)
     assert student.key in (await school.viewer("parent")).ward_ids
+
+
+async def test_a_guardian_who_is_taken_off_loses_sight_even_with_a_shared_telephone(school: School) -> None:
+    student = await school.student()
+    await link_guardian_account(school.store, student.key, 0, "parent")
+    phone = student.guardians[0].phone
+    left = [{"name": "另一人", "relation": "52", "phone": phone}]
+    await school.approve(
+        "director", await school.request("information", await school.student(), guardians=left)
+    )
+    assert [held.person_id for held in (await school.student()).guardians] == [None]
+    assert (await school.viewer("parent")).ward_ids == frozenset()
