@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import orjson
@@ -36,8 +36,13 @@ from api.dev.issuer import DemoIssuer
 from api.dev.processes import free_ports
 from api.dev.session import dev_settings
 from api.dev.stack import EmbeddedStack
+from archive_store.access.policy import FieldDecision
+from archive_store.access.viewer import Viewer
 from archive_store.archive import open_archive
+from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.settings import Settings
+from archive_store.students import queries
+from archive_store.students.documents import Student
 
 STUDENTS = 100
 FIELDS = {
@@ -94,10 +99,36 @@ def floor_app(settings: Settings) -> Starlette:
     )
 
 
+def without_policy() -> None:
+    """Let this process read every student and field without asking: what remains is the price of the rest."""
+    whole = FieldDecision(
+        frozenset(FieldClass), frozenset(), frozenset(field_classes(Student)), Student.filterable_paths
+    )
+
+    class Everything:
+        visible: ClassVar[dict[str, Any]] = {}
+        sees_nobody = False
+        filterable = Student.filterable_paths
+
+        def __init__(self, viewer: Viewer) -> None:
+            self.viewer = viewer
+
+        def decide_for_all(self, paths: frozenset[str]) -> FieldDecision:
+            return whole
+
+    async def unrecorded(*_: object, **__: object) -> None:
+        return None
+
+    queries.student_scope = Everything  # type: ignore[assignment]
+    queries.record_reading = unrecorded  # type: ignore[attr-defined]
+
+
 def _serve(kind: str, values: dict[str, Any], port: int) -> None:
     # Request logs would be measured too.
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
     settings = Settings(**values)
+    if kind == "without-policy":
+        without_policy()
     app = floor_app(settings) if kind == "floor" else create_app(settings)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 
@@ -163,6 +194,33 @@ async def reads(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], r
         report("reads-by-id", taken["one"], taken["floor-one"], 3.0)
 
 
+async def rights(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
+    """What field rights cost: the list of `reads` as the principal, with the policy and with none."""
+    headers = {
+        "Authorization": f"Bearer {issuer.token('principal', seconds=3600)}",
+        "Content-Type": "application/json",
+    }
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['without-policy']}", headers=headers) as bare,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{ports['registrar']}", headers=headers) as registrar,
+    ):
+        query = json.dumps({"query": LIST_QUERY}).encode()
+        for server in (bare, registrar):
+            await _until_up(server, "/graphql")
+        answers = [(await server.post("/graphql", content=query)).json() for server in (bare, registrar)]
+        assert answers[0] == answers[1], answers  # noqa: S101
+        assert len(answers[0]["data"]["students"]["edges"]) == STUDENTS  # noqa: S101
+        taken = await interleaved(
+            {
+                "bare": lambda: bare.post("/graphql", content=query),
+                "rights": lambda: registrar.post("/graphql", content=query),
+            },
+            rounds=rounds,
+            burst=5,
+        )
+        report("rights", taken["rights"], taken["bare"], 1.1)
+
+
 async def _until_up(client: httpx.AsyncClient, path: str) -> None:
     for _ in range(200):
         try:
@@ -178,7 +236,7 @@ async def _load(settings: Settings) -> None:
         await load_demo_school(store, STUDENTS)
 
 
-BENCHES = {"reads": reads}
+BENCHES = {"reads": reads, "rights": rights}
 
 
 def main() -> None:
@@ -191,8 +249,8 @@ def main() -> None:
         settings = dev_settings(stack, port=0)
         asyncio.run(_load(settings))
         values = json.loads((stack.directory / "dev-settings.json").read_text())
-        floor_port, registrar_port = free_ports(2)
-        ports = {"floor": floor_port, "registrar": registrar_port}
+        kinds = ("floor", "registrar", "without-policy")
+        ports = dict(zip(kinds, free_ports(len(kinds)), strict=True))
         servers = [context.Process(target=_serve, args=(kind, values, port)) for kind, port in ports.items()]
         for server in servers:
             server.start()
