@@ -16,7 +16,8 @@ from graphql import (
     InlineFragmentNode,
     SelectionSetNode,
 )
-from graphql.execution.values import get_directive_values
+from graphql.execution.values import VariableValues, get_directive_values
+from strawberry.types.nodes import get_variable_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _collect(raw: GraphQLResolveInfo[Any], selection_set: SelectionSetNode) -> I
 def _included(raw: GraphQLResolveInfo[Any], node: object) -> bool:
     if not node.directives:  # type: ignore[attr-defined]
         return True
-    variables = raw.variable_values
+    variables = VariableValues(sources={}, coerced=get_variable_values(raw))
     skip = get_directive_values(GraphQLSkipDirective, node, variables)  # type: ignore[arg-type]
     if skip and skip["if"]:
         return False

@@ -135,6 +135,23 @@ async def test_reading_sensitive_values_is_recorded_once_a_query_however_long(
         assert added == {"access_events": 1, "audit_entries": 1, "audit_heads": 1}
 
 
+async def test_what_is_skipped_by_a_variable_is_not_loaded(school: School) -> None:
+    """Nothing else tells than that the reading of `phone` is not recorded."""
+    query = """query ($phone: Boolean!, $name: Boolean = true) { students(first: 2) { edges { node {
+      name @include(if: $name) phone @include(if: $phone) ... on Student @skip(if: $phone) { grade }
+    } } } }"""
+    for wanted in (True, False):
+        before = (await school.counts()).get("access_events", 0)
+        context = Context(school.store, await school.viewer("director"))
+        result = await build_schema().execute(query, {"phone": wanted}, context_value=context)
+        assert result.errors is None
+        assert result.data is not None
+        for edge in result.data["students"]["edges"]:
+            assert edge["node"].keys() == ({"name", "phone"} if wanted else {"name", "grade"})
+            assert all(edge["node"].values())
+        assert (await school.counts()).get("access_events", 0) - before == wanted
+
+
 async def test_forbidden_values_are_not_even_asked_for(school: School, settings: Any) -> None:
     query = (
         "{ students(first: 2) { edges { node { name phone identityNumber address guardians { phone } } } } }"
