@@ -14,30 +14,18 @@ from typing import Any
 import strawberry
 from pydantic import BaseModel
 from strawberry.extensions import SchemaExtension
-from strawberry.schema_directive import Location
 from strawberry.types import get_object_definition
 
 from archive_store.access.policy import Withheld
-from archive_store.foundation.field_classes import field_classes
-from schema.enums import FieldClass
+from schema.directives import directives_of
 from schema.errors import camel_case
 from schema.selection import Selection, selected_fields
 
 
-@strawberry.schema_directive(
-    locations=[Location.FIELD_DEFINITION],
-    name="fieldClass",
-    description="The class that says who may read it.",
-)
-class FieldClassDirective:
-    is_: FieldClass = strawberry.directive_field(name="is")
-
-
 def governed(record_type: type[BaseModel], path: str, description: str) -> Any:
     """A field that shows the leaf at `path` of the record type; null where the viewer may not read it."""
-    held = field_classes(record_type)[path]
     return strawberry.field(
-        description=description, directives=[FieldClassDirective(is_=held)], metadata={"path": path}
+        description=description, directives=directives_of(record_type, path), metadata={"path": path}
     )
 
 
@@ -66,6 +54,10 @@ class GovernedType:
             if "item_type" in f.metadata
         }
 
+    @cached_property
+    def name(self) -> str:
+        return get_object_definition(self.graphql_type, strict=True).name
+
     @property
     def _fields(self) -> list[Any]:
         return list(get_object_definition(self.graphql_type, strict=True).fields)
@@ -73,8 +65,7 @@ class GovernedType:
     @cached_property
     def coordinates(self) -> dict[str, str]:
         """Leaf path to schema coordinate, such as `guardians.phone` to `Guardian.phone`."""
-        type_name = get_object_definition(self.graphql_type, strict=True).name
-        own = {path: f"{type_name}.{name}" for name, path in self.leaves.items()}
+        own = {path: f"{self.name}.{name}" for name, path in self.leaves.items()}
         for nested in self.lists.values():
             own |= nested.coordinates
         return own
@@ -83,6 +74,8 @@ class GovernedType:
         """The leaves that a selection on this type needs."""
         needed: set[str] = set()
         for selection in selections:
+            if not selection.is_on(self.name):
+                continue
             if path := self.leaves.get(selection.name):
                 needed.add(path)
             elif nested := self.lists.get(selection.name):

@@ -16,7 +16,7 @@ import strawberry
 import structlog
 from graphql import GraphQLError
 from pymongo.errors import ConnectionFailure
-from strawberry.schema import Schema
+from strawberry.federation import Schema
 from strawberry.types import ExecutionContext
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError

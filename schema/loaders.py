@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from bson import ObjectId
 from strawberry.dataloader import DataLoader
 
+from archive_store.access.policy import Withheld
 from archive_store.approvals.documents import ChangeRequest
 from archive_store.approvals.queries import RequestContent, change_requests_by_id, contents_for
 from archive_store.audit.queries import HistoryEntry
+from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
-from archive_store.scans.queries import ScanView, scans_by_student
+from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.students.histories import student_histories
-from archive_store.students.queries import decisions_by_id
+from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
 from schema.context import Context
 
@@ -25,6 +28,20 @@ class HistoryKey(NamedTuple):
     student_id: ObjectId
     first: int
     after: int | None
+
+
+class StudentKey(NamedTuple):
+    """A student and the leaves to load."""
+
+    id: ObjectId
+    paths: frozenset[str]
+
+
+class LoadedStudent(NamedTuple):
+    """The row, None where there is none to see, and what was kept back in its batch."""
+
+    row: Row | None
+    withheld: Mapping[str, Withheld]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,18 @@ class Loaders:
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
 
+        async def load_scans_by_id(ids: list[ObjectId]) -> list[ScanView | None]:
+            return await scans_by_id(store, viewer, ids)
+
+        async def load_students(keys: list[StudentKey]) -> list[LoadedStudent]:
+            found: dict[StudentKey, LoadedStudent] = {}
+            for paths in {key.paths for key in keys}:
+                ids = list({key.id: None for key in keys if key.paths == paths})
+                rows, withheld = await students_by_id(store, viewer, ids, paths)
+                for student_id, row in zip(ids, rows, strict=True):
+                    found[StudentKey(student_id, paths)] = LoadedStudent(row, withheld)
+            return [found[key] for key in keys]
+
         async def load_histories(keys: list[HistoryKey]) -> list[Page[HistoryEntry] | None]:
             found: dict[HistoryKey, Page[HistoryEntry] | None] = {}
             for asked in {(key.first, key.after) for key in keys}:
@@ -79,6 +108,8 @@ class Loaders:
         self.student_decisions: DataLoader[ObjectId, RowDecision | None] = DataLoader(
             load_fn=load_decisions, cache=False
         )
+        self.scans: DataLoader[ObjectId, ScanView | None] = DataLoader(load_fn=load_scans_by_id, cache=False)
+        self.students: DataLoader[StudentKey, LoadedStudent] = DataLoader(load_fn=load_students, cache=False)
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False
         )

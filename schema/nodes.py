@@ -53,7 +53,7 @@ class Node:
 NodeType = TypeVar("NodeType")
 
 
-@strawberry.type(description="Where a page stands in its list (Relay).")
+@strawberry.federation.type(shareable=True, description="Where a page stands in its list (Relay).")
 class PageInfo:
     has_next_page: bool
     has_previous_page: bool

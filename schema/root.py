@@ -20,7 +20,7 @@ from schema.approvals.mutations import (
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
-from schema.errors import TypedErrorSchema
+from schema.federation import Subgraph
 from schema.nodes import Connection, Node, parse_global_id
 from schema.people.types import Viewer, resolve_viewer
 from schema.policies.mutations import PolicyReplacePayload, resolve_policy_replace
@@ -119,7 +119,7 @@ _RULES: list[type[ASTValidationRule]] = [depth_rule(DEPTH_LIMIT, None, None), al
 
 def build_schema() -> Schema:
     """The schema with its extensions, in the order they wrap an operation."""
-    return TypedErrorSchema(
+    return Subgraph(
         query=Query,
         mutation=Mutation,
         types=[Node],

@@ -14,7 +14,9 @@ from graphql import (
     GraphQLResolveInfo,
     GraphQLSkipDirective,
     InlineFragmentNode,
+    NamedTypeNode,
     SelectionSetNode,
+    is_abstract_type,
 )
 from graphql.execution.values import VariableValues, get_directive_values
 from strawberry.types.nodes import get_variable_values
@@ -22,10 +24,17 @@ from strawberry.types.nodes import get_variable_values
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A selected field and what is selected below it."""
+    """A selected field and what is selected below it.
+
+    `on` names the object types that it is selected on, by the fragments around it; None where no fragment says.
+    """
 
     name: str
     fields: tuple[Selection, ...]
+    on: frozenset[str] | None = None
+
+    def is_on(self, type_name: str) -> bool:
+        return self.on is None or type_name in self.on
 
 
 def selected_fields(info: strawberry.Info, route: Sequence[str] = ()) -> tuple[Selection, ...]:
@@ -42,17 +51,31 @@ def selected_fields(info: strawberry.Info, route: Sequence[str] = ()) -> tuple[S
     return found
 
 
-def _collect(raw: GraphQLResolveInfo[Any], selection_set: SelectionSetNode) -> Iterator[Selection]:
+def _collect(
+    raw: GraphQLResolveInfo[Any], selection_set: SelectionSetNode, on: frozenset[str] | None = None
+) -> Iterator[Selection]:
     for node in selection_set.selections:
         if not _included(raw, node):
             continue
         if isinstance(node, FieldNode):
             below = tuple(_collect(raw, node.selection_set)) if node.selection_set else ()
-            yield Selection(node.name.value, below)
+            yield Selection(node.name.value, below, on)
         elif isinstance(node, InlineFragmentNode):
-            yield from _collect(raw, node.selection_set)
+            yield from _collect(raw, node.selection_set, _narrowed(raw, on, node.type_condition))
         elif isinstance(node, FragmentSpreadNode):
-            yield from _collect(raw, raw.fragments[node.name.value].selection_set)
+            fragment = raw.fragments[node.name.value]
+            yield from _collect(raw, fragment.selection_set, _narrowed(raw, on, fragment.type_condition))
+
+
+def _narrowed(
+    raw: GraphQLResolveInfo[Any], on: frozenset[str] | None, condition: NamedTypeNode | None
+) -> frozenset[str] | None:
+    if condition is None:
+        return on
+    named = raw.schema.type_map[condition.name.value]
+    possible = raw.schema.get_possible_types(named) if is_abstract_type(named) else [named]
+    names = frozenset(held.name for held in possible)
+    return names if on is None else names & on
 
 
 def _included(raw: GraphQLResolveInfo[Any], node: object) -> bool:

@@ -78,13 +78,22 @@ async def scans_by_student(
 
 async def find_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> ScanView | None:
     """One scan, None when there is none to see."""
-    row = await store.database.collection(Scan).find_one({"_id": scan_id}, _UNUSED_BY_VIEWS)
+    return (await scans_by_id(store, viewer, [scan_id]))[0]
+
+
+async def scans_by_id(store: Store, viewer: Viewer, scan_ids: Sequence[ObjectId]) -> list[ScanView | None]:
+    """Scans in the order of the ids; None where there is none to see."""
+    rows = store.database.collection(Scan).find({"_id": {"$in": list(scan_ids)}}, _UNUSED_BY_VIEWS)
+    held = {row["_id"]: row async for row in rows}
     # Asked for a missing scan, too: its answer must not come sooner than that of one out of sight.
-    student_id = row["student_id"] if row else scan_id
-    facts = await _facts(store, viewer, [student_id])
-    if row is None or student_id not in facts:
-        return None
-    return _view(student_scope(viewer), facts[student_id], row)
+    student_ids = {held[key]["student_id"] if key in held else key for key in scan_ids}
+    scope, facts = student_scope(viewer), await _facts(store, viewer, list(student_ids))
+    views = {
+        key: _view(scope, facts[row["student_id"]], row)
+        for key, row in held.items()
+        if row["student_id"] in facts
+    }
+    return [views.get(key) for key in scan_ids]
 
 
 async def _facts(store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]) -> dict[ObjectId, Row]:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 import strawberry
+from bson import ObjectId
 from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
@@ -47,7 +48,11 @@ class RequestedChange:
     withheld: bool
 
 
-@strawberry.type(description="变更申请: an operation that awaits or had its chain of approval.")
+@strawberry.federation.type(
+    keys=["id"],
+    authenticated=True,
+    description="变更申请: an operation that awaits or had its chain of approval.",
+)
 class ChangeRequest(Node):
     operation: str
     status: RequestStatus
@@ -102,6 +107,10 @@ class ChangeRequest(Node):
         request, viewer = _request(self), info.context.viewer
         withdraws = action is ChangeRequestAction.WITHDRAW
         return permission(may_withdraw(viewer, request) if withdraws else may_decide(viewer, request))
+
+    @classmethod
+    async def resolve_reference(cls, info: Request, key: ObjectId) -> stored.ChangeRequest | None:
+        return await info.context.loaders.change_requests.load(key)
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 import strawberry
+from bson import ObjectId
 from graphql import GraphQLResolveInfo
 
 from archive_store.approvals.permissions import Permission as StoredPermission
@@ -25,7 +26,7 @@ class ScanAction(Enum):
     DOWNLOAD = "DOWNLOAD"
 
 
-@strawberry.type(description="扫描件: a filed scan.")
+@strawberry.federation.type(keys=["id"], authenticated=True, description="扫描件: a filed scan.")
 class Scan(Node):
     document_type: str | None = governed(stored.Scan, "document_type", "文件类型")
     file_name: str | None = governed(stored.Scan, "file_name", "文件名, by the policy's naming §三(二)")
@@ -53,6 +54,13 @@ class Scan(Node):
         asks_for = "retrieval_grant.give_sealed" if sealed else "retrieval_grant.give"
         refusal = view.download_refusal
         return permission(StoredPermission(refusal, operation=asks_for if refusal else None))
+
+    @classmethod
+    async def resolve_reference(cls, info: Request, key: ObjectId) -> ScanView | None:
+        view = await info.context.loaders.scans.load(key)
+        if view is not None:
+            note_withheld(info, [view])
+        return view
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

@@ -6,14 +6,17 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
+from bson import ObjectId
 from graphql import GraphQLResolveInfo
 
 from archive_store.access.policy import Withheld
+from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AuditEntry, audit_connection
 from schema.context import Request
 from schema.enums import Gender, StudentStatus
+from schema.loaders import StudentKey
 from schema.nodes import Connection, Node, key_of_source
 from schema.permissions import Permission
 from schema.scalars import Day
@@ -37,7 +40,11 @@ class StatusPeriod:
     recorded_at: datetime | None = governed(stored.Student, "status_periods.recorded_at", "known since")
 
 
-@strawberry.type(description="学籍: one enrollment. A field the viewer may not read is null.")
+@strawberry.federation.type(
+    keys=["id"],
+    authenticated=True,
+    description="学籍: one enrollment. A field the viewer may not read is null.",
+)
 class Student(Node):
     name: str | None = governed(stored.Student, "name", "姓名")
     name_pinyin: str | None = governed(stored.Student, "name_pinyin", "姓名拼音")
@@ -121,6 +128,12 @@ class Student(Node):
     async def field_access(self, info: Request) -> list[FieldAccess]:
         held = await info.context.loaders.student_decisions.load(key_of_source(self))
         return field_accesses(STUDENT, held.decision) if held else []
+
+    @classmethod
+    async def resolve_reference(cls, info: Request, key: ObjectId) -> Row | None:
+        row, withheld = await info.context.loaders.students.load(StudentKey(key, STUDENT.selected(info)))
+        info.context.withhold(STUDENT.coordinates_of(withheld))
+        return row
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:
