@@ -7,6 +7,7 @@ import strawberry
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import Secrecy
 from archive_store.access.rules import Relationship
+from archive_store.analysis.dimensions import StudentDimension
 from archive_store.approvals.documents import Decision, RequestStatus, Tier
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
@@ -22,6 +23,9 @@ strawberry.enum(Relationship, description="What ties a viewer to a student, besi
 strawberry.enum(RequestStatus, name="ChangeRequestStatus", description="申请状态.")
 strawberry.enum(RetentionClass, description="保管期限.")
 strawberry.enum(Secrecy, description="How secret the material is that a retrieval grant opens.")
+strawberry.enum(
+    StudentDimension, description="What `studentStatistics` counts by; only open to personal values."
+)
 strawberry.enum(StudentOrder, description="Order of `students`.")
 strawberry.enum(StudentStatus, description="学籍状态.")
 strawberry.enum(Tier, description="审批级别, policy §四(一).")
@@ -36,6 +40,7 @@ __all__ = [
     "RequestStatus",
     "RetentionClass",
     "Secrecy",
+    "StudentDimension",
     "StudentOrder",
     "StudentStatus",
     "Tier",

@@ -11,6 +11,8 @@ from strawberry.schema import Schema
 
 from schema.access import Redactions
 from schema.admission.mutations import RosterImportPayload, resolve_roster_import
+from schema.analysis.queries import resolve_pseudonymised_students, resolve_student_statistics
+from schema.analysis.types import PseudonymisedStudent, StudentStatistics
 from schema.approvals.mutations import (
     ChangeRequestPayload,
     resolve_approve,
@@ -58,6 +60,14 @@ class Query:
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
     student: Student | None = strawberry.field(resolver=resolve_student, description="学籍 by id.")
     students: Connection[Student] = strawberry.field(resolver=resolve_students, description="学籍 in view.")
+    student_statistics: StudentStatistics = strawberry.field(
+        resolver=resolve_student_statistics,
+        description="Counts of all students by up to three dimensions, small cells suppressed (统计).",
+    )
+    pseudonymised_students: Connection[PseudonymisedStudent] = strawberry.field(
+        resolver=resolve_pseudonymised_students,
+        description="All students as coarse rows under pseudonyms, for the analysis group (假名化).",
+    )
     change_request: ChangeRequest | None = strawberry.field(
         resolver=resolve_change_request, description="变更申请 by id."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -76,6 +77,9 @@ class Student(Record):
     )
 
     person_id: Annotated[PydanticObjectId, F1]
+    # 假名, for the rows of the analysis group. Not encrypted, since it orders them; it links to the record, so no
+    # reading of a record, no history and no export shows it, whoever may read F1.
+    pseudonym: Annotated[str, F1] = Field(default_factory=lambda: secrets.token_hex(16))
     name: Annotated[str, F0]
     name_pinyin: Annotated[str | None, F0] = None
     former_name: Annotated[str | None, F2] = None
@@ -122,6 +126,12 @@ class Student(Record):
         name = "students"
         indexes = [  # noqa: RUF012 - one per allowed order, each ending in the key that breaks ties
             IndexModel("person_id", unique=True),
+            IndexModel(
+                "pseudonym",
+                name="one_pseudonym",
+                unique=True,
+                partialFilterExpression={"pseudonym": {"$type": "string"}},
+            ),
             IndexModel(
                 "auxiliary_number",
                 name="one_auxiliary_number",

@@ -24,7 +24,7 @@ from archive_store.students.documents import Student
 from archive_store.students.queries import decisions_by_id
 from archive_store.students.scope import RELATIONSHIP_FACTS, student_scope
 
-_BOOKKEEPING = frozenset({"_id", "person_id", "revision", "created_at", "updated_at"})
+_BOOKKEEPING = frozenset({"_id", "person_id", "pseudonym", "revision", "created_at", "updated_at"})
 STUDENT_NUMBERS = {
     "identity_number": IdentifierKind.IDENTITY_NUMBER,
     "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,

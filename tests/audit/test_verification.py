@@ -138,7 +138,7 @@ async def test_a_record_written_past_the_operations(school: School) -> None:
     students = school.store.database.collection(Student)
     row = await students.find_one({})
     assert row is not None
-    row |= {"_id": ObjectId(), "person_id": ObjectId(), "auxiliary_number": "0"}
+    row |= {"_id": ObjectId(), "person_id": ObjectId(), "auxiliary_number": "0", "pseudonym": "0"}
     await students.insert_one(row)
     assert await flaws(school) == [(0, Flaw.NO_HISTORY)]
 

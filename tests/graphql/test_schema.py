@@ -44,7 +44,7 @@ def test_every_field_of_a_student_is_governed_or_computed() -> None:
 
 
 def test_every_leaf_of_a_student_is_shown_or_meant_to_be_hidden() -> None:
-    hidden = {"person_id", "created_at", "guardians.person_id"}
+    hidden = {"person_id", "pseudonym", "created_at", "guardians.person_id"}
     assert set(STUDENT.coordinates) == field_classes(StoredStudent).keys() - hidden
 
 
