@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from api.exports import export_students
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
 from api.health import live, metrics, ready
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Starlette:
             *([Route("/graphiql/{name}", graphiql.asset, methods=["GET"])] if graphiql else []),
             Route("/scans", upload_scan, methods=["POST"]),
             Route("/scans/{id}/content", download_scan, methods=["GET"]),
+            Route("/exports/students.csv", export_students, methods=["GET"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),

@@ -31,7 +31,7 @@ from archive_store.retrieval.operations import (
 )
 from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.operations import SCAN_FILE
-from archive_store.students.documents import Student
+from archive_store.students.documents import Export, Student
 from archive_store.students.operations import STUDENT_UPDATE
 
 RECORD_TYPES: tuple[type[Record], ...] = (
@@ -39,6 +39,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ApprovalPolicy,
     ArchiveFile,
     ChangeRequest,
+    Export,
     FieldAccessPolicy,
     Person,
     RetrievalGrant,

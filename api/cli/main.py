@@ -136,6 +136,34 @@ def import_roster(
         raise typer.Exit(2)
 
 
+@app.command("export")
+def export_students(
+    to: Annotated[Path, typer.Argument(help="CSV file to write; must not exist.")],
+    token: Token,
+    columns: Annotated[str | None, typer.Option(help="Headers, with commas between them.")] = None,
+    class_name: Annotated[str | None, typer.Option(help="Only this class (班级).")] = None,
+    grade: Annotated[str | None, typer.Option(help="Only this grade (年级).")] = None,
+    status: Annotated[str | None, typer.Option(help="Only this status, such as ENROLLED.")] = None,
+    name_prefix: Annotated[str | None, typer.Option(help="Only names that begin so.")] = None,
+    auxiliary_number: Annotated[str | None, typer.Option(help="Only this 学籍辅号.")] = None,
+    purpose: Purpose = "",
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Export student records as CSV; the file appears when it is whole."""
+    from api.cli.exports import export_file
+
+    asked = {
+        "columns": columns,
+        "className": class_name,
+        "grade": grade,
+        "status": status,
+        "namePrefix": name_prefix,
+        "auxiliaryNumber": auxiliary_number,
+    }
+    run(export_file(url, token, to, purpose, asked))
+    out.print(f"wrote {to}", highlight=False, soft_wrap=True)
+
+
 @scan_app.command("upload")
 def scan_upload(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],

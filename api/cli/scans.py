@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from api.cli.client import ServerError, check, client
+from api.cli.files import check_free, written_beside
 
 PIECE = 256 * 1024
 
@@ -52,29 +53,21 @@ async def upload(console: Console, url: str, token: str, file: Path, student: st
 
 async def download(console: Console, url: str, token: str, scan: str, to: Path, purpose: str) -> None:
     """Download beside the target, then rename: a file of that name is whole, or is not there."""
-    if to.exists():  # noqa: ASYNC240
-        raise ServerError(f"{to} exists already", "choose another name")
-    part = to.with_name(to.name + ".part")
-    if part.exists():
-        raise ServerError(f"{part} exists already", "another download of it is running, or was broken off")
+    check_free(to)
     digest = hashlib.sha256()
-    try:
-        async with (
-            client(url, token, purpose) as server,
-            server.stream("GET", f"/scans/{scan}/content") as response,
-        ):
-            if not response.is_success:
-                await response.aread()
-            check(response)
+    async with (
+        client(url, token, purpose) as server,
+        server.stream("GET", f"/scans/{scan}/content") as response,
+    ):
+        if not response.is_success:
+            await response.aread()
+        check(response)
+        async with written_beside(to) as opened:
             with _progress(console) as progress:
                 bar = progress.add_task(to.name, total=int(response.headers["content-length"]))
-                async with aiofiles.open(part, "xb") as opened:
-                    async for piece in response.aiter_bytes(PIECE):
-                        await opened.write(piece)
-                        digest.update(piece)
-                        progress.advance(bar, len(piece))
-        if digest.hexdigest() != response.headers["x-content-sha256"]:
-            raise ServerError("the content does not match its digest", "try again")
-        part.rename(to)
-    finally:
-        part.unlink(missing_ok=True)
+                async for piece in response.aiter_bytes(PIECE):
+                    await opened.write(piece)
+                    digest.update(piece)
+                    progress.advance(bar, len(piece))
+            if digest.hexdigest() != response.headers["x-content-sha256"]:
+                raise ServerError("the content does not match its digest", "try again")

@@ -147,3 +147,23 @@ class Student(Record):
             IndexModel([("name", 1), ("_id", 1)]),
             IndexModel("guardians.person_id", sparse=True),
         ]
+
+
+class Export(Record):
+    """An export of student records (导出), written when it begins.
+
+    `rows` is told at its end; an export without it ended with the server. Not complete: the client broke off, or
+    the store did.
+    """
+
+    subject_type: ClassVar[str] = "Export"
+
+    exported_by: Annotated[PydanticObjectId, F1]
+    columns: Annotated[list[str], F1]  # headers
+    filters: Annotated[list[str], F1]  # names only: a value could be sensitive
+    rows: Annotated[int | None, F1] = None
+    is_complete: Annotated[bool, F1] = False
+
+    class Settings:
+        name = "exports"
+        indexes = [IndexModel([("exported_by", 1), ("_id", -1)])]  # noqa: RUF012

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from bson import ObjectId
 
@@ -124,12 +125,14 @@ async def list_students(
     after: str | None = None,
     order: StudentOrder | None = None,
     where: StudentFilter | None = None,
+    page_limit: int | None = None,
 ) -> StudentPage:
     """A page of visible students, by student number where the viewer may read it and else by name.
 
-    A filter or order by a field that may not be read is refused by name.
+    A filter or order by a field that may not be read is refused by name. `page_limit` stands in for the setting
+    where the page is not a client's to choose.
     """
-    check_page_size(first, store.settings.page_size_limit)
+    check_page_size(first, page_limit or store.settings.page_size_limit)
     scope = student_scope(viewer)
     if order is None:
         numbered = "auxiliary_number" in scope.filterable
@@ -160,20 +163,24 @@ def _require_filterable(scope: StudentScope, path: str, argument: str) -> None:
     raise refuse_field(argument)
 
 
+def check_filter(scope: StudentScope, where: StudentFilter) -> dict[str, Any]:
+    """The conditions that are set, by attribute; refused by name where the field may not be read."""
+    told = {name: value for name in FILTER_FIELDS if (value := getattr(where, name)) is not None}
+    for attribute, value in told.items():
+        _require_filterable(scope, FILTER_FIELDS[attribute], f"where.{attribute}")
+        check_text(value, field=f"where.{attribute}", limit=FILTER_TEXT_LIMIT)
+    return told
+
+
 async def _condition(store: Store, scope: StudentScope, where: StudentFilter) -> Row:
     query: Row = {}
-    for attribute, path in FILTER_FIELDS.items():
-        value = getattr(where, attribute)
-        if value is None:
-            continue
-        _require_filterable(scope, path, f"where.{attribute}")
-        check_text(value, field=f"where.{attribute}", limit=FILTER_TEXT_LIMIT)
+    for attribute, value in check_filter(scope, where).items():
         if attribute == "name_prefix":
             query["name"] = {"$regex": f"^{re.escape(value)}"}
         elif attribute == "identity_number":
             query["person_id"] = await _person_with_identity_number(store, value)
         else:
-            query[path] = value.value if isinstance(value, Enum) else value
+            query[FILTER_FIELDS[attribute]] = value.value if isinstance(value, Enum) else value
     return query
 
 

@@ -125,10 +125,15 @@ class StudentScope:
 
     @cached_property
     def filterable(self) -> frozenset[str]:
-        """Paths readable on every visible row, whatever ties it: what filters and orders may use."""
+        """What filters and orders may use: a field that some row keeps back would tell of that row."""
+        return self.everywhere & Student.filterable_paths
+
+    @cached_property
+    def everywhere(self) -> frozenset[str]:
+        """Paths readable on every visible row, whatever ties it."""
         viewer = self.viewer
         if viewer.reads_by_post:
-            return viewer.decide(Student).filterable
+            return viewer.decide(Student).readable
         # A business line gives no sight by itself.
         ties = self._possible_ties - {Relationship.BUSINESS_LINE}
         decisions = [viewer.decide(Student, frozenset({tie})) for tie in ties]
@@ -140,7 +145,13 @@ class StudentScope:
                 if grant.student_id is not None
             ]
             decisions.append(viewer.decide(Student, granted=frozenset.intersection(*granted)))
-        return frozenset.intersection(*(held.filterable for held in decisions)) if decisions else frozenset()
+        return frozenset.intersection(*(held.readable for held in decisions)) if decisions else frozenset()
+
+    @property
+    def somewhere(self) -> FieldDecision:
+        """What the ties and grants of the viewer give together: no visible row gives more."""
+        granted = (grant.classes for grant in self.viewer.grants if not grant.document_type)
+        return self.viewer.decide(Student, self._possible_ties, frozenset().union(*granted))
 
 
 def student_scope(viewer: Viewer) -> StudentScope:

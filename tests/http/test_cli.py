@@ -11,17 +11,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import uvicorn
 from typer.testing import CliRunner
 
+import archive_store.students.exports as exports
 from api.cli.main import app
 from api.dev.demo import demo_paper
 from api.dev.issuer import DemoIssuer
 from api.dev.roster import demo_workbook
 from api.dev.stack import EmbeddedStack
 from api.serve import server_config
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.settings import Settings
+from archive_store.students.documents import Export
 from schema.nodes import global_id
 from tests.school import School
 
@@ -115,6 +119,71 @@ async def test_a_scan_goes_up_and_comes_down(school: School, run: Any, tmp_path:
     assert "code invalid_file_name" in (await run("scan", "upload", str(other), "--student", student)).output
     named = await run("scan", "upload", str(other), "--student", student, "--name", "2023级体检表")
     assert named.exit_code == 0
+
+
+async def test_an_export_is_written_whole_and_imported_again(
+    school: School, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "students.csv"
+    unsaid = await run("export", str(target), "--columns", "姓名,联系电话", subject="director")
+    assert (unsaid.exit_code, "code purpose_required, field columns.联系电话" in unsaid.output) == (1, True)
+    refused = await run("export", str(target), "--columns", "联系电话", "--purpose", "核对")
+    assert (refused.exit_code, "code forbidden, field columns.联系电话" in refused.output) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+    done = await run("export", str(target), "--purpose", "核对", subject="director")
+    assert (done.exit_code, f"wrote {target}" in done.output) == (0, True)
+    assert target.stat().st_mode & 0o777 == 0o600
+    again = await run("import", str(target), "--dry-run", subject="director")
+    assert (again.exit_code, "6 rows: would add 0, already on record 6, refused 0" in again.output) == (
+        0,
+        True,
+    )
+    twice = await run("export", str(target), subject="director")
+    assert (twice.exit_code, "exists already" in twice.output) == (1, True)
+    part = tmp_path / "part.csv"
+    chosen = ["--columns", "姓名", "--class-name", "2023级9班", "--grade", "七年级", "--status", "ENROLLED"]
+    assert (await run("export", str(part), *chosen)).exit_code == 0
+    assert part.read_text(encoding="utf-8-sig").splitlines() == ["姓名"]
+
+    whole = exports.list_students
+
+    async def torn(*args: Any, **asked: Any) -> Any:
+        if asked["after"] is not None:
+            raise RegistrarError(ErrorCode.TRY_AGAIN)
+        return await whole(*args, **asked)
+
+    monkeypatch.setattr(exports, "PAGE_ROWS", 2)
+    monkeypatch.setattr(exports, "list_students", torn)
+    broken = await run("export", str(tmp_path / "torn.csv"), "--columns", "姓名")
+    assert (broken.exit_code, "error:" in broken.output) == (1, True)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["part.csv", "students.csv"]
+
+
+async def test_a_client_that_hangs_up_while_a_page_is_read(
+    school: School, server: str, issuer: DemoIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = exports.list_students
+
+    async def slow(*args: Any, **asked: Any) -> Any:
+        if asked["after"] is not None:
+            await asyncio.sleep(60)
+        return await whole(*args, **asked)
+
+    monkeypatch.setattr(exports, "PAGE_ROWS", 2)
+    monkeypatch.setattr(exports, "list_students", slow)
+    headers = {"Authorization": f"Bearer {issuer.token('logistics', seconds=600)}"}
+    async with (
+        httpx.AsyncClient(base_url=server, headers=headers) as client,
+        client.stream("GET", "/exports/students.csv") as response,
+    ):
+        assert (await anext(response.aiter_text())).startswith("\ufeff姓名")
+    records = school.store.database.collection(Export)
+    for _ in range(400):
+        if record := await records.find_one({"rows": 2}):
+            break
+        await asyncio.sleep(0.05)
+    assert record is not None
+    assert record["is_complete"] is False
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from bson import ObjectId
 
 from archive_store.access.policy import Withheld
+from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.audit.queries import HistoryEntry
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, field_classes
@@ -177,6 +178,27 @@ async def test_page_sizes_have_bounds(school: School, first: int) -> None:
     with pytest.raises(RegistrarError) as caught:
         await list_students(school.store, await school.viewer("director"), frozenset(), first=first)
     assert caught.value.field == "first"
+
+
+async def test_the_row_behind_a_page_is_not_recorded_as_read(school: School) -> None:
+    """Whether rights differ by row or not."""
+    second, third = await school.student(1), await school.student(2)
+    await link_guardian_account(school.store, second.key, 0, "parent")
+    await link_guardian_account(school.store, third.key, 0, "other-parent")
+    parents = [await school.viewer(subject) for subject in ("parent", "other-parent")]
+    mixed = replace(
+        parents[0],
+        posts=frozenset({Post.ACADEMIC_AFFAIRS}),
+        ward_ids=parents[0].ward_ids | parents[1].ward_ids,
+    )
+    for viewer in (await school.viewer("director"), mixed):
+        found = await list_students(school.store, viewer, frozenset({"phone"}), first=2)
+        assert found.page.has_next
+        events = school.store.database.collection(AccessEvent)
+        (event,) = await events.find().sort("_id", -1).limit(1).to_list()
+        read = {key for group in event["groups"] if group["fields"] for key in group["subject_ids"]}
+        assert read == {row["_id"] for row in found.page.rows if "phone" in row}
+    assert read == {second.key}
 
 
 async def test_rows_by_id_come_in_the_order_asked(school: School) -> None:

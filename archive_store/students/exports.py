@@ -1,0 +1,169 @@
+"""Exports of student records (导出) as CSV: rows, rights, readings and purposes are those of `list_students`.
+
+An export is written to the history when it begins, before a row is read, and once more when it ends. Rows come
+page by page, so memory does not grow with them; a record whose number is changed meanwhile may be missed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncGenerator, Iterable, Sequence
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+
+from archive_store.access.policy import ACCESS_RULE, Withheld, refuse_field
+from archive_store.access.viewer import Viewer
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import field_classes
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.students.documents import Export, Student
+from archive_store.students.export_columns import COLUMN_BY_HEADER, COLUMNS, ExportColumn
+from archive_store.students.queries import StudentFilter, check_filter, list_students
+from archive_store.students.scope import StudentScope, student_scope
+
+OPERATION = "student.export"
+# Rows of one query and of one record of readings.
+PAGE_ROWS = 500
+_NAME_SHOWN = 50
+# Without it, spreadsheets take the file for one of the system's own encoding.
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+class RunningExport:
+    """An export that has begun. Whoever takes its pieces calls `end`, however that went."""
+
+    def __init__(
+        self,
+        store: Store,
+        viewer: Viewer,
+        key: ObjectId,
+        columns: Sequence[ExportColumn],
+        where: StudentFilter,
+    ) -> None:
+        self.key = key
+        self.rows = 0  # read so far, perhaps not all of them sent
+        self.is_complete = False
+        self._store = store
+        self._viewer = viewer
+        self._columns = columns
+        self._where = where
+        self._has_ended = False
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """The file, a page of rows at a time; the first piece has the headers."""
+        lines: list[list[str]] = [[column.header for column in self._columns]]
+        mark, after = _BYTE_ORDER_MARK, None
+        while True:
+            found = await list_students(
+                self._store,
+                self._viewer,
+                frozenset(column.path for column in self._columns),
+                first=PAGE_ROWS,
+                page_limit=PAGE_ROWS,
+                after=after,
+                where=self._where,
+            )
+            self.rows += len(found.page.rows)
+            lines += [[column.cell(row) for column in self._columns] for row in found.page.rows]
+            yield (mark + _csv_text(lines)).encode()
+            if not (found.page.has_next and found.cursors):
+                break
+            lines, mark, after = [], "", found.cursors[-1]
+        self.is_complete = True
+
+    async def end(self) -> None:
+        """Write how many rows were read, and whether all pieces were taken."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+
+        async def note(unit: UnitOfWork) -> None:
+            export = await unit.load(Export, self.key)
+            if export is None:
+                raise LookupError(f"no export {self.key}")
+            told = {"rows": self.rows, "is_complete": self.is_complete}
+            await unit.change(export, told)
+            unit.audit(
+                Subject(Export.subject_type, self.key),
+                "export:complete" if self.is_complete else "export:break_off",
+                [FieldChange(name, getattr(export, name), value) for name, value in told.items()],
+            )
+
+        await governed_transaction(self._store, self._viewer.actor, OPERATION, note)
+
+
+async def begin_export(
+    store: Store,
+    viewer: Viewer,
+    *,
+    headers: Sequence[str] | None = None,
+    where: StudentFilter | None = None,
+) -> RunningExport:
+    """Check what is asked for and write that the export begins.
+
+    Without headers, the columns of a roster that the viewer may read on every row. A column readable on some rows
+    only is blank on the others. Raises UNKNOWN_COLUMN, DUPLICATE_COLUMN, FORBIDDEN or PURPOSE_REQUIRED on
+    `columns.<header>`, and what `list_students` raises for a filter.
+    """
+    scope = student_scope(viewer)
+    columns = _default_columns(scope) if headers is None else _asked_columns(scope, headers)
+    where = where or StudentFilter()
+    filters = sorted(check_filter(scope, where))
+    record = Export(
+        exported_by=PydanticObjectId(viewer.person_id),
+        columns=[column.header for column in columns],
+        filters=filters,
+    )
+
+    async def begin(unit: UnitOfWork) -> None:
+        await unit.insert(record)
+        told = ("columns", "filters")
+        changes = [FieldChange(name, None, getattr(record, name)) for name in told]
+        unit.audit(Subject(Export.subject_type, record.key), "export:begin", changes)
+
+    await governed_transaction(store, viewer.actor, OPERATION, begin, reason=viewer.reading.purpose)
+    return RunningExport(store, viewer, record.key, columns, where)
+
+
+def _default_columns(scope: StudentScope) -> list[ExportColumn]:
+    columns = [column for column in COLUMNS if column.in_roster and column.path in scope.everywhere]
+    if scope.sees_nobody or not columns:
+        raise refuse_field("columns")
+    return columns
+
+
+def _asked_columns(scope: StudentScope, headers: Sequence[str]) -> list[ExportColumn]:
+    if not headers:
+        raise RegistrarError(ErrorCode.REQUIRED, field="columns")
+    columns: list[ExportColumn] = []
+    for header in headers:
+        column = COLUMN_BY_HEADER.get(header)
+        if column is None:
+            raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="columns", name=header[:_NAME_SHOWN])
+        if column in columns:
+            raise RegistrarError(ErrorCode.DUPLICATE_COLUMN, field="columns", name=header)
+        columns.append(column)
+    for column in columns:
+        _require_readable(scope, column)
+    return columns
+
+
+def _require_readable(scope: StudentScope, column: ExportColumn) -> None:
+    decision, argument = scope.somewhere, f"columns.{column.header}"
+    if scope.sees_nobody:
+        raise refuse_field(argument)
+    if column.path in decision.readable:
+        return
+    if decision.why_withheld(field_classes(Student)[column.path]) is Withheld.PURPOSE_REQUIRED:
+        raise RegistrarError(ErrorCode.PURPOSE_REQUIRED, field=argument, rule=ACCESS_RULE)
+    raise refuse_field(argument)
+
+
+def _csv_text(lines: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)  # RFC 4180, as the module's "excel" dialect
+    return text.getvalue()
