@@ -15,11 +15,13 @@ from archive_store.approvals.queries import RequestContent, change_requests_by_i
 from archive_store.audit.queries import HistoryEntry
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
+from archive_store.foundation.unit_of_work import Subject
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.students.histories import student_histories
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
 from schema.context import Context
+from schema.subjects import visible_subjects
 
 
 class HistoryKey(NamedTuple):
@@ -87,6 +89,10 @@ class Loaders:
                     found[StudentKey(student_id, paths)] = LoadedStudent(row, withheld)
             return [found[key] for key in keys]
 
+        async def load_visible(subjects: list[Subject]) -> list[bool]:
+            seen = await visible_subjects(store, viewer, subjects)
+            return [subject in seen for subject in subjects]
+
         async def load_histories(keys: list[HistoryKey]) -> list[Page[HistoryEntry] | None]:
             found: dict[HistoryKey, Page[HistoryEntry] | None] = {}
             for asked in {(key.first, key.after) for key in keys}:
@@ -110,6 +116,7 @@ class Loaders:
         )
         self.scans: DataLoader[ObjectId, ScanView | None] = DataLoader(load_fn=load_scans_by_id, cache=False)
         self.students: DataLoader[StudentKey, LoadedStudent] = DataLoader(load_fn=load_students, cache=False)
+        self.visible_subjects: DataLoader[Subject, bool] = DataLoader(load_fn=load_visible, cache=False)
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False
         )

@@ -21,6 +21,8 @@ from schema.approvals.mutations import (
 )
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
 from schema.approvals.types import ChangeRequest
+from schema.audit.queries import resolve_notifications
+from schema.audit.types import Notification
 from schema.context import Request
 from schema.federation import Subgraph
 from schema.nodes import Connection, Node, parse_global_id
@@ -80,6 +82,10 @@ class Query:
     )
     field_access_policy: FieldAccessPolicy = strawberry.field(
         resolver=resolve_field_access_policy, description="字段权限 in effect."
+    )
+    notifications: Connection[Notification] = strawberry.field(
+        resolver=resolve_notifications,
+        description="通知 to the viewer and the posts they hold, newest first.",
     )
     node: Node | None = strawberry.field(
         resolver=resolve_node, description="Any object by its global id (Relay)."

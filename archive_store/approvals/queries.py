@@ -51,6 +51,14 @@ async def change_requests_by_id(
     return [found.get(request_id) for request_id in ids]
 
 
+async def visible_request_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> frozenset[ObjectId]:
+    """Those of the requests that the viewer may see; nothing of them is opened."""
+    query = {"_id": {"$in": list(ids)}, **_visible(viewer)}
+    return frozenset(
+        [row["_id"] async for row in store.database.collection(ChangeRequest).find(query, {"_id": 1})]
+    )
+
+
 async def list_change_requests(
     store: Store,
     viewer: Viewer,

@@ -1,4 +1,4 @@
-"""Audit entries (审计) as a viewer may see them."""
+"""Audit entries (审计) and notifications (通知) as a viewer may see them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import strawberry
 from bson import ObjectId
 from strawberry.scalars import JSON
 
+from archive_store.audit.notifications import Notification as StoredNotification
 from archive_store.audit.queries import HistoryChange, HistoryEntry
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.context import Request
@@ -55,6 +56,24 @@ class AuditEntry:
     def change_request_id(self) -> strawberry.ID | None:
         key = _entry(self).change_request_id
         return None if key is None else strawberry.ID(global_id("ChangeRequest", key))
+
+
+@strawberry.type(description="通知: that something happened, never what a value is.")
+class Notification:
+    kind: str = strawberry.field(description="What happened, such as `change_request:awaits_decision`.")
+    at: datetime
+
+    @strawberry.field(description="What it is about; null unless the viewer may see that now.")
+    async def subject_id(self, info: Request) -> strawberry.ID | None:
+        subject = _notification(self).subject
+        if not await info.context.loaders.visible_subjects.load(subject):
+            return None
+        return strawberry.ID(global_id(subject.type, subject.id))
+
+
+def _notification(source: Any) -> StoredNotification:
+    assert isinstance(source, StoredNotification)  # noqa: S101
+    return source
 
 
 def _entry(source: Any) -> HistoryEntry:

@@ -1,0 +1,35 @@
+"""Which subjects of notifications a viewer may see now: one look a type, however many there are."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+
+from bson import ObjectId
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.queries import visible_request_ids
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject
+from archive_store.scans.queries import scans_by_id
+from archive_store.students.queries import facts_by_id
+
+
+async def _visible_scan_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {view.id for view in await scans_by_id(store, viewer, ids) if view is not None}
+
+
+# The types that have a global id. Of any other, nobody is told which record it is.
+_VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Collection[ObjectId]]]] = {
+    "ChangeRequest": visible_request_ids,
+    "Scan": _visible_scan_ids,
+    "Student": facts_by_id,
+}
+
+
+async def visible_subjects(store: Store, viewer: Viewer, subjects: Sequence[Subject]) -> frozenset[Subject]:
+    """Those of the subjects that the viewer may see."""
+    seen: set[Subject] = set()
+    for type_name, visible_ids in _VISIBLE_IDS.items():
+        if asked := {subject.id for subject in subjects if subject.type == type_name}:
+            seen |= {Subject(type_name, key) for key in await visible_ids(store, viewer, list(asked))}
+    return frozenset(seen)
