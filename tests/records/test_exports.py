@@ -331,7 +331,10 @@ async def test_an_export_is_a_roster_again(
         STUDENTS,
         (),
     )
-    assert await school.counts() == before
+    # That the numbers were compared is recorded.
+    assert (await school.counts()) == before | {
+        name: before[name] + 1 for name in ("access_events", "audit_entries", "audit_heads")
+    }
 
 
 async def test_texts_with_separators_and_formulas(school: School) -> None:
