@@ -14,6 +14,7 @@ from bson import ObjectId
 
 import archive_store.students.exports as exports
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant, Secrecy
+from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.admission.operations import import_roster
 from archive_store.admission.roster_columns import COLUMNS as ROSTER_COLUMNS
@@ -197,6 +198,20 @@ async def test_the_analysis_group_exports_nothing(
     with pytest.raises(RegistrarError) as caught:
         await begin_export(school.store, await school.viewer("analysis"), headers=headers)
     assert (caught.value.code, caught.value.field) == (ErrorCode.FORBIDDEN, field)
+    assert await school.counts() == before
+
+
+async def test_rights_without_sight_export_nothing(school: School) -> None:
+    """A service account whose scopes have personal values in them, but not the records."""
+    service = await school.viewer("service")
+    blind = replace(
+        service, posts=frozenset({Post.PRINCIPAL}), scopes=frozenset({Scope.STUDENT_READ_PERSONAL})
+    )
+    before = await school.counts()
+    for headers, field in ((None, "columns"), (["出生日期"], "columns.出生日期")):
+        with pytest.raises(RegistrarError) as caught:
+            await begin_export(school.store, blind, headers=headers)
+        assert (caught.value.code, caught.value.field) == (ErrorCode.FORBIDDEN, field)
     assert await school.counts() == before
 
 
