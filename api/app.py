@@ -11,7 +11,7 @@ from starlette.routing import Route
 from api.exports import export_students
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
-from api.health import live, metrics, ready
+from api.health import Readiness, live, metrics, ready
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
 from api.scans import download_scan, upload_scan
@@ -53,5 +53,6 @@ def create_app(settings: Settings) -> Starlette:
         lifespan=lifespan,
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    app.state.readiness = Readiness()
     app.add_middleware(RequestLog)
     return app

@@ -1,12 +1,11 @@
 """Field encryption: MongoDB client-side encryption, called explicitly so that community servers serve.
 
 Values of F3 and F4 leaves are encrypted at random; an equality look-up goes by a keyed blind index beside
-them. libmongocrypt is synchronous, so whole batches go to a thread together.
+them. libmongocrypt is synchronous, so whole batches go to a thread together, one of their own.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +17,11 @@ from pymongo import MongoClient
 from pymongo.encryption import Algorithm, ClientEncryption  # type: ignore[attr-defined]
 from pymongo.errors import EncryptionError
 
+from archive_store.foundation.workers import Workers
+
 _KEY_NAME = "record-fields"
+# Several, so that a roster's values do not keep a reader waiting.
+_workers = Workers("field-cipher", 4)
 _RANDOM = Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Random
 
 
@@ -38,7 +41,7 @@ class FieldCipher:
 
     async def prepare(self) -> None:
         """Create the data key on first use; a unique name keeps two processes from making two."""
-        await asyncio.to_thread(self._prepare)
+        await _workers.run(self._prepare)
 
     def _prepare(self) -> None:
         self._vault.create_index(
@@ -64,13 +67,13 @@ class FieldCipher:
         return self._encryption.decrypt(value) if isinstance(value, Binary) and value.subtype == 6 else value
 
     async def encrypt_many(self, values: Sequence[Any]) -> list[Any]:
-        return await asyncio.to_thread(lambda: [self._encrypt(value) for value in values])
+        return await _workers.run(lambda: [self._encrypt(value) for value in values])
 
     async def encrypt(self, value: Any) -> Any:
         return (await self.encrypt_many([value]))[0]
 
     async def decrypt(self, value: Any) -> Any:
-        return await asyncio.to_thread(self._decrypt, value)
+        return await _workers.run(self._decrypt, value)
 
     async def encrypt_paths(self, documents: Sequence[dict[str, Any]], paths: Iterable[str]) -> None:
         """Replace the leaves at the dotted paths by their ciphertext, in place."""
@@ -85,7 +88,7 @@ class FieldCipher:
     ) -> None:
         split = [path.split(".") for path in paths]
         if split and documents:
-            await asyncio.to_thread(_replace_leaves, documents, split, change)
+            await _workers.run(_replace_leaves, documents, split, change)
 
     def blind_index(self, kind: str, value: str) -> str:
         """Keyed digest for equality look-up (domain: blind indexes of identity numbers), 64 hex digits."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator
 from datetime import datetime
 from io import RawIOBase
@@ -16,10 +15,14 @@ from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 
 from archive_store.foundation.settings import Settings
+from archive_store.foundation.workers import Workers
 
 # Parts are held whole in memory, one at a time.
 PART_SIZE = 5 * 1024 * 1024
 _PIECE = 256 * 1024
+_calls = Workers("object-store", 4)
+# Apart, so that a probe tells of the store and not of how busy we are.
+_probes = Workers("object-store-probe", 1)
 
 
 class ObjectStoreError(RuntimeError):
@@ -29,29 +32,23 @@ class ObjectStoreError(RuntimeError):
 class ObjectStore:
     """Objects of one bucket. The `…_blocking` calls are for worker threads."""
 
-    def __init__(self, client: Minio, bucket: str) -> None:
+    def __init__(self, client: Minio, probing: Minio, bucket: str) -> None:
         self._client = client
+        self._probing = probing
         self.bucket = bucket
 
     @classmethod
     def from_settings(cls, settings: Settings) -> ObjectStore:
-        pool = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=5, read=60),
-            maxsize=16,
-            retries=urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[502, 503, 504]),
+        retries = urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[502, 503, 504])
+        return cls(
+            _client(settings, urllib3.PoolManager(timeout=_timeout(5, 60), maxsize=16, retries=retries)),
+            _client(settings, urllib3.PoolManager(timeout=_timeout(2, 2), maxsize=1, retries=False)),
+            settings.s3_bucket,
         )
-        client = Minio(
-            settings.s3_endpoint,
-            access_key=settings.s3_access_key.get_secret_value(),
-            secret_key=settings.s3_secret_key.get_secret_value(),
-            secure=settings.s3_secure,
-            http_client=pool,
-        )
-        return cls(client, settings.s3_bucket)
 
     async def ensure_bucket(self) -> None:
         """Make the bucket once, with versions and object lock."""
-        await asyncio.to_thread(self._ensure_bucket)
+        await _calls.run(self._ensure_bucket)
 
     def _ensure_bucket(self) -> None:
         try:
@@ -65,8 +62,8 @@ class ObjectStore:
             raise ObjectStoreError(type(error).__name__) from error
 
     async def probe(self) -> None:
-        """Raise unless the bucket answers."""
-        if not await asyncio.to_thread(self._client.bucket_exists, self.bucket):
+        """Raise unless the bucket answers soon."""
+        if not await _probes.run(self._probing.bucket_exists, self.bucket):
             raise ObjectStoreError("the bucket is missing")
 
     def put_blocking(self, key: str, stream: RawIOBase) -> str:
@@ -104,7 +101,7 @@ class ObjectStore:
 
     async def lock(self, key: str, version: str, until: datetime) -> None:
         """Keep a version from being removed or replaced until then; nobody can shorten it (compliance mode)."""
-        await asyncio.to_thread(self._lock, key, version, until)
+        await _calls.run(self._lock, key, version, until)
 
     def _lock(self, key: str, version: str, until: datetime) -> None:
         try:
@@ -116,7 +113,7 @@ class ObjectStore:
 
     async def remove(self, key: str, version: str) -> None:
         """Remove one version."""
-        await asyncio.to_thread(self._remove, key, version)
+        await _calls.run(self._remove, key, version)
 
     def _remove(self, key: str, version: str) -> None:
         try:
@@ -134,3 +131,17 @@ class ObjectStore:
         """(key, version id) of every object version in the bucket."""
         found = self._client.list_objects(self.bucket, recursive=True, include_version=True)
         return [(item.object_name or "", item.version_id or "") for item in found]
+
+
+def _client(settings: Settings, pool: urllib3.PoolManager) -> Minio:
+    return Minio(
+        settings.s3_endpoint,
+        access_key=settings.s3_access_key.get_secret_value(),
+        secret_key=settings.s3_secret_key.get_secret_value(),
+        secure=settings.s3_secure,
+        http_client=pool,
+    )
+
+
+def _timeout(connect: float, read: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=connect, read=read)
