@@ -6,7 +6,6 @@ tells of a stored value: of a student on record it says only that they are.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,11 +28,14 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.foundation.workers import Workers
 from archive_store.people.documents import IdentifierKind, Person
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.operations import STUDENT_NUMBERS, register_students
 
 FILE_NAME_LIMIT = 200
+# A roster takes several times its size while it is read: one at a time, and few that wait.
+_parsing = Workers("roster", 1, waiting=3)
 IMPORTERS = frozenset({Post.INFORMATION_GROUP, Post.DIRECTOR})
 
 
@@ -65,7 +67,7 @@ async def import_roster(
 ) -> RosterOutcome:
     """Check the roster and, unless it is a dry run, enter its new students.
 
-    Raises FORBIDDEN, and what `read_roster` raises for a file that is no roster.
+    Raises FORBIDDEN, TRY_AGAIN while others are read, and what `read_roster` raises for a file that is no roster.
     """
     viewer.require_any(IMPORTERS, rule="operation roster.import")
     check_text(file_name, field="file", limit=FILE_NAME_LIMIT)
@@ -73,7 +75,7 @@ async def import_roster(
         raise RegistrarError(
             ErrorCode.TOO_LARGE, field="file", limit=f"{store.settings.roster_size_limit} bytes"
         )
-    check = await asyncio.to_thread(_check, content, store.settings.roster_row_limit)
+    check = await _parsing.run(_check, content, store.settings.roster_row_limit)
     numbers = dict(STUDENT_NUMBERS)
     if dry_run:
         # Whether a number is on record tells of the number. An import that guesses wrong makes a record; a dry run

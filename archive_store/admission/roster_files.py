@@ -6,6 +6,7 @@ and a number too long for a spreadsheet's arithmetic is not guessed at.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import zipfile
@@ -17,18 +18,26 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
 
+from archive_store.admission.part_walk import too_large, unreadable
 from archive_store.admission.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
-from archive_store.admission.workbook_parts import COLUMN_LIMIT, checked_workbook, too_large, unreadable
+from archive_store.admission.workbook_parts import COLUMN_LIMIT, checked_workbook
 from archive_store.foundation.code_tables import plain_text
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
 HEADER_SEARCHED_ROWS = 20
+_PIECE = 64 * 1024
 CELL_LIMIT = 2_000
+# Of one row, and of the rows that hold nothing: a table saved from a spreadsheet ends with many.
+ROW_TEXT_LIMIT = COLUMN_LIMIT * CELL_LIMIT
+BLANK_ROWS_LIMIT = 100_000
+# One character can become 18 plain ones; those of a roster hardly ever become two.
+GROWTH_LIMIT = 1_000_000
 # A spreadsheet number holds 15 digits; a longer one has lost some.
 EXACT_NUMBER_LIMIT = 10**15
 # Stands for a cell that cannot be taken as text; no rule accepts it.
 FORMULA_CELL = "\0formula"
 INEXACT_NUMBER = "\0inexact number"
+OVERLONG_TEXT = "\0overlong text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ def read_roster(content: bytes, *, row_limit: int) -> list[RosterRow]:
     Raises EMPTY_FILE, UNREADABLE_WORKBOOK, TOO_LARGE, HEADER_NOT_FOUND, UNKNOWN_COLUMN, DUPLICATE_COLUMN, and
     FORMULA where the header row itself holds one.
     """
-    if not content.strip():
+    if not content or content.isspace():
         raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
     is_archive = content[:2] == b"PK"
     lines = _workbook_lines(content, row_limit) if is_archive else _csv_lines(content)
@@ -59,7 +68,12 @@ def _workbook_lines(content: bytes, row_limit: int) -> Iterator[list[str]]:
     try:
         checked, formulas = checked_workbook(content, row_limit)
         workbook = CalamineWorkbook.from_filelike(checked)
-        cells = workbook.get_sheet_by_index(0).to_python(skip_empty_area=False)
+        for row_number, row in enumerate(workbook.get_sheet_by_index(0).iter_rows(), start=1):
+            line = [_cell_text(value) for value in row]
+            for column in formulas.get(row_number, ()):
+                line.extend("" for _ in range(column + 1 - len(line)))
+                line[column] = FORMULA_CELL
+            yield line
     except (
         *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
         *(CalamineError, expat.ExpatError, LookupError, ValueError),
@@ -70,12 +84,6 @@ def _workbook_lines(content: bytes, row_limit: int) -> Iterator[list[str]]:
         if type(error).__name__ != "PanicException":
             raise
         raise unreadable() from error
-    for row_number, row in enumerate(cells, start=1):
-        line = [_cell_text(value) for value in row]
-        for column in formulas.get(row_number, ()):
-            line.extend("" for _ in range(column + 1 - len(line)))
-            line[column] = FORMULA_CELL
-        yield line
 
 
 def _column_letters(number: int) -> str:
@@ -105,38 +113,77 @@ def _cell_text(value: object) -> str:
 
 
 def _csv_lines(content: bytes) -> Iterator[list[str]]:
-    text = _decoded(content)
-    if "\0" in text:
+    """One list a row, blank ones too."""
+    if b"\0" in content:
         raise unreadable()
+    text = io.TextIOWrapper(io.BytesIO(content), _encoding_of(content), newline="")
+    left = ROW_TEXT_LIMIT
+
+    def lines() -> Iterator[str]:
+        nonlocal left
+        while line := text.readline(left + 1):
+            left -= len(line)
+            if left < 0:
+                raise too_large(f"{ROW_TEXT_LIMIT} characters in one row")
+            yield line
+
     try:
-        # One list a physical row of the sheet, blank ones too.
-        yield from csv.reader(io.StringIO(text, newline=""), strict=True)
+        for row in csv.reader(lines(), strict=True):
+            # A quoted cell may have line breaks, so that a row takes several lines.
+            left = ROW_TEXT_LIMIT
+            yield row
     except csv.Error as error:
         raise unreadable() from error
 
 
-def _decoded(content: bytes) -> str:
+def _encoding_of(content: bytes) -> str:
     """UTF-8 where the bytes are UTF-8, else GB18030; the two are hardly ever both well formed."""
     for encoding in ("utf-8-sig", "gb18030"):
+        decoder = codecs.getincrementaldecoder(encoding)()
         try:
-            return content.decode(encoding)
+            for start in range(0, len(content), _PIECE):
+                decoder.decode(content[start : start + _PIECE])
+            decoder.decode(b"", True)
         except UnicodeDecodeError:
             continue
+        return encoding
     raise unreadable()
+
+
+class _PlainTexts:
+    """The plain texts of a file's cells, which together may not grow by more than GROWTH_LIMIT."""
+
+    def __init__(self) -> None:
+        self._growth = 0
+
+    def of(self, line: Sequence[str]) -> list[str]:
+        return [self._plain(text.strip()) for text in line]
+
+    def _plain(self, text: str) -> str:
+        if len(text) > CELL_LIMIT:
+            return OVERLONG_TEXT
+        plain = plain_text(text)
+        self._growth += max(0, len(plain) - len(text))
+        if self._growth > GROWTH_LIMIT:
+            raise too_large(f"{GROWTH_LIMIT} characters in compatibility forms")
+        return plain if len(plain) <= CELL_LIMIT else OVERLONG_TEXT
 
 
 def _rows(lines: Iterable[Sequence[str]], row_limit: int) -> Iterator[RosterRow]:
     headers: list[str] | None = None
     count = 0
-    searched: list[list[str]] = []
+    searched: list[set[str]] = []
+    plain = _PlainTexts()
     for sheet_row, line in enumerate(lines, start=1):
+        if sheet_row > row_limit + BLANK_ROWS_LIMIT:
+            raise too_large(f"{row_limit} rows")
         if headers is not None and not any(map(str.strip, line)):
             continue
         if len(line) > COLUMN_LIMIT:
             raise too_large(f"{COLUMN_LIMIT} columns")
-        texts = [plain_text(text) for text in line]
+        texts = plain.of(line)
         if headers is None:
-            searched.append(texts)
+            searched.append(set(texts) & set(REQUIRED_HEADERS))
             headers = _headers(texts)
             if headers is None and sheet_row >= HEADER_SEARCHED_ROWS:
                 break
@@ -152,7 +199,7 @@ def _rows(lines: Iterable[Sequence[str]], row_limit: int) -> Iterator[RosterRow]
                 raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=_column_letters(column))
         yield RosterRow(sheet_row, {h: text for h, text in zip(headers, texts, strict=False) if text})
     if headers is None:
-        best = max(searched, key=lambda texts: len(set(texts) & set(REQUIRED_HEADERS)), default=[])
+        best = max(searched, key=len, default=set())
         missing = "、".join(header for header in REQUIRED_HEADERS if header not in best)
         raise RegistrarError(
             ErrorCode.HEADER_NOT_FOUND, field="file", searched=len(searched), missing=missing
@@ -169,6 +216,8 @@ def _headers(texts: list[str]) -> list[str] | None:
     for text in texts:
         if text == FORMULA_CELL:
             raise RegistrarError(ErrorCode.FORMULA, field="file")
+        if text == OVERLONG_TEXT:
+            raise RegistrarError(ErrorCode.TOO_LONG, field="file", limit=CELL_LIMIT)
         if text and text not in COLUMN_BY_HEADER:
             raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=text[:50])
         if text in seen and text:

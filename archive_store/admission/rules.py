@@ -9,7 +9,13 @@ from datetime import date
 from typing import Any
 
 from archive_store.admission.roster_columns import COLUMNS, HEADER_BY_FIELD, CellError, Column, Value
-from archive_store.admission.roster_files import CELL_LIMIT, FORMULA_CELL, INEXACT_NUMBER, RosterRow
+from archive_store.admission.roster_files import (
+    CELL_LIMIT,
+    FORMULA_CELL,
+    INEXACT_NUMBER,
+    OVERLONG_TEXT,
+    RosterRow,
+)
 from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
 from archive_store.people.rules import CITIZEN_ID_LENGTH, identity_fault, identity_mismatches
 
@@ -103,7 +109,7 @@ def _parse_cell(column: Column, text: str) -> Value:
         raise CellError(ErrorCode.FORMULA)
     if text == INEXACT_NUMBER:
         raise CellError(ErrorCode.INEXACT_NUMBER)
-    if len(text) > min(column.limit, CELL_LIMIT):
+    if text == OVERLONG_TEXT or len(text) > min(column.limit, CELL_LIMIT):
         raise CellError(ErrorCode.TOO_LONG, limit=column.limit)
     return column.parse(text)
 

@@ -6,22 +6,21 @@ out more than it should. Reading cells as text is not done here.
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from xml.parsers import expat
 
-from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.admission.part_walk import too_large, unreadable, walk
 
 # Rows that hold a title or nothing, beside the rows that count.
 SPARE_ROWS = 1_000
 COLUMN_LIMIT = 200
 ENTRIES_LIMIT = 1_000
-UNPACKED_LIMIT = 200 * 1024 * 1024
-PART_LIMIT = 100 * 1024 * 1024
+UNPACKED_LIMIT = 100 * 1024 * 1024
+# The sheet of 5,000 rows has some 10 MiB.
+PART_LIMIT = 48 * 1024 * 1024
 # Below this size a file may shrink as much as it likes; above it nobody's roster shrinks a hundredfold.
 RATIO_LIMIT = 100
 RATIO_FREE = 10 * 1024 * 1024
@@ -47,33 +46,44 @@ def checked_workbook(content: bytes, row_limit: int) -> tuple[io.BytesIO, dict[i
 
     Raises TOO_LARGE; and UNREADABLE_WORKBOOK or an error of the libraries for what is no workbook.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = _measured_names(archive, len(content))
-        relations = archive.read(names[_RELATIONS.lower()])
-        workbook = archive.read(names[_WORKBOOK.lower()])
-        sheet_name = _first_sheet(workbook, relations)
-        wanted = (_WORKBOOK, _RELATIONS, _STRINGS, _STYLES, sheet_name)
-        parts = {name: archive.read(names[name.lower()]) for name in wanted if name.lower() in names}
-    if any(len(part) > PART_LIMIT for part in parts.values()):
-        raise too_large(f"{PART_LIMIT} bytes unpacked")
-    if _STYLES in parts:
-        _walk(parts[_STYLES])
-    strings = _SharedStrings()
-    if _STRINGS in parts:
-        _walk(parts[_STRINGS], strings.start, strings.end, strings.text)
-    sheet = _SheetWalk(row_limit)
-    _walk(parts[sheet_name], sheet.start)
-    # Following every index costs as much again, so it is done only where the longest text could matter.
-    if sheet.shared_cells * max(strings.lengths, default=0) > SHARED_TEXT_LIMIT:
-        shared = _SharedTextWalk(strings.safe_lengths())
-        _walk(parts[sheet_name], shared.start, shared.end, shared.text)
     checked = io.BytesIO()
-    with zipfile.ZipFile(checked, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("_rels/.rels", _PACKAGE_RELATIONS)
-        for name, part in parts.items():
-            archive.writestr(name, part)
+    # Part by part, so that only one of them is held beside the archive made of them.
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        zipfile.ZipFile(checked, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out,
+    ):
+        names = _measured_names(archive, len(content))
+        relations = _part(archive, names[_RELATIONS.lower()])
+        workbook = _part(archive, names[_WORKBOOK.lower()])
+        sheet_name = _first_sheet(workbook, relations)
+        if sheet_name.lower() in map(str.lower, (_WORKBOOK, _RELATIONS, _STRINGS, _STYLES)):
+            raise unreadable()
+        out.writestr("_rels/.rels", _PACKAGE_RELATIONS)
+        out.writestr(_RELATIONS, relations)
+        out.writestr(_WORKBOOK, workbook)
+        strings = _SharedStrings()
+        if _STYLES.lower() in names:
+            walk(part := _part(archive, names[_STYLES.lower()]))
+            out.writestr(_STYLES, part)
+        if _STRINGS.lower() in names:
+            walk(part := _part(archive, names[_STRINGS.lower()]), strings.start, strings.end, strings.text)
+            out.writestr(_STRINGS, part)
+        sheet = _SheetWalk(row_limit)
+        walk(part := _part(archive, names[sheet_name.lower()]), sheet.start)
+        # Following every index costs as much again, so it is done only where the longest text could matter.
+        if sheet.shared_cells * max(strings.lengths, default=0) > SHARED_TEXT_LIMIT:
+            shared = _SharedTextWalk(strings.safe_lengths())
+            walk(part, shared.start, shared.end, shared.text)
+        out.writestr(sheet_name, part)
     checked.seek(0)
     return checked, sheet.formulas
+
+
+def _part(archive: zipfile.ZipFile, name: str) -> bytes:
+    # Not more than its declared size is unpacked.
+    if archive.getinfo(name).file_size > PART_LIMIT:
+        raise too_large(f"{PART_LIMIT} bytes unpacked")
+    return archive.read(name)
 
 
 def _measured_names(archive: zipfile.ZipFile, packed: int) -> dict[str, str]:
@@ -110,36 +120,10 @@ def _first_sheet(workbook: bytes, relations: bytes) -> str:
         if _local(name) == "Relationship":
             targets[attributes["Id"]] = attributes["Target"]
 
-    _walk(workbook, sheet)
-    _walk(relations, relation)
+    walk(workbook, sheet)
+    walk(relations, relation)
     target = targets[sheets[0]]
     return target[1:] if target.startswith("/") else f"xl/{target}"
-
-
-Start = Callable[[str, dict[str, str]], None]
-
-
-def _walk(
-    part: bytes,
-    start: Start | None = None,
-    end: Callable[[str], None] | None = None,
-    text: Callable[[str], None] | None = None,
-) -> None:
-    """Walk a part, as UTF-8 whatever it says. UNREADABLE_WORKBOOK at a DOCTYPE, so no entity is ever declared."""
-    # Expat would follow a UTF-16 mark, the reader would not: the two would see different sheets.
-    if part.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in part:
-        raise unreadable()
-    parser = expat.ParserCreate("UTF-8")
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = text
-    parser.Parse(part, True)
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise unreadable()
 
 
 def _local(name: str) -> str:
@@ -265,11 +249,3 @@ def _column_number(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - 64
     return number - 1
-
-
-def unreadable() -> RegistrarError:
-    return RegistrarError(ErrorCode.UNREADABLE_WORKBOOK, field="file")
-
-
-def too_large(limit: str) -> RegistrarError:
-    return RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=limit)
