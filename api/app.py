@@ -16,6 +16,7 @@ from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
 from api.scans import download_scan, upload_scan
 from api.sign_in import SignIn
+from api.stalls import StallLimits
 from archive_store.archive import open_archive
 from archive_store.foundation.settings import Settings
 from schema.root import build_schema
@@ -54,5 +55,6 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.readiness = Readiness()
+    app.add_middleware(StallLimits)
     app.add_middleware(RequestLog)
     return app

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -55,11 +59,23 @@ async def upload_scan(request: Request) -> Response:
     )
 
 
+class _Download(StreamingResponse):
+    """Closes what it reads from when its reader leaves or stalls, not when that happens to be collected."""
+
+    def __init__(self, content: AsyncGenerator[bytes, None], **options: Any) -> None:
+        super().__init__(content, **options)
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._content):
+            await super().__call__(scope, receive, send)
+
+
 async def download_scan(request: Request) -> Response:
     """GET /scans/ID/content: the plaintext, every byte verified before it is sent."""
     store, viewer = await _signed_in(request)
     scan, content = await open_scan(store, viewer, key_of(request.path_params["id"], "Scan", field="id"))
-    return StreamingResponse(
+    return _Download(
         content,
         media_type=scan.media_type,
         headers={

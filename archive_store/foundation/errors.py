@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     TOO_LONG = "too_long"
     TOO_LARGE = "too_large"
+    TIMED_OUT = "timed_out"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     DIGEST_MISMATCH = "digest_mismatch"
     INVALID_FILE_NAME = "invalid_file_name"
@@ -95,6 +96,11 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.TOO_LARGE: ErrorText(
         413, "内容超过上限 {limit}。", "The content is larger than the limit of {limit}."
+    ),
+    ErrorCode.TIMED_OUT: ErrorText(
+        408,
+        "内容传输中断或过慢,请重新发送。",
+        "The content stopped coming, or came too slowly; send it again.",
     ),
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ErrorText(
         415,

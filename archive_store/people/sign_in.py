@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from bson import ObjectId
 
@@ -11,6 +12,8 @@ from archive_store.access.rules import Scope
 from archive_store.access.viewer import HeldGrant, Viewer
 from archive_store.approvals.changeability import load_access_policy
 from archive_store.foundation.clock import school_day
+from archive_store.foundation.database import Row
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
@@ -18,6 +21,7 @@ from archive_store.people.documents import Person, PersonKind, RoleGrant
 
 # Named here, not imported: the students' room stands above this one.
 _STUDENTS = "students"
+_PERSON_FIELDS = {"name": 1, "kind": 1, "scopes": 1}
 
 
 async def load_viewer(
@@ -28,10 +32,20 @@ async def load_viewer(
     A service account has the scopes that it was given here and that its token names as well.
     """
     person = await store.database.collection(Person).find_one(
-        {"sign_in_subject": sign_in_subject}, {"name": 1, "kind": 1, "scopes": 1}
+        {"sign_in_subject": sign_in_subject}, _PERSON_FIELDS
     )
+    return None if person is None else await _viewer_of(store, person, token_scopes)
+
+
+async def reload_viewer(store: Store, viewer: Viewer) -> Viewer:
+    """The viewer with the posts and ties of now, for work that takes long; FORBIDDEN where the person is gone."""
+    person = await store.database.collection(Person).find_one({"_id": viewer.person_id}, _PERSON_FIELDS)
     if person is None:
-        return None
+        raise RegistrarError(ErrorCode.FORBIDDEN)
+    return replace(await _viewer_of(store, person, viewer.scopes or ()), reading=viewer.reading)
+
+
+async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -> Viewer:
     today = school_day(store.clock.now()).isoformat()
     grants = (
         await store.database.collection(RoleGrant)

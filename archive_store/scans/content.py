@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 from bson import ObjectId
 
@@ -20,8 +20,10 @@ from archive_store.scans.queries import find_scan
 from archive_store.students.documents import Student
 
 
-async def open_scan(store: Store, viewer: Viewer, scan_id: ObjectId) -> tuple[Scan, AsyncIterator[bytes]]:
-    """The scan and its plaintext.
+async def open_scan(
+    store: Store, viewer: Viewer, scan_id: ObjectId
+) -> tuple[Scan, AsyncGenerator[bytes, None]]:
+    """The scan and its plaintext; closing the iterator releases what it reads from.
 
     NOT_FOUND where the viewer may not know of it, PURPOSE_REQUIRED or FORBIDDEN where they may but not read it.
     Raises before the first byte; a damaged file ends the iterator with DamagedScanError.
@@ -68,7 +70,7 @@ async def _allow_view(store: Store, viewer: Viewer, scan_id: ObjectId) -> None:
             return
 
 
-async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     try:
         yield first
         async for piece in rest:

@@ -21,6 +21,7 @@ from archive_store.foundation.object_store import ObjectStoreError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.people.sign_in import reload_viewer
 from archive_store.scans.documents import LOCK_YEARS, ArchiveFile, Scan
 from archive_store.scans.encryption import (
     ARCHIVE_FILE_KEY,
@@ -33,6 +34,7 @@ from archive_store.scans.encryption import (
 from archive_store.scans.file_names import RULE as FILE_NAME_RULE
 from archive_store.scans.file_names import parse_file_name
 from archive_store.scans.pipeline import StoredScan, store_scan
+from archive_store.scans.places import upload_place
 from archive_store.students.documents import Student
 from archive_store.students.queries import find_student
 
@@ -68,10 +70,23 @@ async def file_scan(
 ) -> Scan:
     """Store the body encrypted, then file it; either both happen or nothing of it stays.
 
-    Raises FORBIDDEN, NOT_FOUND, INVALID_FILE_NAME, and what `store_scan` raises.
+    Raises FORBIDDEN, TRY_AGAIN while other uploads take all places, NOT_FOUND, INVALID_FILE_NAME, and what
+    `store_scan` raises.
     """
     # Who may not file learns nothing from what follows.
     viewer.require_any(FILERS, rule="operation scan.file")
+    with upload_place(viewer.person_id):
+        return await _file(store, viewer, student_id, file_name, body, expected_sha256)
+
+
+async def _file(
+    store: Store,
+    viewer: Viewer,
+    student_id: ObjectId,
+    file_name: str,
+    body: AsyncIterator[bytes],
+    expected_sha256: str | None,
+) -> Scan:
     name = parse_file_name(file_name)
     found = await find_student(store, viewer, student_id, frozenset({"auxiliary_number"}))
     if not found.rows:
@@ -88,6 +103,8 @@ async def file_scan(
         expected_sha256=expected_sha256,
     )
     try:
+        # An upload can take hours, in which a post may have ended.
+        viewer = await reload_viewer(store, viewer)
         scan = await _record(store, viewer, student_id, scan_id, str(name), stored, data_key)
     except BaseException:
         await asyncio.shield(_remove_unless_filed(store, scan_id, stored))

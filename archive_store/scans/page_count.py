@@ -15,12 +15,27 @@ SIZE_LIMIT = 16 * 1024 * 1024
 _SECONDS = 10
 _MEMORY = 1024 * 1024 * 1024
 _PAGES_LIMIT = 10_000
+# Processes at once, each with up to its memory; who finds none free within the seconds goes without a count.
+_WAIT_SECONDS = 3
+_processes = asyncio.Semaphore(2)
 
 
-async def count_pages(content: bytes, media_type: str) -> int | None:
+async def count_pages(content: bytes | bytearray, media_type: str) -> int | None:
     """Pages of a PDF or TIFF, 1 for a photograph; None where they cannot be counted."""
     if media_type in ("image/jpeg", "image/png"):
         return 1
+    try:
+        async with asyncio.timeout(_WAIT_SECONDS):
+            await _processes.acquire()
+    except TimeoutError:
+        return None
+    try:
+        return await _counted(content, media_type)
+    finally:
+        _processes.release()
+
+
+async def _counted(content: bytes | bytearray, media_type: str) -> int | None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -38,6 +53,7 @@ async def count_pages(content: bytes, media_type: str) -> int | None:
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     return int(answer) if process.returncode == 0 and answer.strip().isdigit() else None
 
 

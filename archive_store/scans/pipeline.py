@@ -21,11 +21,12 @@ from archive_store.scans.media_types import SNIFF_SIZE, media_type_of
 from archive_store.scans.page_count import SIZE_LIMIT as PAGE_COUNT_SIZE_LIMIT
 from archive_store.scans.page_count import count_pages
 from archive_store.scans.pipe import Pipe
+from archive_store.scans.places import PLACES
 
 # Small enough to keep memory low, large enough that a hop to a thread costs little beside it.
 PIECE_SIZE = 512 * 1024
-# An upload holds its thread for as long as it lasts; further ones wait. A download holds one for a piece.
-_uploads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="scan-upload")
+# An upload holds its thread for as long as it lasts, so there are as many as places. A download holds one for a piece.
+_uploads = ThreadPoolExecutor(max_workers=PLACES, thread_name_prefix="scan-upload")
 _downloads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="scan-download")
 
 
@@ -75,7 +76,7 @@ async def store_scan(
             raise RegistrarError(ErrorCode.DIGEST_MISMATCH, field="X-Content-SHA256")
         page_count = None
         if received.kept is not None:
-            page_count = await count_pages(bytes(received.kept), media_type)
+            page_count = await count_pages(received.kept, media_type)
         pipe.end()
         version = await asyncio.shield(uploading)
     except BaseException:
