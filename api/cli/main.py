@@ -208,7 +208,7 @@ def audit_verify(
         fail(f"no data of `registrar dev` in {data}")
     report = run(verify(settings))
     for finding in report.findings:
-        out.print(f"{finding.flaw} {finding.subject} entry {finding.sequence}", highlight=False)
+        out.print(f"{finding.flaw} {finding.subject} entry {finding.place}", highlight=False, soft_wrap=True)
     out.print(
         f"{report.entries} entries of {report.subjects} records: {'sound' if report.sound else 'FLAWED'}"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from bson.codec_options import DatetimeConversion
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
@@ -31,11 +32,19 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One flaw: the subject as `type:id` and the sequence number where it shows."""
+    """One flaw: the subject as `type:id` and the sequence number where it shows, 0 where there is none.
+
+    `last_sequence`, inclusive, where the flaw goes over several: a gap has no bound, so it must not be told one by one.
+    """
 
     subject: str
     sequence: int
     flaw: Flaw
+    last_sequence: int | None = None
+
+    @property
+    def place(self) -> str:
+        return f"{self.sequence}" if self.last_sequence is None else f"{self.sequence}–{self.last_sequence}"
 
 
 @dataclass
@@ -53,37 +62,78 @@ class VerificationReport:
 
 def verify_chain(key: bytes, subject: str, entries: Sequence[Row], head: Row | None) -> Iterable[Finding]:
     """Check one subject's entries, in the order of their sequence numbers, against its head."""
-    expected, previous = 1, FIRST_PREVIOUS_HASH
+    expected = 1
+    # None after a flawed entry: what follows one cannot be held against it.
+    previous: bytes | None = FIRST_PREVIOUS_HASH
     for entry in entries:
-        sequence = entry["sequence"]
-        for gap in range(expected, sequence):
-            yield Finding(subject, gap, Flaw.MISSING)
-        if entry_hash(key, entry) != entry["hash"]:
+        sequence = _number(entry.get("sequence"))
+        if sequence is None:
+            yield Finding(subject, 0, Flaw.CHANGED)
+            continue
+        if sequence > expected:
+            yield _over(subject, Flaw.MISSING, expected, sequence - 1)
+            previous = None
+        is_linked = previous is None or entry.get("previous_hash") == previous
+        previous = None
+        if not _is_whole(entry):
+            yield Finding(subject, sequence, Flaw.CHANGED)
+        elif entry_hash(key, entry) != entry["hash"]:
             moved = any(_fits_elsewhere(key, entry, other) for other in entries if other is not entry)
             yield Finding(subject, sequence, Flaw.REORDERED if moved else Flaw.CHANGED)
-        elif sequence == expected and entry["previous_hash"] != previous:
+        elif not is_linked:
             yield Finding(subject, sequence, Flaw.CHANGED)
-        expected, previous = sequence + 1, entry["hash"]
-    last = expected - 1
-    if head is None:
-        yield Finding(subject, last, Flaw.FORGED_HEAD)
-    elif head_seal(key, subject, head["sequence"], head["hash"]) != head["seal"]:
-        yield Finding(subject, head["sequence"], Flaw.FORGED_HEAD)
-    elif head["sequence"] > last:
-        for sequence in range(last + 1, head["sequence"] + 1):
-            yield Finding(subject, sequence, Flaw.TRUNCATED)
-    elif head["sequence"] < last:
-        for sequence in range(head["sequence"] + 1, last + 1):
-            yield Finding(subject, sequence, Flaw.ADDED)
-    elif head["hash"] != previous:
+        else:
+            previous = entry["hash"]
+        expected = sequence + 1
+    yield from _verify_head(key, subject, expected - 1, previous, head)
+
+
+def _verify_head(
+    key: bytes, subject: str, last: int, last_hash: bytes | None, head: Row | None
+) -> Iterable[Finding]:
+    sealed = None if head is None else _number(head.get("sequence"))
+    if head is None or sealed is None or not _is_hash(head.get("hash")):
+        yield Finding(subject, last if sealed is None else sealed, Flaw.FORGED_HEAD)
+    elif head_seal(key, subject, sealed, head["hash"]) != head.get("seal"):
+        yield Finding(subject, sealed, Flaw.FORGED_HEAD)
+    elif sealed > last:
+        yield _over(subject, Flaw.TRUNCATED, last + 1, sealed)
+    elif sealed < last:
+        yield _over(subject, Flaw.ADDED, sealed + 1, last)
+    elif last_hash is not None and head["hash"] != last_hash:
         yield Finding(subject, last, Flaw.CHANGED)
+
+
+def _over(subject: str, flaw: Flaw, first: int, last: int) -> Finding:
+    return Finding(subject, first, flaw, last if last > first else None)
+
+
+def _number(value: Any) -> int | None:
+    """A sequence number as it must be stored, else None."""
+    is_number = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return int(value) if is_number else None
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) == len(FIRST_PREVIOUS_HASH)
+
+
+def _is_whole(entry: Row) -> bool:
+    """Whether the entry has what links it; the hash covers the rest of its shape."""
+    return _is_hash(entry.get("hash")) and _is_hash(entry.get("previous_hash"))
 
 
 def _fits_elsewhere(key: bytes, entry: Row, other: Row) -> bool:
     """Whether the entry is genuine at the place where another now stands."""
+    if _number(other.get("sequence")) is None or not _is_whole(other):
+        return False
     place = {"sequence": other["sequence"], "previous_hash": other["previous_hash"]}
     links = ({**entry, "sequence": other["sequence"]}, {**entry, **place})
     return any(entry_hash(key, link) in (entry["hash"], other["hash"]) for link in links)
+
+
+def _subject_of(entry: Row) -> tuple[Any, Any]:
+    return entry.get("subject_type"), entry.get("subject_id")
 
 
 async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> VerificationReport:
@@ -98,24 +148,27 @@ async def _verify_history(
 ) -> VerificationReport:
     database, key = store.database.mongo, store.keyring.audit
     report = VerificationReport()
-    heads: dict[str, Row] = {head["_id"]: head async for head in database[HEADS].find(session=session)}
+    # Dates that Python has none for are numbers then, not an error of the reading.
+    options = database.codec_options.with_options(
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+    )
+    stored_heads = database.get_collection(HEADS, codec_options=options)
+    stored_entries = database.get_collection(ENTRIES, codec_options=options)
+    heads: dict[str, Row] = {str(head["_id"]): head async for head in stored_heads.find(session=session)}
     seen: set[str] = set()
     pending: list[Row] = []
 
     def close_chain() -> None:
         if pending:
-            subject = f"{pending[0]['subject_type']}:{pending[0]['subject_id']}"
+            subject = "{}:{}".format(*_subject_of(pending[0]))
             seen.add(subject)
             report.subjects += 1
             report.findings.extend(verify_chain(key, subject, pending, heads.get(subject)))
             pending.clear()
 
     order: list[tuple[str, Any]] = [("subject_type", 1), ("subject_id", 1), ("sequence", 1)]
-    async for entry in database[ENTRIES].find(session=session).sort(order):
-        if pending and (entry["subject_type"], entry["subject_id"]) != (
-            pending[0]["subject_type"],
-            pending[0]["subject_id"],
-        ):
+    async for entry in stored_entries.find(session=session).sort(order):
+        if pending and _subject_of(entry) != _subject_of(pending[0]):
             close_chain()
         pending.append(entry)
         report.entries += 1

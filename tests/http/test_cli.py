@@ -202,6 +202,10 @@ async def test_audit_verify(school: School, run: Any, stack: EmbeddedStack) -> N
     assert flawed.exit_code == 1
     assert "changed Student:" in flawed.output
     assert "FLAWED" in flawed.output
+    await entries.update_one({"kind": "student:register"}, {"$set": {"sequence": 2_000_000}})
+    gap = await run("audit", "verify", "--data", str(stack.directory))
+    assert "entry 1–1999999\n" in gap.output
+    assert len(gap.output.splitlines()) < 20
 
 
 async def test_schema_export_and_token(run: Any, stack: EmbeddedStack, tmp_path: Path) -> None:
