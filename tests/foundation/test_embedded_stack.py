@@ -135,9 +135,10 @@ def test_servers_outlive_the_thread_that_started_them(tmp_path: Path) -> None:
 
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from api.dev.stack import EmbeddedStack
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with EmbeddedStack(Path(sys.argv[1])) as stack:
     print(stack.mongodb_url, flush=True)
     time.sleep(600)
@@ -147,16 +148,23 @@ with EmbeddedStack(Path(sys.argv[1])) as stack:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_servers_end_with_their_owner(tmp_path: Path, how: signal.Signals) -> None:
     directory = tmp_path / "data"
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, directory], stdout=subprocess.PIPE, text=True)
-    assert owner.stdout is not None
-    assert owner.stdout.readline().startswith("mongodb://")
-    servers = servers_of(directory) - {owner.pid}
-    assert len(servers) == 4, "two servers with a keeper each"
-    # Ctrl-C in a terminal goes to the owner's group, in which no server may be.
-    assert all(os.getpgid(server) != os.getpgid(owner.pid) for server in servers)
+    # As under nohup, or in the background of a script: ignoring SIGINT is inherited.
+    ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]
+    command = [*ignoring, sys.executable, "-c", OWNER, str(directory)]
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert owner.stdout is not None
+        assert owner.stdout.readline().startswith("mongodb://")
+        servers = servers_of(directory) - {owner.pid}
+        assert len(servers) == 4, "two servers with a keeper each"
+        # Ctrl-C in a terminal goes to the owner's group, in which no server may be.
+        assert all(os.getpgid(server) != os.getpgid(owner.pid) for server in servers)
 
-    owner.send_signal(how)
-    owner.wait(60)
+        owner.send_signal(how)
+        owner.wait(60)
+    finally:
+        owner.kill()
+        owner.wait()
     wait_until_gone(directory)
     # What they left can be opened again, so the lock is free and the shutdown was clean.
     EmbeddedStack(directory).reset()
