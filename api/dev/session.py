@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
@@ -56,6 +57,21 @@ def settings_of_dev(directory: Path) -> Settings:
     return Settings(**json.loads((directory / _SETTINGS_FILE).read_text()))
 
 
+class _Server(uvicorn.Server):
+    """Ends at the first signal; a second changes nothing, as ending takes seconds at most.
+
+    uvicorn's own server drops its lifespan at a second Ctrl-C, with tracebacks of all that it had open.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.should_exit = True
+
+
+def _ignore_interrupts() -> None:
+    """From here on the session only ends: nothing may break off the stopping of its servers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class DevSession:
     """One run of `registrar dev`."""
 
@@ -68,8 +84,10 @@ class DevSession:
 
     def run(self) -> None:
         configure_logging()
-        # SIGTERM ends a session as Ctrl-C does: by the way that stops the children.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # SIGTERM ends a session as Ctrl-C does: by the way that stops the children. Ctrl-C is set too, since a
+        # process in the background of a script is started with it ignored.
+        for ends in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ends, signal.default_int_handler)
         try:
             if not port_is_free(self._port):
                 raise StackError(f"port {self._port} is in use: choose another with --port")
@@ -77,7 +95,10 @@ class DevSession:
                 self._stack.reset()
             with self._stack:
                 settings = dev_settings(self._stack, port=self._port)
-                asyncio.run(self._serve(settings))
+                try:
+                    asyncio.run(self._serve(settings))
+                finally:
+                    _ignore_interrupts()
         except (StackError, GraphiQLMissingError) as error:
             Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
             sys.exit(1)
@@ -87,13 +108,14 @@ class DevSession:
     async def _serve(self, settings: Settings) -> None:
         async with open_archive(settings) as store:
             await load_demo_school(store, self._students)
-        server = uvicorn.Server(server_config(settings))
+        server = _Server(server_config(settings))
         serving = asyncio.create_task(server.serve())
         while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.05)
         if server.started:
             self._print_welcome()
         await serving
+        _ignore_interrupts()
 
     def _print_welcome(self) -> None:
         issuer = DemoIssuer.load(self._stack.directory)
@@ -108,5 +130,11 @@ class DevSession:
             show(f"\n{subject}\n{token}", highlight=False, soft_wrap=True)
         show(f"\nGraphiQL: {address}/graphql", highlight=False, soft_wrap=True)
         show(f"GraphiQL as director: {address}/graphql?headers={headers}", highlight=False, soft_wrap=True)
-        show('Another role: paste {"Authorization": "Bearer …"} under Headers. Ctrl-C stops everything.')
-        show("Sensitive fields are read for a stated purpose (调阅目的): the header Registrar-Purpose.")
+        show(
+            'Another role: paste {"Authorization": "Bearer …"} under Headers. Ctrl-C stops everything.',
+            soft_wrap=True,
+        )
+        show(
+            "Sensitive fields are read for a stated purpose (调阅目的): the header Registrar-Purpose.",
+            soft_wrap=True,
+        )
