@@ -17,9 +17,9 @@ from archive_store.admission.roster_files import (
     RosterRow,
 )
 from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
+from archive_store.foundation.texts import HAS_CONTROLS, has_bidi_controls, starts_formula
 from archive_store.people.rules import CITIZEN_ID_LENGTH, identity_fault, identity_mismatches
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 # Each number belongs to one person; the first that two rows share is the one reported.
 _UNIQUE_FIELDS = ("identity_number", "national_student_number", "auxiliary_number")
 
@@ -104,19 +104,15 @@ def _check_row(row: RosterRow) -> tuple[dict[str, Value], Errors]:
 
 
 def _parse_cell(column: Column, text: str) -> Value:
-    starts_formula = len(text) > 1 and text.startswith(_FORMULA_STARTS) and not _is_phone(column, text)
-    if text == FORMULA_CELL or starts_formula:
+    if text == FORMULA_CELL or starts_formula(text, is_phone=column.is_phone):
         raise CellError(ErrorCode.FORMULA)
     if text == INEXACT_NUMBER:
         raise CellError(ErrorCode.INEXACT_NUMBER)
+    if has_bidi_controls(text):
+        raise CellError(ErrorCode.INVALID_ARGUMENT, detail_zh=HAS_CONTROLS.zh, detail_en=HAS_CONTROLS.en)
     if text == OVERLONG_TEXT or len(text) > min(column.limit, CELL_LIMIT):
         raise CellError(ErrorCode.TOO_LONG, limit=column.limit)
     return column.parse(text)
-
-
-def _is_phone(column: Column, text: str) -> bool:
-    """+86 139… is a number, not a sum."""
-    return column.is_phone and text.startswith("+") and text[1:].replace(" ", "").isdigit()
 
 
 def _check_identity_number(values: dict[str, Value], errors: Errors) -> None:

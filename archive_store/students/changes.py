@@ -13,6 +13,7 @@ from archive_store.approvals.operation import Payload
 from archive_store.foundation.code_tables import code_table, plain_text
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
+from archive_store.foundation.texts import starts_formula
 from archive_store.people.rules import (
     EXPECTED_LENGTHS,
     check_email,
@@ -133,19 +134,26 @@ _CHECKS = {
 def check_values(
     touched: Mapping[str, Any], whole: Mapping[str, Any], *, checks_identity: bool = True
 ) -> None:
-    """Raise for the first touched value that breaks a rule; `whole` is the record as it would become."""
+    """Raise for the first touched value that breaks a rule; `whole` is the record as it would become.
+
+    The error names the record's field.
+    """
     for field, value in touched.items():
         if value is None and field in REQUIRED_FIELDS:
             raise RegistrarError(ErrorCode.REQUIRED, field=field)
+        _check_formula(field, value)
         if value is not None and field in CODED_FIELDS and value not in code_table(field).codes:
             raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=field, rule=code_table(field).source)
         if value is not None and field in _CHECKS and (code := _CHECKS[field](value)):
             raise _value_error(code, field)
     for position, guardian in enumerate(touched.get("guardians") or ()):
+        place = f"guardians.{position}"
+        for leaf, value in guardian.items():
+            _check_formula(f"{place}.{leaf}", value)
         if guardian.get("phone") and (code := check_phone(guardian["phone"])):
-            raise RegistrarError(code, field=f"guardians.{position}.phone")
+            raise RegistrarError(code, field=f"{place}.phone")
         if guardian.get("relation") and guardian["relation"] not in code_table("relation").codes:
-            raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=f"guardians.{position}.relation")
+            raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=f"{place}.relation")
     if checks_identity and touched.keys() & {
         "identity_number",
         "identity_document_type",
@@ -153,6 +161,12 @@ def check_values(
         "gender",
     }:
         _check_identity(touched, whole)
+
+
+def _check_formula(field: str, value: Any) -> None:
+    """As in a roster: records go out as spreadsheets."""
+    if isinstance(value, str) and starts_formula(value, is_phone=field.rpartition(".")[2] == "phone"):
+        raise RegistrarError(ErrorCode.FORMULA, field=field)
 
 
 def _value_error(code: ErrorCode, field: str, rule: str | None = None) -> RegistrarError:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from archive_store.foundation.code_tables import code_table, plain_text
+from archive_store.foundation.code_tables import code_table
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import UnclassifiedFieldError, field_classes
+from archive_store.foundation.texts import starts_formula
 from archive_store.students.documents import Student, StudentStatus
 
 # Guardians that have columns, as in a roster.
@@ -53,15 +54,9 @@ class ExportColumn:
 def inert(text: str, *, is_phone: bool = False) -> str:
     """The text as a cell that no spreadsheet computes: a leading apostrophe before what would start a formula.
 
-    Full-width signs and signs behind blanks count, too. A sign alone is a text to every spreadsheet, and often
-    stands for "none". A phone number of + and digits stays as it is: it can call nothing, and the roster reader
-    takes it back.
+    A phone number of + and digits stays as it is, so that the roster reader takes it back.
     """
-    shown = plain_text(text)
-    if is_phone and shown.startswith("+") and shown[1:].replace(" ", "").isdecimal():
-        return text
-    starts_formula = len(shown) > 1 and shown.startswith(("=", "+", "-", "@"))
-    return f"'{text}" if starts_formula or text.startswith(("\t", "\r")) else text
+    return f"'{text}" if starts_formula(text, is_phone=is_phone) else text
 
 
 @cache

@@ -173,3 +173,8 @@ def test_a_row_without_any_number_is_refused() -> None:
     none = {"身份证件类型": "无", "身份证件号": None, "全国学籍号": None, "学籍辅号": None}
     assert check_one(**none) == [("学籍辅号", ErrorCode.REQUIRED)]
     assert check_one(**none | {"学籍辅号": "7"}) == []
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200f", "\u061c"])
+def test_marks_of_writing_direction_are_refused(mark: str) -> None:
+    assert check_one(姓名=f"王{mark}五") == [("姓名", ErrorCode.INVALID_ARGUMENT)]
