@@ -40,12 +40,14 @@ class ApprovalStep:
     comment: str | None
 
 
-@strawberry.type(description="A field as it was and as it is asked to become; null where `withheld`.")
+@strawberry.type(description="A field as it was and as it is asked to become.")
 class RequestedChange:
     field: str
-    before: JSON | None
-    after: JSON | None
-    withheld: bool
+    before: JSON | None = strawberry.field(description="Null where `withheld`.")
+    after: JSON | None = strawberry.field(
+        description="Null where `withheld`, but not to who asked: they know what they asked for."
+    )
+    withheld: bool = strawberry.field(description="The viewer may not read this field of this record.")
 
 
 @strawberry.federation.type(
