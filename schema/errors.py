@@ -28,7 +28,9 @@ log = structlog.get_logger("registrar.graphql")
 @strawberry.type(description="What went wrong, for the person who asked.")
 class UserError:
     code: str = strawberry.field(description="Stable code, such as `conflict`.")
-    field: str | None = strawberry.field(description="Name of the input field at fault.")
+    field: str | None = strawberry.field(
+        description="Path of the input at fault, such as `changes.phone`; of an approval, the record's field."
+    )
     rule: str | None = strawberry.field(description="Source of the rule that was broken.")
     message_zh: str = strawberry.field(description="The sentence in Chinese (中文).")
     message_en: str = strawberry.field(description="The sentence in English.")

@@ -25,6 +25,7 @@ from archive_store.approvals.documents import (
     RequestStatus,
     Tier,
 )
+from archive_store.approvals.faults import error_of_fault, shown_part
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
 from archive_store.approvals.rules import (
     POLICY_SECTION,
@@ -45,14 +46,8 @@ from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
 
 REASON_LIMIT = 1000
-# Of any text of a payload; each field has its own, smaller one.
+# Of any text of a payload whose field has no smaller one of its own.
 TEXT_LIMIT = 10_000
-# First word of a validation fault's type.
-_CODE_OF_FAULT = {
-    "date": ErrorCode.INVALID_DATE,
-    "enum": ErrorCode.UNKNOWN_CODE,
-    "missing": ErrorCode.REQUIRED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,24 +227,13 @@ def _digest(store: Store, content: Mapping[str, Any]) -> str:
 
 def payload_of(payload_type: type[AnyPayload], values: Mapping[str, Any]) -> AnyPayload:
     """Validate an operation's input; the first fault as an error naming its field."""
-    _check_texts(values, "")
     try:
-        return payload_type.model_validate(values)
+        payload = payload_type.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise RegistrarError(ErrorCode.UNKNOWN_FIELD, field=field, name=field) from error
-        if first["type"] == "string_too_short":
-            raise RegistrarError(ErrorCode.REQUIRED, field=field) from error
-        if first["type"] == "string_too_long":
-            limit = first["ctx"]["max_length"]
-            raise RegistrarError(ErrorCode.TOO_LONG, field=field, limit=limit) from error
-        if (code := _CODE_OF_FAULT.get(first["type"].split("_")[0])) is not None:
-            raise RegistrarError(code, field=field) from error
-        raise RegistrarError(
-            ErrorCode.INVALID_ARGUMENT, field=field, detail_zh="值的类型或格式不对", detail_en=first["msg"]
-        ) from error
+        raise error_of_fault(error) from error
+    # After the fields' own limits, so that each is told its own.
+    _check_texts(payload.model_dump(exclude_unset=True), "")
+    return payload
 
 
 def _check_texts(value: Any, field: str) -> None:
@@ -257,7 +241,11 @@ def _check_texts(value: Any, field: str) -> None:
         check_text(value, field=field, limit=TEXT_LIMIT)
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            _check_texts(item, f"{field}.{name}" if field else str(name))
+            _check_texts(name, field)
+            _check_texts(item, f"{field}.{shown_part(name)}" if field else shown_part(name))
     elif isinstance(value, (list, tuple)):
         for position, item in enumerate(value):
             _check_texts(item, f"{field}.{position}")
+    elif isinstance(value, (set, frozenset)):
+        for item in value:
+            _check_texts(item, field)

@@ -6,6 +6,8 @@ object. Anything else that escapes is a defect: it is logged once with its trace
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +25,7 @@ class ErrorCode(StrEnum):
     INVALID_QUERY = "invalid_query"
     UNKNOWN_FIELD = "unknown_field"
     TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
     TIMED_OUT = "timed_out"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -94,6 +97,7 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ErrorCode.TOO_LONG: ErrorText(
         400, "文字超过 {limit} 个字符。", "The text is longer than {limit} characters."
     ),
+    ErrorCode.TOO_MANY: ErrorText(400, "最多 {limit} 项。", "There may be {limit} items at most."),
     ErrorCode.TOO_LARGE: ErrorText(
         413, "内容超过上限 {limit}。", "The content is larger than the limit of {limit}."
     ),
@@ -139,7 +143,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         422, "与其他记录重复({others})。", "The same value stands elsewhere ({others})."
     ),
     ErrorCode.FORMULA: ErrorText(
-        422, "单元格不得为公式或以公式符号开头。", "A cell must not be or start like a formula."
+        422,
+        "不得为公式或以公式符号(= + - @)开头。",
+        "This must not be a formula, nor start like one (= + - @).",
     ),
     ErrorCode.INEXACT_NUMBER: ErrorText(
         422,
@@ -186,8 +192,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
 class RegistrarError(Exception):
     """An error for the person who asked.
 
-    `field` is the name of the input or record field at fault, `rule` the source of the rule broken (a policy
-    section or a standard's number). Details fill the sentence; never put a value there that the asker may
+    `field` is the path of the input at fault, from the operation's input on (`changes.guardians.0.phone`); of an
+    approval, whose own input is not at fault, it is the record's field. `rule` is the source of the rule broken (a
+    policy section or a standard's number). Details fill the sentence; never put a value there that the asker may
     not read.
     """
 
@@ -202,3 +209,14 @@ class RegistrarError(Exception):
         self.status = text.status
         self.message = Message(zh=text.zh.format(**details), en=text.en.format(**details))
         super().__init__(f"{code}: {self.message.en}")
+
+
+@contextmanager
+def error_fields_under(place: str) -> Iterator[None]:
+    """Errors raised within name their field as it stands in the input, below `place`."""
+    try:
+        yield
+    except RegistrarError as error:
+        if error.field is not None:
+            error.field = f"{place}.{error.field}"
+        raise

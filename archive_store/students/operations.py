@@ -12,7 +12,7 @@ from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation
 from archive_store.foundation.database import Row
-from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.errors import ErrorCode, RegistrarError, error_fields_under
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
@@ -59,7 +59,8 @@ async def _check_update(store: Store, viewer: Viewer, payload: StudentUpdate) ->
     readable = scope.decide(row).decision.readable
     # Whether a stored number fits another type of document tells of the number; who approves is told of it then.
     retypes = touched.keys() & {"identity_document_type", "identity_number"} == {"identity_document_type"}
-    check_values(touched, row | touched, checks_identity=not retypes or "identity_number" in readable)
+    with error_fields_under("changes"):
+        check_values(touched, row | touched, checks_identity=not retypes or "identity_number" in readable)
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
     all_readable = all(path in readable for field in touched for path in leaves_of(Student, field))
     if all_readable and all(_same(field, row.get(field), value) for field, value in touched.items()):

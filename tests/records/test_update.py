@@ -126,22 +126,42 @@ async def test_guardians_who_stay_keep_their_account(school: School) -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "field"),
     [
-        ({"phone": "123"}, ErrorCode.INVALID_PHONE, "phone"),
-        ({"email": "nobody"}, ErrorCode.INVALID_EMAIL, "email"),
-        ({"postal_code": "12"}, ErrorCode.LENGTH, "postal_code"),
-        ({"national_student_number": "G1"}, ErrorCode.INVALID_STUDENT_NUMBER, "national_student_number"),
-        ({"identity_number": "11010519491231002"}, ErrorCode.LENGTH, "identity_number"),
-        ({"identity_number": "110105194912310020"}, ErrorCode.CHECK_DIGIT, "identity_number"),
-        ({"identity_number": "11010519491231002X"}, ErrorCode.MISMATCH_IDENTITY, "identity_number"),
-        ({"gender": "2"}, ErrorCode.MISMATCH_IDENTITY, "gender"),
-        ({"name": None}, ErrorCode.REQUIRED, "name"),
+        ({"phone": "123"}, ErrorCode.INVALID_PHONE, "changes.phone"),
+        ({"email": "nobody"}, ErrorCode.INVALID_EMAIL, "changes.email"),
+        ({"postal_code": "12"}, ErrorCode.LENGTH, "changes.postal_code"),
+        (
+            {"national_student_number": "G1"},
+            ErrorCode.INVALID_STUDENT_NUMBER,
+            "changes.national_student_number",
+        ),
+        ({"identity_number": "11010519491231002"}, ErrorCode.LENGTH, "changes.identity_number"),
+        ({"identity_number": "110105194912310020"}, ErrorCode.CHECK_DIGIT, "changes.identity_number"),
+        ({"identity_number": "11010519491231002X"}, ErrorCode.MISMATCH_IDENTITY, "changes.identity_number"),
+        ({"gender": "2"}, ErrorCode.MISMATCH_IDENTITY, "changes.gender"),
+        ({"name": None}, ErrorCode.REQUIRED, "changes.name"),
         ({"name": "  "}, ErrorCode.REQUIRED, "changes.name"),
         ({"name": "长" * 101}, ErrorCode.TOO_LONG, "changes.name"),
         ({"birth_date": "2011-02-30"}, ErrorCode.INVALID_DATE, "changes.birth_date"),
         ({"star_sign": "狮子"}, ErrorCode.UNKNOWN_FIELD, "changes.star_sign"),
         ({"status": "GRADUATED"}, ErrorCode.UNKNOWN_FIELD, "changes.status"),
-        ({"ethnic_group": "99"}, ErrorCode.UNKNOWN_CODE, "ethnic_group"),
-        ({"guardians": [{"name": "王", "phone": "1"}]}, ErrorCode.INVALID_PHONE, "guardians.0.phone"),
+        ({"ethnic_group": "99"}, ErrorCode.UNKNOWN_CODE, "changes.ethnic_group"),
+        ({"guardians": [{"name": "王", "phone": "1"}]}, ErrorCode.INVALID_PHONE, "changes.guardians.0.phone"),
+        ({"guardians": [{"name": "王"}] * 11}, ErrorCode.TOO_MANY, "changes.guardians"),
+        ({"guardians": ["王"]}, ErrorCode.INVALID_ARGUMENT, "changes.guardians.0"),
+        ({"guardians": "王"}, ErrorCode.INVALID_ARGUMENT, "changes.guardians"),
+        ({"name": 3}, ErrorCode.INVALID_ARGUMENT, "changes.name"),
+        ({"name": "\ud800"}, ErrorCode.INVALID_ARGUMENT, "changes.name"),
+        ({"name": "王\u202e五"}, ErrorCode.INVALID_ARGUMENT, "changes.name"),
+        ({"enrolled_month": "2023-13"}, ErrorCode.INVALID_ARGUMENT, "changes.enrolled_month"),
+        ({"is_orphan": 7}, ErrorCode.INVALID_ARGUMENT, "changes.is_orphan"),
+        ({"address": "=1+1"}, ErrorCode.FORMULA, "changes.address"),
+        ({"address": "＝1+1"}, ErrorCode.FORMULA, "changes.address"),
+        ({"phone": "+1+1"}, ErrorCode.FORMULA, "changes.phone"),
+        (
+            {"guardians": [{"name": "王", "workplace": "@SUM(A1)"}]},
+            ErrorCode.FORMULA,
+            "changes.guardians.0.workplace",
+        ),
         ({}, ErrorCode.NOTHING_TO_CHANGE, "changes"),
     ],
 )
@@ -151,6 +171,24 @@ async def test_bad_input_names_field_and_rule(
     error = await refused(school, **changes)
     assert (error.code, error.field) == (code, field)
     assert error.message.zh and error.message.en
+    told = error.message.en + error.message.zh
+    assert not any(word in told for word in ("Input", "Tuple", "String", "should", "pattern")), told
+
+
+@pytest.mark.parametrize(
+    ("field", "limit"), [("name", 100), ("address", 300), ("email", 300), ("boarding", 20)]
+)
+async def test_too_long_a_text_is_told_the_limit_of_its_field(school: School, field: str, limit: int) -> None:
+    for length in (limit + 1, 100_000):
+        error = await refused(school, **{field: "x" * length})
+        assert (error.code, error.field) == (ErrorCode.TOO_LONG, f"changes.{field}")
+        assert error.message.en == f"The text is longer than {limit} characters."
+
+
+async def test_a_phone_number_may_begin_with_its_country(school: School) -> None:
+    for phone in ("+86 13700000001", "+4915112345678"):
+        guardians = [{"name": "王", "phone": phone}]
+        await school.request("information", await school.student(), phone=phone, guardians=guardians)
 
 
 async def test_no_change_is_said_only_of_values_the_asker_may_read(school: School) -> None:
