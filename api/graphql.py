@@ -16,12 +16,16 @@ from strawberry.schema import Schema
 from api.graphiql.page import GraphiQLPage
 from api.problems import problem_response
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.texts import size_text
 from schema.context import Context
 
 
 def keep_uploads_in_memory(limit: int) -> None:
     """Files of multipart requests up to `limit` bytes stay off the disk: a roster is full of sensitive values."""
     MultiPartParser.spool_max_size = limit
+
+
+ALLOW = {"Allow": "GET, POST"}
 
 
 class GraphQLEndpoint(GraphQL[Context, None]):
@@ -49,7 +53,9 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         except HTTPException as error:
             refusal = RegistrarError(ErrorCode.INVALID_QUERY, detail=error.reason)
             refusal.status = error.status_code
-            response = problem_response(refusal)
+            response = problem_response(refusal, ALLOW if error.status_code == 405 else None)
+        except _BodyTooLargeError:
+            response = problem_response(self._too_large(request))
         except RegistrarError as error:
             response = problem_response(error)
         await response(scope, receive, send)
@@ -58,6 +64,13 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         state = request.app.state
         return Context(state.store, await state.sign_in.viewer_of(request))
 
+    def _too_large(self, request: Request) -> RegistrarError:
+        """Of the roster, where the body is one: its limit is what the user can keep to."""
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            limit = request.app.state.store.settings.roster_size_limit
+            return RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=size_text(limit))
+        return RegistrarError(ErrorCode.TOO_LARGE, limit=size_text(self._body_limit))
+
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
 
@@ -65,6 +78,10 @@ class GraphQLEndpoint(GraphQL[Context, None]):
     def _is_for_page(request: Request) -> bool:
         """A browser's own request; `query` in its address fills the page in."""
         return request.method == "GET" and "text/html" in request.headers.get("accept", "")
+
+
+class _BodyTooLargeError(Exception):
+    """The body is over the limit."""
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
@@ -76,7 +93,7 @@ def _limited(receive: Receive, limit: int) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > limit:
-            raise RegistrarError(ErrorCode.TOO_LARGE, limit=f"{limit} bytes")
+            raise _BodyTooLargeError
         return message
 
     return receive_some

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,8 +13,8 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.errors import camel_case
 
 
-def problem_response(error: RegistrarError) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if error.code is ErrorCode.UNAUTHENTICATED else {}
+def problem_response(error: RegistrarError, headers: Mapping[str, str] | None = None) -> Response:
+    challenge = {"WWW-Authenticate": "Bearer"} if error.code is ErrorCode.UNAUTHENTICATED else {}
     body = {
         "error": {
             "code": error.code,
@@ -21,7 +23,9 @@ def problem_response(error: RegistrarError) -> Response:
             "message": {"zh": error.message.zh, "en": error.message.en},
         }
     }
-    return Response(orjson.dumps(body), error.status, headers, media_type="application/json")
+    return Response(
+        orjson.dumps(body), error.status, {**challenge, **(headers or {})}, media_type="application/json"
+    )
 
 
 async def _registrar_error(request: Request, error: Exception) -> Response:
@@ -37,7 +41,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return problem_response(RegistrarError(ErrorCode.NOT_FOUND))
     told = RegistrarError(ErrorCode.INVALID_ARGUMENT, detail_zh=error.detail, detail_en=error.detail)
     told.status = error.status_code
-    return problem_response(told)
+    # A 405 names the methods that are allowed.
+    return problem_response(told, error.headers)
 
 
 EXCEPTION_HANDLERS = {RegistrarError: _registrar_error, HTTPException: _http_error}

@@ -26,7 +26,7 @@ from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
-from archive_store.foundation.texts import check_text
+from archive_store.foundation.texts import check_text, size_text
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.foundation.workers import Workers
 from archive_store.people.documents import IdentifierKind, Person
@@ -72,9 +72,8 @@ async def import_roster(
     viewer.require_any(IMPORTERS, rule="operation roster.import")
     check_text(file_name, field="file", limit=FILE_NAME_LIMIT)
     if len(content) > store.settings.roster_size_limit:
-        raise RegistrarError(
-            ErrorCode.TOO_LARGE, field="file", limit=f"{store.settings.roster_size_limit} bytes"
-        )
+        limit = size_text(store.settings.roster_size_limit)
+        raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=limit)
     check = await _parsing.run(_check, content, store.settings.roster_row_limit)
     numbers = dict(STUDENT_NUMBERS)
     if dry_run:

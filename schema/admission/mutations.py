@@ -8,6 +8,7 @@ from strawberry.file_uploads import Upload
 
 from archive_store.admission.operations import RosterOutcome, import_roster
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.texts import size_text
 from schema.context import Request
 from schema.errors import UserError, typed_errors
 from schema.nodes import global_id
@@ -66,7 +67,7 @@ async def resolve_roster_import(info: Request, input: RosterImportInput) -> Rost
     limit = info.context.store.settings.roster_size_limit
     content = await input.file.read(limit + 1)
     if len(content) > limit:
-        raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=f"{limit} bytes")
+        raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=size_text(limit))
     outcome = await import_roster(
         info.context.store,
         info.context.viewer,

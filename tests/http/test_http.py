@@ -75,6 +75,19 @@ async def test_a_change_from_request_to_history(
     assert [change["after"] for change in edge["node"]["changes"]] == ["新路1号"]
 
 
+async def test_who_asked_sees_what_they_asked_for(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    request = await school.request("information", await school.student(), phone="13700000001")
+    query = """query ($id: ID!) { changeRequest(id: $id) { changes { before after withheld } }
+        __type(name: "RequestedChange") { fields { name description } } }"""
+    told = await ask(http, bearer("information"), query, id=global_id("ChangeRequest", request))
+    (change,) = told["data"]["changeRequest"]["changes"]
+    assert change == {"before": None, "after": "13700000001", "withheld": True}
+    described = {field["name"]: field["description"] for field in told["data"]["__type"]["fields"]}
+    assert "not to who asked" in described["after"]
+
+
 async def test_a_change_of_guardians_with_an_account_is_shown(
     school: School, http: httpx.AsyncClient, bearer: Bearer
 ) -> None:
@@ -270,6 +283,16 @@ async def test_unknown_paths_have_the_one_format(http: httpx.AsyncClient) -> Non
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
     wrong = await http.get("/scans")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "invalid_argument")
+    assert wrong.headers["allow"] == "POST"
+
+
+async def test_other_methods_are_told_the_allowed_ones(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    for method in ("PUT", "DELETE", "HEAD"):
+        response = await http.request(method, "/graphql", headers=bearer("director"))
+        assert response.status_code == 405
+        assert {"GET", "POST"} <= set(response.headers["allow"].split(", "))
 
 
 async def test_any_object_by_its_global_id(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
@@ -309,6 +332,27 @@ async def test_a_body_over_the_limit_is_refused(
     headers = bearer("director") | {"Content-Type": "application/json"}
     response = await http.post("/graphql", content=bytes(22 * 1024 * 1024), headers=headers)
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("over", [1, 2 * 1024 * 1024])
+async def test_a_roster_over_the_limit_is_told_its_limit(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, over: int
+) -> None:
+    """Whether the body is within its own limit or not."""
+    query = """mutation ($file: Upload!) { rosterImport(input: {file: $file}) {
+        errors { code field messageEn } } }"""
+    form = {
+        "operations": json.dumps({"query": query, "variables": {"file": None}}),
+        "map": json.dumps({"0": ["variables.file"]}),
+    }
+    files = {"0": ("roster.xlsx", bytes(20 * 1024 * 1024 + over))}
+    told = (await http.post("/graphql", data=form, files=files, headers=bearer("information"))).json()
+    if "error" in told:
+        error = told["error"] | {"messageEn": told["error"]["message"]["en"]}
+    else:
+        (error,) = told["data"]["rosterImport"]["errors"]
+    assert (error["code"], error["field"]) == ("too_large", "file")
+    assert error["messageEn"] == "The content is larger than the limit of 20 MiB."
 
 
 @pytest.mark.parametrize(
