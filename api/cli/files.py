@@ -16,30 +16,57 @@ from api.cli.client import ServerError
 def check_free(to: Path) -> None:
     """`ServerError` where a file of that name, or a part of it, is there already."""
     if to.exists():
-        raise ServerError(f"{to} exists already", "choose another name")
+        raise _exists(to)
     if (part := _part(to)).exists():
-        raise ServerError(f"{part} exists already", "another download of it is running, or was broken off")
+        raise _part_exists(part)
 
 
 @asynccontextmanager
 async def written_beside(to: Path) -> AsyncIterator[Any]:
-    """A file to write beside the target, renamed at the end of the block; gone where the block raises.
+    """A file to write beside the target, which gets its name at the end of the block; gone where the block raises.
 
-    It is for its owner alone: what the server gives out may be sensitive.
+    It is for its owner alone: what the server gives out may be sensitive. `ServerError` where another file has the
+    name by then.
     """
     part = _part(to)
-    async with aiofiles.open(part, "xb", opener=_private) as opened:
-        try:
+    try:
+        claimed = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise _part_exists(part) from error
+    # Only from here on is it ours to remove.
+    try:
+        async with aiofiles.open(claimed, "wb") as opened:
             yield opened
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    part.rename(to)
+        _give_name(part, to)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _give_name(part: Path, to: Path) -> None:
+    """Not by renaming, which would replace a file that has taken the name meanwhile."""
+    try:
+        os.link(part, to)
+    except FileExistsError as error:
+        raise _exists(to) from error
+    except OSError:  # a file system without links
+        _take_name(part, to)
+
+
+def _take_name(part: Path, to: Path) -> None:
+    try:
+        to.open("xb").close()
+    except FileExistsError as error:
+        raise _exists(to) from error
+    part.replace(to)
+
+
+def _exists(to: Path) -> ServerError:
+    return ServerError(f"{to} exists already", "choose another name")
+
+
+def _part_exists(part: Path) -> ServerError:
+    return ServerError(f"{part} exists already", "another download of it is running, or was broken off")
 
 
 def _part(to: Path) -> Path:
     return to.with_name(to.name + ".part")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -52,7 +52,7 @@ async def upload(console: Console, url: str, token: str, file: Path, student: st
 
 
 async def download(console: Console, url: str, token: str, scan: str, to: Path, purpose: str) -> None:
-    """Download beside the target, then rename: a file of that name is whole, or is not there."""
+    """Download beside the target, then give it the name: a file of that name is whole, or is not there."""
     check_free(to)
     digest = hashlib.sha256()
     async with (
