@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import strawberry
-from graphql.validation import ASTValidationRule
-from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
-from strawberry.extensions.max_aliases import create_validator as aliases_rule
-from strawberry.extensions.query_depth_limiter import create_validator as depth_rule
+from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema import Schema
 
 from schema.access import Redactions
@@ -24,7 +21,9 @@ from schema.approvals.types import ChangeRequest
 from schema.audit.queries import resolve_notifications
 from schema.audit.types import Notification
 from schema.context import Request
+from schema.cost import CostLimit
 from schema.federation import Subgraph
+from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.nodes import Connection, Node, parse_global_id
 from schema.people.types import Viewer, resolve_viewer
 from schema.policies.mutations import PolicyReplacePayload, resolve_policy_replace
@@ -124,13 +123,8 @@ class Mutation:
     )
 
 
-TOKENS_LIMIT = 2_000
-ALIASES_LIMIT = 30
-DEPTH_LIMIT = 15
-
-
-# Made once: the validation cache knows an operation by its rules, too.
-_RULES: list[type[ASTValidationRule]] = [depth_rule(DEPTH_LIMIT, None, None), aliases_rule(ALIASES_LIMIT)]
+# A document of the most tokens is more than a megabyte.
+CACHED_DOCUMENTS = 100
 
 
 def build_schema() -> Schema:
@@ -143,9 +137,10 @@ def build_schema() -> Schema:
         extensions=[
             Redactions,
             lambda: MaxTokensLimiter(max_token_count=TOKENS_LIMIT),
-            lambda: AddValidationRules(_RULES),
-            lambda: ParserCache(maxsize=500),
-            lambda: ValidationCache(maxsize=500),
+            DocumentLimits,
+            lambda: ParserCache(maxsize=CACHED_DOCUMENTS),
+            lambda: ValidationCache(maxsize=CACHED_DOCUMENTS),
+            CostLimit,
         ],
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,14 @@ import strawberry
 from graphql import (
     FieldNode,
     FragmentSpreadNode,
-    GraphQLIncludeDirective,
     GraphQLResolveInfo,
-    GraphQLSkipDirective,
     InlineFragmentNode,
     NamedTypeNode,
+    SelectionNode,
     SelectionSetNode,
+    VariableNode,
     is_abstract_type,
 )
-from graphql.execution.values import VariableValues, get_directive_values
 from strawberry.types.nodes import get_variable_values
 
 
@@ -40,31 +39,33 @@ class Selection:
 def selected_fields(info: strawberry.Info, route: Sequence[str] = ()) -> tuple[Selection, ...]:
     """The selections below the field being resolved, after following `route` down."""
     raw = info._raw_info
-    found = tuple(
-        selection
-        for node in raw.field_nodes
-        if node.selection_set
-        for selection in _collect(raw, node.selection_set)
-    )
+    found = _collect(raw, [node.selection_set for node in raw.field_nodes if node.selection_set])
     for step in route:
         found = tuple(inner for selection in found if selection.name == step for inner in selection.fields)
     return found
 
 
-def _collect(
-    raw: GraphQLResolveInfo[Any], selection_set: SelectionSetNode, on: frozenset[str] | None = None
-) -> Iterator[Selection]:
-    for node in selection_set.selections:
-        if not _included(raw, node):
-            continue
-        if isinstance(node, FieldNode):
-            below = tuple(_collect(raw, node.selection_set)) if node.selection_set else ()
-            yield Selection(node.name.value, below, on)
-        elif isinstance(node, InlineFragmentNode):
-            yield from _collect(raw, node.selection_set, _narrowed(raw, on, node.type_condition))
-        elif isinstance(node, FragmentSpreadNode):
-            fragment = raw.fragments[node.name.value]
-            yield from _collect(raw, fragment.selection_set, _narrowed(raw, on, fragment.type_condition))
+def _collect(raw: GraphQLResolveInfo[Any], sets: Sequence[SelectionSetNode]) -> tuple[Selection, ...]:
+    """The fields of these sets as one: a fragment is entered once, and equal fields are one with all below."""
+    below: dict[tuple[str, frozenset[str] | None], list[SelectionSetNode]] = {}
+    spread: set[tuple[str, frozenset[str] | None]] = set()
+    variables = get_variable_values(raw)
+    pending: list[tuple[SelectionSetNode, frozenset[str] | None]] = [(held, None) for held in sets]
+    for selection_set, on in pending:  # grows by the fragments met
+        for node in selection_set.selections:
+            if not included(node, variables):
+                continue
+            if isinstance(node, FieldNode):
+                inner = below.setdefault((node.name.value, on), [])
+                if node.selection_set:
+                    inner.append(node.selection_set)
+            elif isinstance(node, InlineFragmentNode):
+                pending.append((node.selection_set, _narrowed(raw, on, node.type_condition)))
+            elif isinstance(node, FragmentSpreadNode) and (node.name.value, on) not in spread:
+                spread.add((node.name.value, on))
+                fragment = raw.fragments[node.name.value]
+                pending.append((fragment.selection_set, _narrowed(raw, on, fragment.type_condition)))
+    return tuple(Selection(name, _collect(raw, inner), on) for (name, on), inner in below.items())
 
 
 def _narrowed(
@@ -78,12 +79,12 @@ def _narrowed(
     return names if on is None else names & on
 
 
-def _included(raw: GraphQLResolveInfo[Any], node: object) -> bool:
-    if not node.directives:  # type: ignore[attr-defined]
-        return True
-    variables = VariableValues(sources={}, coerced=get_variable_values(raw))
-    skip = get_directive_values(GraphQLSkipDirective, node, variables)  # type: ignore[arg-type]
-    if skip and skip["if"]:
-        return False
-    include = get_directive_values(GraphQLIncludeDirective, node, variables)  # type: ignore[arg-type]
-    return not (include and not include["if"])
+def included(node: SelectionNode, variables: Mapping[str, Any]) -> bool:
+    """Whether @skip and @include leave the node in. The document is valid, so each has its `if`."""
+    for directive in node.directives or ():
+        if directive.name.value in ("skip", "include"):
+            value: Any = (directive.arguments or ())[0].value
+            met = variables.get(value.name.value) if isinstance(value, VariableNode) else value.value
+            if bool(met) is (directive.name.value == "skip"):
+                return False
+    return True

@@ -28,6 +28,7 @@ class ErrorCode(StrEnum):
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
     TIMED_OUT = "timed_out"
+    TOO_COMPLEX = "too_complex"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     DIGEST_MISMATCH = "digest_mismatch"
     INVALID_FILE_NAME = "invalid_file_name"
@@ -105,6 +106,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         408,
         "内容传输中断或过慢,请重新发送。",
         "The content stopped coming, or came too slowly; send it again.",
+    ),
+    ErrorCode.TOO_COMPLEX: ErrorText(
+        400, "查询过于复杂:{detail_zh}。", "The query is too complex: {detail_en}."
     ),
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: ErrorText(
         415,

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
+    cost_limit: int = Field(20_000, gt=0, description="Most that one GraphQL operation may cost.")
 
     @model_validator(mode="after")
     def _one_key_source(self) -> Settings:
