@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> Starlette:
     endpoint = GraphQLEndpoint(
         build_schema(),
         graphiql=graphiql,
-        body_limit=settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD,
+        upload_limit=settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD,
     )
 
     @asynccontextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.exceptions import HTTPException as FormError
 from starlette.formparsers import MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLRequestData
+from strawberry.http.parse_content_type import parse_content_type
 from strawberry.schema import Schema
 
 from api.graphiql.page import GraphiQLPage
@@ -18,6 +21,12 @@ from api.problems import problem_response
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.texts import size_text
 from schema.context import Context
+
+QUERY_LIMIT = 64 * 1024
+# Of a body without files; one with a roster has a limit of its own.
+BODY_LIMIT = 1024 * 1024
+# What Strawberry and Starlette meet in a body that is not shaped as they expect.
+_SHAPE_FAULTS = (AttributeError, FormError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def keep_uploads_in_memory(limit: int) -> None:
@@ -31,10 +40,10 @@ ALLOW = {"Allow": "GET, POST"}
 class GraphQLEndpoint(GraphQL[Context, None]):
     """Signs the viewer in before anything of the operation is read."""
 
-    def __init__(self, schema: Schema, *, graphiql: GraphiQLPage | None, body_limit: int) -> None:
-        keep_uploads_in_memory(body_limit)
+    def __init__(self, schema: Schema, *, graphiql: GraphiQLPage | None, upload_limit: int) -> None:
+        keep_uploads_in_memory(upload_limit)
         self._graphiql = graphiql
-        self._body_limit = body_limit
+        self._upload_limit = upload_limit
         super().__init__(
             schema,
             graphql_ide=None,
@@ -43,7 +52,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, _limited(receive, self._body_limit))
+        limit = self._upload_limit if _is_upload(Request(scope)) else BODY_LIMIT
+        request = Request(scope, _limited(receive, limit))
         try:
             # The page asks for no token; what it sends then does.
             if self._graphiql and self._is_for_page(request):
@@ -66,10 +76,29 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     def _too_large(self, request: Request) -> RegistrarError:
         """Of the roster, where the body is one: its limit is what the user can keep to."""
-        if request.headers.get("content-type", "").startswith("multipart/"):
+        if _is_upload(request):
             limit = request.app.state.store.settings.roster_size_limit
             return RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=size_text(limit))
-        return RegistrarError(ErrorCode.TOO_LARGE, limit=size_text(self._body_limit))
+        return RegistrarError(ErrorCode.TOO_LARGE, limit=size_text(BODY_LIMIT))
+
+    async def parse_http_body(
+        self, request: AsyncHTTPRequestAdapter
+    ) -> GraphQLRequestData | list[GraphQLRequestData]:
+        try:
+            data = await super().parse_http_body(request)
+        except _SHAPE_FAULTS as error:
+            raise HTTPException(400, "The request is not shaped as a GraphQL operation.") from error
+        for operation in data if isinstance(data, list) else [data]:
+            # Parsed queries are kept, so that they must be small.
+            if len((operation.query or "").encode()) > QUERY_LIMIT:
+                raise RegistrarError(ErrorCode.TOO_LARGE, field="query", limit=f"{QUERY_LIMIT} bytes")
+            if not isinstance(operation.operation_name, (str, type(None))):
+                raise HTTPException(400, "The `operationName` must be a string or null, if provided.")
+        return data
+
+    def decode_json(self, data: str | bytes) -> object:
+        # Refuses what nests too deeply and what is no text, such as half of a surrogate pair.
+        return orjson.loads(data)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
@@ -82,6 +111,14 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
 class _BodyTooLargeError(Exception):
     """The body is over the limit."""
+
+
+def _is_upload(request: Request) -> bool:
+    try:
+        content_type, _ = parse_content_type(request.headers.get("content-type", ""))
+    except ValueError:
+        return False
+    return content_type == "multipart/form-data"
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

@@ -99,6 +99,8 @@ def _shown(error: GraphQLError) -> GraphQLError:
         told = original
     elif original is None:  # a fault of the query itself: syntax, validation, variables
         told = RegistrarError(ErrorCode.INVALID_QUERY, detail=error.message)
+    elif error.nodes and not error.path:  # of a value that a scalar cannot read; nothing has run yet
+        told = RegistrarError(ErrorCode.INVALID_QUERY, detail="A value does not fit its type.")
     else:
         told = internal_error(original)
     return GraphQLError(

@@ -8,15 +8,25 @@ from typing import Any, NewType
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.errors import camel_case
 
 Day = NewType("Day", date)
+
+
+def _parse_day(value: object) -> date:
+    try:
+        return date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        # Not from the cause, which repeats the value.
+        raise RegistrarError(ErrorCode.INVALID_DATE) from None
+
 
 _DAY = strawberry.scalar(
     name="Date",
     description="A calendar day, ISO 8601 (`2011-05-03`).",
     serialize=lambda value: value if isinstance(value, str) else value.isoformat(),
-    parse_value=date.fromisoformat,
+    parse_value=_parse_day,
 )
 
 

@@ -355,23 +355,6 @@ async def test_a_roster_over_the_limit_is_told_its_limit(
     assert error["messageEn"] == "The content is larger than the limit of 20 MiB."
 
 
-@pytest.mark.parametrize(
-    ("content", "media_type"),
-    [
-        (b"{}", "application/json"),
-        (b"{", "application/json"),
-        (b"x", "text/plain"),
-        (b"[]", "application/json"),
-    ],
-)
-async def test_requests_that_are_no_operation(
-    school: School, http: httpx.AsyncClient, bearer: Bearer, content: bytes, media_type: str
-) -> None:
-    headers = bearer("director") | {"Content-Type": media_type}
-    response = await http.post("/graphql", content=content, headers=headers)
-    assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_query")
-
-
 async def test_a_stored_row_that_does_not_fit_is_not_shown_in_the_log(
     school: School, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,7 +368,7 @@ async def test_a_stored_row_that_does_not_fit_is_not_shown_in_the_log(
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["\x00", "王\x00", "\ud800", "\x1b[2J"])
+@pytest.mark.parametrize("text", ["\x00", "王\x00", "\x1b[2J"])
 async def test_text_that_cannot_be_stored_is_bad_input(
     school: School, http: httpx.AsyncClient, bearer: Bearer, text: str
 ) -> None:
