@@ -15,6 +15,7 @@ from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.scans.content import open_scan
+from archive_store.scans.media_types import EXTENSIONS
 from archive_store.scans.operations import file_scan
 from schema.nodes import global_id, key_of
 
@@ -75,12 +76,14 @@ async def download_scan(request: Request) -> Response:
     """GET /scans/ID/content: the plaintext, every byte verified before it is sent."""
     store, viewer = await _signed_in(request)
     scan, content = await open_scan(store, viewer, key_of(request.path_params["id"], "Scan", field="id"))
+    # The extension is of what the content is, whatever the file was called where it came from.
+    name = quote(scan.file_name + EXTENSIONS[scan.media_type], safe="")
     return _Download(
         content,
         media_type=scan.media_type,
         headers={
             "Content-Length": str(scan.size),
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(scan.file_name)}",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
             "X-Content-SHA256": scan.sha256,

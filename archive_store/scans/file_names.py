@@ -13,7 +13,10 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 RULE = "policy §三(二)"
 LENGTH_LIMIT = 120
 _NAME = re.compile(
-    r"(?P<cohort>[0-9]{4})级(?:第(?P<batch>[1-9][0-9]{0,2})批)?(?P<type>(?!第[0-9])[^\W\d_][^-/\\]{0,60}?)(?:-(?P<number>[0-9A-Za-z]{1,30}))?"
+    r"(?P<cohort>[0-9]{4})级(?:第(?P<batch>[1-9][0-9]{0,2})批)?"
+    # Nothing that a file system, a header or a page reads otherwise, and no extension.
+    r"(?P<type>(?!第[0-9])[^\W\d_][^-/\\.<>:\"|?*;%]{0,60}?)"
+    r"(?:-(?P<number>[0-9A-Za-z]{1,30}))?"
 )
 _EXTENSIONS = (".pdf", ".tif", ".tiff", ".jpg", ".jpeg", ".png")
 

@@ -7,6 +7,12 @@ import puremagic
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
 ACCEPTED = {"application/pdf": "PDF", "image/tiff": "TIFF", "image/jpeg": "JPEG", "image/png": "PNG"}
+EXTENSIONS = {
+    "application/pdf": ".pdf",
+    "image/tiff": ".tif",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+}
 # Enough for the signatures of all accepted types.
 SNIFF_SIZE = 4096
 _FIRST_BYTES = {

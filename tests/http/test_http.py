@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -219,6 +220,8 @@ async def test_a_scan_over_http_and_back(school: School, http: httpx.AsyncClient
     assert got.content == paper
     assert got.headers["content-type"] == "application/pdf"
     assert got.headers["cache-control"] == "no-store"
+    file_name = quote("2023级户口簿.pdf", safe="")
+    assert got.headers["content-disposition"] == f"attachment; filename*=UTF-8''{file_name}"
     for subject, status in (("archive", 403), ("vice-principal", 403), ("logistics", 404), ("analysis", 404)):
         refused = await http.get(f"/scans/{scan['id']}/content", headers=bearer(subject))
         assert (refused.status_code, len(refused.content) < 500) == (status, True)
