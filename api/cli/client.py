@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,6 +21,9 @@ class ServerError(Exception):
 
 @asynccontextmanager
 async def client(url: str, token: str, purpose: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    _check_url(url)
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ServerError("the token is no sign-in token", "it has only ASCII characters, and no spaces")
     timeout = httpx.Timeout(30, read=300, write=300)
     headers = {"Authorization": f"Bearer {token}", "Registrar-Purpose": quote(purpose)}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout) as opened:
@@ -29,6 +33,15 @@ async def client(url: str, token: str, purpose: str = "") -> AsyncIterator[httpx
             raise ServerError(
                 f"cannot reach {url}: {type(error).__name__}", "is the server running?"
             ) from error
+
+
+def _check_url(url: str) -> None:
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ServerError(f"{url} is no address of a server", "it reads like http://127.0.0.1:8000")
 
 
 def check(response: httpx.Response) -> None:

@@ -193,6 +193,34 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     assert (told.exit_code, "is the server running?" in told.output) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("url", "token", "told"),
+    [
+        ("", "x", "no address of a server"),
+        ("registrar.test", "x", "no address of a server"),
+        ("ftp://registrar.test", "x", "no address of a server"),
+        ("http://", "x", "no address of a server"),
+        ("http://[", "x", "error:"),
+        ("http://registrar.test:port", "x", "no address of a server"),
+        ("http://registrar.test:99999999", "x", "error:"),
+        ("http://registrar.test\n", "x", "no address of a server"),
+        ("http://\u2028", "x", "no address of a server"),
+        ("http://127.0.0.1:9", "令牌", "no sign-in token"),
+        ("http://127.0.0.1:9", "x\n", "no sign-in token"),
+        ("http://127.0.0.1:9", "", "no sign-in token"),
+    ],
+)
+def test_wrong_options_are_told_in_one_line(tmp_path: Path, url: str, token: str, told: str) -> None:
+    roster = tmp_path / "roster.xlsx"
+    roster.write_bytes(demo_workbook(1))
+    commands = [["scan", "download", "x", str(tmp_path / "to")], ["import", str(roster)]]
+    for words in commands:
+        result = CliRunner().invoke(app, [*words, "--url", url, "--token", token], env={"COLUMNS": "400"})
+        assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+        assert told in result.output
+        assert result.output.count("error:") == 1
+
+
 async def test_audit_verify(school: School, run: Any, stack: EmbeddedStack) -> None:
     sound = await run("audit", "verify", "--data", str(stack.directory))
     assert (sound.exit_code, "sound" in sound.output) == (0, True)
