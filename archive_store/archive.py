@@ -21,6 +21,7 @@ from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.records import Record
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
+from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
 from archive_store.policies.operations import POLICY_REPLACE
@@ -39,6 +40,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ApprovalPolicy,
     ArchiveFile,
     ChangeRequest,
+    Delegation,
     Export,
     FieldAccessPolicy,
     Person,
@@ -50,6 +52,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 )
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
+    "delegation.end": DELEGATION_END,
+    "delegation.give": DELEGATION_GIVE,
     "policy.replace": POLICY_REPLACE,
     "retrieval_grant.give": RETRIEVAL_GRANT_GIVE,
     "retrieval_grant.give_sealed": RETRIEVAL_GRANT_GIVE_SEALED,

@@ -8,8 +8,9 @@ from bson import ObjectId
 
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.decisions import decide
 from archive_store.approvals.documents import Decision, RequestStatus
-from archive_store.approvals.operations import decide, payload_of, perform
+from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.store import Store
 from archive_store.people.sign_in import load_viewer

@@ -38,6 +38,16 @@ class HeldGrant:
         return self.document_type is None or self.document_type == document_type
 
 
+@dataclass(frozen=True, slots=True)
+class HeldDelegation:
+    """A delegation (委托) in force: the viewer decides in the delegator's seat, on these operations or all."""
+
+    delegator_id: ObjectId
+    delegator_name: str
+    post: Post
+    operations: frozenset[str] | None
+
+
 @dataclass(slots=True)
 class Reading:
     """What one request reads: for which purpose, and the grants a view of which it has used."""
@@ -60,6 +70,7 @@ class Viewer:
     ward_ids: frozenset[ObjectId] = frozenset()  # students this person is a guardian of
     own_student_ids: frozenset[ObjectId] = frozenset()
     grants: tuple[HeldGrant, ...] = ()
+    delegations: tuple[HeldDelegation, ...] = ()
     scopes: frozenset[Scope] | None = None  # None for people
     reading: Reading = field(default_factory=Reading, compare=False)
 

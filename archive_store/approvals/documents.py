@@ -37,12 +37,16 @@ _POST_OF_TIER = {
 
 
 class ApprovalRule(BaseModel):
-    """Chain of an operation; with `fields`, only where the operation touches one of them."""
+    """Chain of an operation; with `fields`, only where the operation touches one of them.
+
+    `joint` are posts that sign together (会签), in any order, before the first tier.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     operation: str
     fields: frozenset[str] | None = None
+    joint: tuple[Post, ...] = ()
     chain: tuple[Tier, ...]
 
 
@@ -61,37 +65,71 @@ class ApprovalPolicy(Record):
 
 
 class RequestStatus(StrEnum):
+    DRAFT = "DRAFT"  # 草稿: the requester's alone
     SUBMITTED = "SUBMITTED"  # 已提交
-    IN_REVIEW = "IN_REVIEW"  # 审批中: a step approved, another to come
+    IN_REVIEW = "IN_REVIEW"  # 审批中: a step is signed, another to come
+    RETURNED = "RETURNED"  # 退回补正
     REJECTED = "REJECTED"  # 驳回
     WITHDRAWN = "WITHDRAWN"  # 撤回
+    APPROVED = "APPROVED"  # 已批准: waits for the day from which it holds
     APPLIED = "APPLIED"  # 已生效
+    SUPERSEDED = "SUPERSEDED"  # 已被取代: a later request changed the same fields
 
 
 OPEN_STATUSES = frozenset({RequestStatus.SUBMITTED, RequestStatus.IN_REVIEW})
+# What the requester may still change or withdraw.
+UNDECIDED_STATUSES = OPEN_STATUSES | {RequestStatus.DRAFT, RequestStatus.RETURNED}
 
 
 class Decision(StrEnum):
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
+    RETURNED = "RETURNED"
+
+
+class RouteStep(BaseModel):
+    """审批环节 as laid down: a tier, posts that all sign (会签), or a person whose signature was added (加签)."""
+
+    tier: Annotated[Tier | None, F0] = None
+    posts: Annotated[list[Post], F0] = Field(default_factory=list)
+    person_id: Annotated[PydanticObjectId | None, F0] = None
+    person_name: Annotated[str | None, F0] = None
 
 
 class ApprovalStep(BaseModel):
-    """审批环节: one decision of the chain."""
+    """审批意见: one signature.
 
-    tier: Annotated[Tier, F0]
+    `for_person_id` is whose seat a delegate (受托人) signed in, `digest` what was signed, `round` counts the versions
+    of the request: a signature of an earlier round is void.
+    """
+
+    position: Annotated[int, F0]
+    round: Annotated[int, F0]
+    tier: Annotated[Tier | None, F0] = None
+    post: Annotated[Post | None, F0] = None
     decision: Annotated[Decision, F0]
     decided_by: Annotated[PydanticObjectId, F0]
     decided_by_name: Annotated[str, F0]
+    for_person_id: Annotated[PydanticObjectId | None, F0] = None
+    for_person_name: Annotated[str | None, F0] = None
     decided_at: Annotated[datetime, F0]
+    digest: Annotated[str, F1]
     comment: Annotated[str | None, F3] = None
+
+
+class Evidence(BaseModel):
+    """材料: a filed scan that the request rests on, by its content."""
+
+    scan_id: Annotated[PydanticObjectId, F1]
+    sha256: Annotated[str, F2]
 
 
 class ChangeRequest(Record):
     """A request for an operation.
 
     `sealed` holds `{payload, current, reason}`: the input, the values of the touched fields when it was made,
-    and why. `payload_digest` is a keyed digest of the payload, which decisions are bound to.
+    and why. `digest` is a keyed digest of payload, evidence and day, which signatures are bound to. `awaited_posts`
+    and `awaited_person` are who has still to sign the step at `position` of the `route`.
     """
 
     subject_type: ClassVar[str] = "ChangeRequest"
@@ -101,14 +139,22 @@ class ChangeRequest(Record):
     target_id: Annotated[PydanticObjectId, F0]
     fields: Annotated[list[str], F0]
     sealed: Annotated[dict[str, Any], F3]
-    payload_digest: Annotated[str, F1]
+    evidence: list[Evidence] = Field(default_factory=list)
+    effective_from: Annotated[date | None, F0] = None
+    digest: Annotated[str, F1]
     policy_version: Annotated[int, F0]
     chain: Annotated[list[Tier], F0]
+    route: list[RouteStep]
+    position: Annotated[int, F0] = 0
+    round: Annotated[int, F0] = 1
+    awaited_posts: Annotated[list[Post], F0] = Field(default_factory=list)
+    awaited_person: Annotated[PydanticObjectId | None, F0] = None
     steps: list[ApprovalStep] = Field(default_factory=list)
     status: Annotated[RequestStatus, F0] = RequestStatus.SUBMITTED
     requested_by: Annotated[PydanticObjectId, F0]
     requested_by_name: Annotated[str, F0]
     applied_at: Annotated[datetime | None, F0] = None
+    superseded_by: Annotated[PydanticObjectId | None, F0] = None
 
     class Settings:
         name = "change_requests"
@@ -116,4 +162,17 @@ class ChangeRequest(Record):
             IndexModel([("status", 1), ("_id", -1)]),
             IndexModel([("target_id", 1), ("_id", -1)]),
             IndexModel([("requested_by", 1), ("_id", -1)]),
+            IndexModel([("status", 1), ("awaited_posts", 1), ("_id", -1)]),
+            IndexModel([("status", 1), ("awaited_person", 1), ("_id", -1)]),
+            IndexModel([("status", 1), ("effective_from", 1)]),
         ]
+
+    @property
+    def awaited_step(self) -> RouteStep | None:
+        """The step that has to be signed next; None when nothing is awaited."""
+        return self.route[self.position] if self.status in OPEN_STATUSES else None
+
+    @property
+    def signatures(self) -> list[ApprovalStep]:
+        """Those that count: of this round."""
+        return [step for step in self.steps if step.round == self.round]

@@ -31,6 +31,10 @@ async def _none_yet(store: Store, session: AsyncClientSession | None, payload: P
     return {}
 
 
+async def _nobody(store: Store, payload: Payload) -> frozenset[Post]:
+    return frozenset()
+
+
 Decisions = Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Mapping[ObjectId, FieldDecision]]]
 AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
@@ -41,10 +45,10 @@ class Operation(Generic[AnyPayload]):
 
     `requesters` are the posts that may ask for it. `fields` are the record fields it touches, which decide its
     chain of approval; `requested_values` what they would become; `current` what they are, kept with a request
-    so that a later change of the record shows as a conflict. `changes` are the fields that it can change at all,
-    and `decisions` how a viewer stands to its targets, where that differs by record. `check` raises
-    `RegistrarError`; `apply` writes through the unit of work and may run more than once. What `applies_at_once`
-    cannot be given a chain.
+    so that a later change of the record shows as a conflict. `changes` are the fields that it can change at all;
+    `decisions` how a viewer stands to its targets, where that differs by record; `excluded_posts` the posts of
+    those it is about, who sign no step of it. `check` raises `RegistrarError`; `apply` writes through the unit of
+    work and may run more than once. What `applies_at_once` cannot be given a chain.
     """
 
     name: str
@@ -61,4 +65,5 @@ class Operation(Generic[AnyPayload]):
     )
     changes: frozenset[str] = frozenset()
     decisions: Decisions | None = None
+    excluded_posts: Callable[[Store, AnyPayload], Awaitable[frozenset[Post]]] = _nobody
     applies_at_once: bool = False

@@ -1,43 +1,33 @@
-"""Performing operations, and deciding on requests for them.
+"""Performing operations: at once, or as a change request that waits for its approval.
 
-A chain without tiers applies at once; any other operation becomes a change request that applies when its last
-step approves. In each case the change, its audit entries and its notifications commit together.
+In each case the change, its audit entries and its notifications commit together. Decisions are in `decisions.py`,
+what a requester does with a request in `requests.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-import orjson
 from bson import ObjectId
 from pydantic import ValidationError
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.documents import (
-    ApprovalPolicy,
-    ApprovalStep,
-    ChangeRequest,
-    Decision,
-    RequestStatus,
-    Tier,
-)
+from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Evidence, RequestStatus
 from archive_store.approvals.faults import error_of_fault, shown_part
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
+from archive_store.approvals.routing import digest_of, notify_awaited, payload_content
 from archive_store.approvals.rules import (
     POLICY_SECTION,
     UngovernedOperationError,
-    chain_of,
-    chain_without,
-    may_see,
-    require_decider,
-    require_requester,
-    status_after,
+    awaiting,
+    route_of,
+    rule_of,
 )
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
@@ -62,48 +52,55 @@ class Outcome:
         return self.change_request_id is None
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How an operation is asked for: why, on which evidence (材料), from which day, and whether it is a draft yet."""
+
+    reason: str | None = None
+    evidence: Sequence[Evidence] = ()
+    effective_from: date | None = None
+    is_draft: bool = False
+
+
 async def perform(
-    store: Store, viewer: Viewer, name: str, payload: Payload, *, reason: str | None = None
+    store: Store,
+    viewer: Viewer,
+    name: str,
+    payload: Payload,
+    *,
+    reason: str | None = None,
+    asking: Asking | None = None,
 ) -> Outcome:
-    """Apply the operation, or request it where the approval policy names tiers.
+    """Apply the operation, or request it where the approval policy names signatures.
 
     Raises FORBIDDEN without a post that may ask, and whatever the operation's check refuses.
     """
+    asking = asking or Asking(reason)
     operation: Operation[Any] = store.operations[name]
     viewer.require_any(operation.requesters, rule=f"operation {name}")
-    check_text(reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
+    check_text(asking.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
+    check_day(store, asking.effective_from)
     await operation.check(store, viewer, payload)
     policy = await newest_version(store, ApprovalPolicy)
-    fields = operation.fields(payload)
-    chain = chain_of(policy, name, fields)
-    if not chain:
+    rule = rule_of(policy, name, operation.fields(payload))
+    if not rule.chain and not rule.joint:
+        if asking.is_draft or asking.effective_from:
+            raise RegistrarError(ErrorCode.WRONG_STATE, rule=POLICY_SECTION, state="APPLIES_AT_ONCE")
 
         async def apply(unit: UnitOfWork) -> Any:
             return await operation.apply(unit, payload)
 
-        return Outcome(result=await governed_transaction(store, viewer.actor, name, apply, reason=reason))
+        result = await governed_transaction(store, viewer.actor, name, apply, reason=asking.reason)
+        return Outcome(result=result)
     if operation.applies_at_once:
         raise UngovernedOperationError(f"{name} cannot wait for approval")
-    if not reason:
-        raise RegistrarError(ErrorCode.REQUIRED, field="reason", rule=POLICY_SECTION)
-    chain = chain_without(chain, viewer.posts)
-    return Outcome(
-        change_request_id=await _submit(store, viewer, operation, payload, chain, policy.version, reason)
-    )
-
-
-async def _submit(
-    store: Store,
-    viewer: Viewer,
-    operation: Operation[Any],
-    payload: Payload,
-    chain: tuple[Tier, ...],
-    policy_version: int,
-    reason: str,
-) -> ObjectId:
+    require_reason(asking)
+    route = route_of(rule, viewer.posts | await operation.excluded_posts(store, payload))
     target = operation.subject(payload)
-    content = _payload_content(payload)
+    content = payload_content(payload)
     request_id = ObjectId()
+    status = RequestStatus.DRAFT if asking.is_draft else RequestStatus.SUBMITTED
+    first = awaiting(route, 0, status)
 
     async def submit(unit: UnitOfWork) -> ObjectId:
         current = await operation.current(store, unit.session, payload)
@@ -113,116 +110,39 @@ async def _submit(
             target_type=target.type,
             target_id=target.id,
             fields=sorted(operation.fields(payload)),
-            sealed={"payload": content, "current": bson_value(dict(current)), "reason": reason},
-            payload_digest=_digest(store, content),
-            policy_version=policy_version,
-            chain=list(chain),
+            sealed={"payload": content, "current": bson_value(dict(current)), "reason": asking.reason},
+            evidence=list(asking.evidence),
+            effective_from=asking.effective_from,
+            digest=digest_of(store, content, asking.evidence, asking.effective_from),
+            policy_version=policy.version,
+            chain=[step.tier for step in route if step.tier is not None],
+            route=route,
+            awaited_posts=list(first.awaited_posts),
+            status=status,
             requested_by=viewer.person_id,
             requested_by_name=viewer.name,
         )
         await unit.insert(request)
         subject = Subject(ChangeRequest.subject_type, request_id)
-        unit.audit(subject, "change_request:submit")
-        unit.notify(chain[0].post, "change_request:awaits_decision", subject)
+        unit.audit(subject, "change_request:draft" if asking.is_draft else "change_request:submit")
+        if not asking.is_draft:
+            notify_awaited(unit, subject, first)
         return request_id
 
-    return await governed_transaction(store, viewer.actor, operation.name, submit, reason=reason)
+    await governed_transaction(store, viewer.actor, operation.name, submit, reason=asking.reason)
+    return Outcome(change_request_id=request_id)
 
 
-async def decide(
-    store: Store,
-    viewer: Viewer,
-    request_id: ObjectId,
-    decision: Decision,
-    *,
-    comment: str | None = None,
-) -> RequestStatus:
-    """Decide the awaited step; the last approval applies the operation in the same transaction.
-
-    Raises NOT_FOUND, WRONG_STATE, SELF_APPROVAL, FORBIDDEN (another tier's step), and CONFLICT when a touched
-    field changed since the request was made; then nothing is written and the request stays open.
-    """
-    check_text(comment, field="comment", limit=REASON_LIMIT, is_one_line=False)
-    if decision is Decision.REJECTED and not comment:
-        raise RegistrarError(ErrorCode.REQUIRED, field="comment", rule=POLICY_SECTION)
-
-    async def step(unit: UnitOfWork) -> RequestStatus:
-        request = await _load_visible(unit, viewer, request_id)
-        tier = require_decider(viewer, request)
-        status = status_after(request, decision)
-        taken = ApprovalStep(
-            tier=tier,
-            decision=decision,
-            decided_by=viewer.person_id,
-            decided_by_name=viewer.name,
-            decided_at=unit.at,
-            comment=comment,
-        )
-        applied_at = unit.at if status is RequestStatus.APPLIED else None
-        await unit.change(
-            request, {"steps": [*request.steps, taken], "status": status, "applied_at": applied_at}
-        )
-        subject = Subject(ChangeRequest.subject_type, request_id)
-        unit.audit(subject, f"change_request:{'approve' if decision is Decision.APPROVED else 'reject'}")
-        if status is RequestStatus.APPLIED:
-            await _apply(unit, request)
-        if status is RequestStatus.IN_REVIEW:
-            following = request.chain[len(request.steps) + 1]
-            unit.notify(following.post, "change_request:awaits_decision", subject)
-        else:
-            unit.notify(request.requested_by, f"change_request:{status.lower()}", subject)
-        return status
-
-    return await governed_transaction(store, viewer.actor, "change_request.decide", step, reason=comment)
+def require_reason(asking: Asking) -> None:
+    """A draft may go without; whoever decides may not."""
+    if not asking.reason and not asking.is_draft:
+        raise RegistrarError(ErrorCode.REQUIRED, field="reason", rule=POLICY_SECTION)
 
 
-async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> RequestStatus:
-    """Withdraw (撤回) one's own open request."""
-
-    async def step(unit: UnitOfWork) -> RequestStatus:
-        request = await _load_visible(unit, viewer, request_id)
-        tier = require_requester(viewer, request)
-        await unit.change(request, {"status": RequestStatus.WITHDRAWN})
-        subject = Subject(ChangeRequest.subject_type, request_id)
-        unit.audit(subject, "change_request:withdraw")
-        unit.notify(tier.post, "change_request:withdrawn", subject)
-        return RequestStatus.WITHDRAWN
-
-    return await governed_transaction(store, viewer.actor, "change_request.withdraw", step)
-
-
-async def _load_visible(unit: UnitOfWork, viewer: Viewer, request_id: ObjectId) -> ChangeRequest:
-    request = await unit.load(ChangeRequest, request_id)
-    if request is None or not may_see(viewer, request.requested_by):
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    return request
-
-
-async def _apply(unit: UnitOfWork, request: ChangeRequest) -> None:
-    operation: Operation[Any] = unit.store.operations[request.operation]
-    content = request.sealed["payload"]
-    if not hmac.compare_digest(_digest(unit.store, content), request.payload_digest):
-        raise AssertionError(f"payload of {request.id} is not the one that was approved")
-    payload = operation.payload.model_validate(content)
-    current = bson_value(dict(await operation.current(unit.store, unit.session, payload)))
-    before: Mapping[str, Any] = request.sealed["current"]
-    if changed := sorted(name for name in current if current[name] != before.get(name)):
-        raise RegistrarError(
-            ErrorCode.CONFLICT, field=changed[0], rule=POLICY_SECTION, fields=", ".join(changed)
-        )
-    unit.change_request = request.key
-    unit.reason = request.sealed["reason"]
-    await operation.apply(unit, payload)
-
-
-def _payload_content(payload: Payload) -> dict[str, Any]:
-    content: dict[str, Any] = bson_value(payload.model_dump(exclude_unset=True))
-    return content
-
-
-def _digest(store: Store, content: Mapping[str, Any]) -> str:
-    canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS, default=str)
-    return hmac.new(store.keyring.audit, b"payload\0" + canonical, hashlib.sha256).hexdigest()
+def check_day(store: Store, effective_from: date | None) -> None:
+    """INVALID_DATE for a day that is over: what was true in the past is a correction, not a change to come."""
+    if effective_from is not None and effective_from < school_day(store.clock.now()):
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=POLICY_SECTION)
 
 
 def payload_of(payload_type: type[AnyPayload], values: Mapping[str, Any]) -> AnyPayload:

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Tier
+from archive_store.approvals.documents import (
+    UNDECIDED_STATUSES,
+    ApprovalPolicy,
+    ChangeRequest,
+    RequestStatus,
+    Tier,
+)
 from archive_store.approvals.operation import Operation
-from archive_store.approvals.rules import chain_of, chain_without, require_decider, require_requester
+from archive_store.approvals.rules import chain_of, chain_without, require_requester, seat_of
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.posts import Post
 
@@ -40,19 +46,24 @@ def may_ask(
 
 
 def may_decide(viewer: Viewer, request: ChangeRequest) -> Permission:
-    """Whether the awaited step of the request is the viewer's."""
-    return _permission(require_decider, viewer, request)
+    """Whether the awaited step of the request is the viewer's to sign."""
+    return _permission(lambda: seat_of(viewer, request))
+
+
+def may_revise(viewer: Viewer, request: ChangeRequest) -> Permission:
+    """Whether the request is the viewer's own and undecided."""
+    return _permission(lambda: require_requester(viewer, request))
 
 
 def may_withdraw(viewer: Viewer, request: ChangeRequest) -> Permission:
-    """Whether the request is the viewer's own and open."""
-    return _permission(require_requester, viewer, request)
+    """Whether the request is the viewer's own and not in force."""
+    statuses = UNDECIDED_STATUSES | {RequestStatus.APPROVED}
+    return _permission(lambda: require_requester(viewer, request, statuses))
 
 
-def _permission(
-    require: Callable[[Viewer, ChangeRequest], Tier], viewer: Viewer, request: ChangeRequest
-) -> Permission:
+def _permission(require: Callable[[], object]) -> Permission:
     try:
-        return Permission(tiers=(require(viewer, request),))
+        require()
     except RegistrarError as refusal:
         return Permission(refusal)
+    return Permission()

@@ -12,11 +12,12 @@ from bson import ObjectId
 from archive_store.access.policy import FieldDecision
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus, Tier
+from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus
 from archive_store.approvals.operation import Operation
-from archive_store.approvals.rules import REQUEST_READERS, may_see, next_tier
+from archive_store.approvals.rules import REQUEST_READERS, may_see, seat_of
 from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.database import Row
+from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.paging import Page, page_of_newest
 from archive_store.foundation.records import plain_value
@@ -76,21 +77,56 @@ async def list_change_requests(
     if target_id is not None:
         query["target_id"] = target_id
     if awaiting_me:
-        query["status"] = {"$in": [open_status.value for open_status in OPEN_STATUSES]}
-        query["requested_by"] = {"$ne": viewer.person_id}
-        query["$expr"] = {"$in": [{"$arrayElemAt": ["$chain", {"$size": "$steps"}]}, _tiers(viewer)]}
+        query = {"$and": [query, _awaiting(viewer)]}
     page = await page_of_newest(store.database.collection(ChangeRequest), query, {}, first=first, after=after)
     return Page(await _open(store, page.rows), page.has_next)
 
 
 def _visible(viewer: Viewer) -> Row:
+    """As `rules.may_see` says of one."""
     if not viewer.has_scope(Scope.CHANGE_REQUEST_READ):
         return {"_id": {"$exists": False}}
-    return {} if viewer.holds_any(REQUEST_READERS) else {"requested_by": viewer.person_id}
+    submitted: Row = {"status": {"$ne": RequestStatus.DRAFT.value}}
+    if not viewer.holds_any(REQUEST_READERS):
+        posts = [*viewer.posts, *(held.post for held in viewer.delegations)]
+        submitted["$or"] = [{"route.posts": {"$in": posts}}, {"route.person_id": viewer.person_id}]
+    return {"$or": [{"requested_by": viewer.person_id}, submitted]}
 
 
-def _tiers(viewer: Viewer) -> list[str]:
-    return [tier.value for tier in Tier if tier.post in viewer.posts]
+def _awaiting(viewer: Viewer) -> Row:
+    """Open requests with a seat of the viewer's, as `rules.seat_of` says of one."""
+    seats: list[Row] = [
+        {"awaited_person": viewer.person_id},
+        {"awaited_posts": {"$in": sorted(viewer.posts)}},
+    ]
+    for held in viewer.delegations:
+        seat: Row = {
+            "awaited_posts": held.post.value,
+            "requested_by": {"$ne": held.delegator_id},
+            "$expr": {"$not": [_signed_by(held.delegator_id)]},
+        }
+        if held.operations is not None:
+            seat["operation"] = {"$in": sorted(held.operations)}
+        seats.append(seat)
+    uninvolved = [viewer.person_id, *(held.delegator_id for held in viewer.delegations)]
+    return {
+        "status": {"$in": [status.value for status in OPEN_STATUSES]},
+        "requested_by": {"$nin": uninvolved},
+        "target_id": {"$nin": [viewer.person_id, *viewer.ward_ids, *viewer.own_student_ids]},
+        "$or": seats,
+        "$expr": {"$not": [_signed_by(viewer.person_id)]},
+    }
+
+
+def _signed_by(person_id: ObjectId) -> Row:
+    """Whether a signature of this round is theirs, or was given in their seat."""
+    signed: Row = {
+        "$and": [
+            {"$eq": ["$$step.round", "$round"]},
+            {"$in": [person_id, ["$$step.decided_by", "$$step.for_person_id"]]},
+        ]
+    }
+    return {"$anyElementTrue": [{"$map": {"input": "$steps", "as": "step", "in": signed}}]}
 
 
 async def _open(store: Store, rows: Sequence[Row]) -> list[ChangeRequest]:
@@ -99,9 +135,13 @@ async def _open(store: Store, rows: Sequence[Row]) -> list[ChangeRequest]:
 
 
 def _decides(viewer: Viewer, request: ChangeRequest) -> bool:
-    awaited = next_tier(request)
-    decided = any(step.decided_by == viewer.person_id for step in request.steps)
-    return decided or (awaited is not None and awaited.post in viewer.posts)
+    if any(step.decided_by == viewer.person_id for step in request.steps):
+        return True
+    try:
+        seat_of(viewer, request)
+    except RegistrarError:
+        return False
+    return True
 
 
 async def contents_for(
@@ -141,7 +181,7 @@ def _content(
     viewer: Viewer, operation: Operation[Any], request: ChangeRequest, decision: FieldDecision | None
 ) -> tuple[RequestContent, frozenset[str]]:
     """The content, and the leaves of which it shows the stored value."""
-    if not may_see(viewer, request.requested_by):
+    if not may_see(viewer, request):
         return RequestContent((), None, False), frozenset()
     readable = decision.readable if decision else frozenset()
     decides = _decides(viewer, request)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from archive_store.access.viewer import Viewer
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bson import ObjectId
+
+from archive_store.access.viewer import HeldDelegation, Viewer
 from archive_store.approvals.documents import (
     OPEN_STATUSES,
+    UNDECIDED_STATUSES,
     ApprovalPolicy,
     ApprovalRule,
     ChangeRequest,
     Decision,
     RequestStatus,
+    RouteStep,
     Tier,
 )
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -29,6 +36,8 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="student.update", chain=_HEAD),
     ApprovalRule(operation="student.update", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="role_grant.give", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="delegation.give", chain=()),
+    ApprovalRule(operation="delegation.end", chain=()),
     # §三(二): whom the department head authorises; sealed material one tier higher.
     ApprovalRule(operation="retrieval_grant.give", chain=_HEAD),
     ApprovalRule(operation="retrieval_grant.give_sealed", chain=_HEAD_AND_VICE_PRINCIPAL),
@@ -54,24 +63,47 @@ REQUEST_READERS = frozenset(
 )
 
 
-def may_see(viewer: Viewer, requested_by: object) -> bool:
-    return viewer.holds_any(REQUEST_READERS) or viewer.person_id == requested_by
+def may_see(viewer: Viewer, request: ChangeRequest) -> bool:
+    """The requester, and once it is submitted the readers and all who sign it or are asked to."""
+    if request.requested_by == viewer.person_id:
+        return True
+    if request.status is RequestStatus.DRAFT:
+        return False
+    posts = {post for step in request.route for post in step.posts}
+    delegated = {held.post for held in viewer.delegations}
+    named = {step.person_id for step in request.route}
+    return (
+        viewer.holds_any(REQUEST_READERS | posts)
+        or not posts.isdisjoint(delegated)
+        or viewer.person_id in named
+    )
 
 
 class UngovernedOperationError(LookupError):
     """No rule names the operation. Nothing is allowed by omission."""
 
 
-def chain_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> tuple[Tier, ...]:
-    """The longest chain of the rules that match."""
-    chains = [
-        rule.chain
+def rule_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> ApprovalRule:
+    """The rule with the longest chain of those that match."""
+    rules = [
+        rule
         for rule in policy.rules
         if rule.operation == operation and (rule.fields is None or rule.fields & fields)
     ]
-    if not chains:
+    if not rules:
         raise UngovernedOperationError(operation)
-    return max(chains, key=len)
+    return max(rules, key=lambda rule: (len(rule.chain), len(rule.joint)))
+
+
+def chain_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> tuple[Tier, ...]:
+    """The tiers that decide."""
+    return rule_of(policy, operation, fields).chain
+
+
+def route_of(rule: ApprovalRule, own_posts: frozenset[Post]) -> list[RouteStep]:
+    """The steps of a request by somebody who holds these posts; empty where nobody has to sign."""
+    joint = [RouteStep(posts=list(rule.joint))] if rule.joint else []
+    return joint + [RouteStep(tier=tier, posts=[tier.post]) for tier in chain_without(rule.chain, own_posts)]
 
 
 def chain_without(chain: tuple[Tier, ...], posts: frozenset[Post]) -> tuple[Tier, ...]:
@@ -91,46 +123,96 @@ def chain_without(chain: tuple[Tier, ...], posts: frozenset[Post]) -> tuple[Tier
     return (*left, above[0])
 
 
-def next_tier(request: ChangeRequest) -> Tier | None:
-    """The tier whose decision is awaited; None when the request is closed."""
-    return request.chain[len(request.steps)] if request.status in OPEN_STATUSES else None
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """In which somebody signs: of a post, their own or delegated, or none where the signature is asked of them."""
+
+    post: Post | None = None
+    delegation: HeldDelegation | None = None
 
 
-def require_open(request: ChangeRequest) -> Tier:
-    tier = next_tier(request)
-    if tier is None:
-        raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=POLICY_SECTION, state=request.status)
-    return tier
+def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
+    """The seat in which the viewer signs the awaited step; WRONG_STATE, SELF_APPROVAL or FORBIDDEN without one.
+
+    No self-approval, also not by way of the requester's delegate; no two signatures of one person or one seat's holder.
+    """
+    require_open(request)
+    require_uninvolved(viewer, request)
+    if viewer.is_service:
+        raise RegistrarError(ErrorCode.FORBIDDEN, rule=POLICY_SECTION)
+    if request.awaited_person == viewer.person_id:
+        return Seat()
+    for post in request.awaited_posts:
+        if post in viewer.posts:
+            return Seat(post)
+    involved = _involved(request)
+    for delegation in viewer.delegations:
+        covers = delegation.operations is None or request.operation in delegation.operations
+        if delegation.post in request.awaited_posts and covers and delegation.delegator_id not in involved:
+            return Seat(delegation.post, delegation)
+    raise RegistrarError(ErrorCode.FORBIDDEN, rule=POLICY_SECTION)
 
 
-def require_other_person(request: ChangeRequest, person_id: object) -> None:
-    """No self-approval, no two steps by one person."""
-    if person_id == request.requested_by or any(step.decided_by == person_id for step in request.steps):
-        raise RegistrarError(ErrorCode.SELF_APPROVAL, rule=POLICY_SECTION)
+def _involved(request: ChangeRequest) -> set[object]:
+    """Who asked, and who signed or was signed for in this round."""
+    involved: set[object] = {request.requested_by}
+    for step in request.signatures:
+        involved |= {step.decided_by, step.for_person_id}
+    return involved - {None}
 
 
-def require_decider(viewer: Viewer, request: ChangeRequest) -> Tier:
-    """The awaited tier, whose step is the viewer's; WRONG_STATE, SELF_APPROVAL or FORBIDDEN otherwise."""
-    tier = require_open(request)
-    require_other_person(request, viewer.person_id)
+def require_uninvolved(viewer: Viewer, request: ChangeRequest) -> None:
+    """SELF_APPROVAL for the requester and their delegates, for who signed already, and for whom it is about."""
     # What somebody is given, or what is said of their child, is not theirs to decide either.
-    if request.target_id in {viewer.person_id} | viewer.ward_ids | viewer.own_student_ids:
+    own = {viewer.person_id} | viewer.ward_ids | viewer.own_student_ids
+    is_delegate = any(held.delegator_id == request.requested_by for held in viewer.delegations)
+    if viewer.person_id in _involved(request) or request.target_id in own or is_delegate:
         raise RegistrarError(ErrorCode.SELF_APPROVAL, rule=POLICY_SECTION)
-    viewer.require_any(frozenset({tier.post}), rule=POLICY_SECTION)
-    return tier
 
 
-def require_requester(viewer: Viewer, request: ChangeRequest) -> Tier:
-    """The awaited tier of one's own request; WRONG_STATE or FORBIDDEN otherwise."""
-    tier = require_open(request)
+def require_open(request: ChangeRequest) -> None:
+    """WRONG_STATE unless a signature is awaited."""
+    if request.status not in OPEN_STATUSES:
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=POLICY_SECTION, state=request.status)
+
+
+def require_requester(
+    viewer: Viewer, request: ChangeRequest, statuses: frozenset[RequestStatus] = UNDECIDED_STATUSES
+) -> None:
+    """WRONG_STATE unless it is in one of the states; FORBIDDEN unless it is one's own."""
     if request.requested_by != viewer.person_id:
         raise RegistrarError(ErrorCode.FORBIDDEN, rule=POLICY_SECTION)
-    return tier
+    if request.status not in statuses:
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=POLICY_SECTION, state=request.status)
 
 
-def status_after(request: ChangeRequest, decision: Decision) -> RequestStatus:
-    """Status once the awaited step is decided so."""
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a request stands after a signature; `is_decided` when the last step is signed."""
+
+    status: RequestStatus
+    position: int
+    awaited_posts: tuple[Post, ...]
+    awaited_person: ObjectId | None
+    is_decided: bool = False
+
+
+def awaiting(route: Sequence[RouteStep], position: int, status: RequestStatus) -> Progress:
+    """A request that waits for the step at this position."""
+    step = route[position]
+    return Progress(status, position, tuple(step.posts), step.person_id)
+
+
+def after(request: ChangeRequest, seat: Seat, decision: Decision) -> Progress:
+    """What a signature in this seat leads to. All of a step's posts sign; one who refuses or returns ends the step."""
     if decision is Decision.REJECTED:
-        return RequestStatus.REJECTED
-    is_last = len(request.steps) + 1 == len(request.chain)
-    return RequestStatus.APPLIED if is_last else RequestStatus.IN_REVIEW
+        return Progress(RequestStatus.REJECTED, request.position, (), None)
+    if decision is Decision.RETURNED:
+        return Progress(RequestStatus.RETURNED, request.position, (), None)
+    left = tuple(post for post in request.awaited_posts if post is not seat.post)
+    if left and seat.post is not None:
+        return Progress(RequestStatus.IN_REVIEW, request.position, left, None)
+    following = request.position + 1
+    if following < len(request.route):
+        return awaiting(request.route, following, RequestStatus.IN_REVIEW)
+    return Progress(RequestStatus.APPROVED, following, (), None, is_decided=True)

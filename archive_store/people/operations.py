@@ -22,7 +22,7 @@ from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import INSTALLATION, FieldChange, Subject, UnitOfWork
 from archive_store.people.documents import GrantKind, Person, RoleGrant
-from archive_store.people.seats import seats_of, seats_taken
+from archive_store.people.seats import in_force, seats_of, seats_taken
 
 _RULE = "policy §二(二)"
 
@@ -79,6 +79,13 @@ async def _apply_grant(unit: UnitOfWork, payload: RoleGrantGive) -> ObjectId:
     return grant.key
 
 
+async def _posts_of_grantee(store: Store, payload: RoleGrantGive) -> frozenset[Post]:
+    grants = await store.database.collection(RoleGrant).find({"person_id": payload.person_id}).to_list()
+    today = school_day(store.clock.now())
+    held = (RoleGrant.model_validate(row) for row in grants)
+    return frozenset(grant.post for grant in held if in_force(grant, today))
+
+
 ROLE_GRANT_GIVE = Operation(
     name="role_grant.give",
     record_type=RoleGrant,
@@ -91,6 +98,7 @@ ROLE_GRANT_GIVE = Operation(
     fields=lambda payload: frozenset(payload.model_fields_set),
     check=_check_grant,
     apply=_apply_grant,
+    excluded_posts=_posts_of_grantee,
 )
 
 

@@ -17,6 +17,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
+from archive_store.people.delegations import delegations_in_force
 from archive_store.people.documents import Person, PersonKind, RoleGrant
 
 # Named here, not imported: the students' room stands above this one.
@@ -46,7 +47,8 @@ async def reload_viewer(store: Store, viewer: Viewer) -> Viewer:
 
 
 async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -> Viewer:
-    today = school_day(store.clock.now()).isoformat()
+    day = school_day(store.clock.now())
+    today = day.isoformat()
     grants = (
         await store.database.collection(RoleGrant)
         .find(
@@ -85,6 +87,7 @@ async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -
         ward_ids=frozenset(tie["_id"] for tie in ties) - own,
         own_student_ids=own,
         grants=await _open_grants(store, person["_id"]),
+        delegations=() if is_service else await delegations_in_force(store, person["_id"], day),
         scopes=frozenset(Scope(name) for name in person["scopes"] if name in token_scopes)
         if is_service
         else None,

@@ -12,32 +12,38 @@ from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
 from archive_store.approvals import documents as stored
-from archive_store.approvals.permissions import may_decide, may_withdraw
+from archive_store.approvals.permissions import may_decide, may_revise, may_withdraw
 from archive_store.approvals.queries import RequestContent
-from archive_store.approvals.rules import next_tier
 from schema.context import Request
-from schema.enums import Decision, RequestStatus, Tier
+from schema.enums import Decision, Post, RequestStatus, Tier
 from schema.errors import camel_case
 from schema.loaders import ContentKey
 from schema.nodes import Node, global_id
 from schema.permissions import Permission, permission
-from schema.scalars import shown_value
+from schema.scalars import Day, shown_value
+from schema.scans.types import Scan
 
 
 @strawberry.enum(description="What can be done with a change request.")
 class ChangeRequestAction(Enum):
     APPROVE = "APPROVE"
     REJECT = "REJECT"
+    RETURN = "RETURN"
+    ADD_SIGNER = "ADD_SIGNER"
+    REVISE = "REVISE"
     WITHDRAW = "WITHDRAW"
 
 
 @strawberry.type(description="审批环节: a decision that was taken.")
 class ApprovalStep:
-    tier: Tier
+    tier: Tier | None
+    post: Post | None = strawberry.field(description="The seat it was signed in; null of an added signature.")
     decision: Decision
     decided_by_name: str
+    on_behalf_of_name: str | None = strawberry.field(description="Whose seat a delegate (受托人) signed in.")
     decided_at: datetime
     comment: str | None
+    is_void: bool = strawberry.field(description="The request was revised since.")
 
 
 @strawberry.type(description="A field as it was and as it is asked to become.")
@@ -62,6 +68,9 @@ class ChangeRequest(Node):
     requested_by_name: str
     created_at: datetime
     applied_at: datetime | None
+    effective_from: Day | None = strawberry.field(description="The day from which it shall hold.")
+    round: int = strawberry.field(description="Counts its versions from 1; signatures hold for one.")
+    digest: str = strawberry.field(description="Of what is asked for; give it back when deciding.")
 
     @strawberry.field(description="The record it is about.")
     def target_id(self) -> strawberry.ID:
@@ -70,7 +79,24 @@ class ChangeRequest(Node):
 
     @strawberry.field(description="The tier whose decision is awaited.")
     def awaits(self) -> Tier | None:
-        return next_tier(_request(self))
+        step = _request(self).awaited_step
+        return step.tier if step else None
+
+    @strawberry.field(description="The posts whose signature is awaited.")
+    def awaits_posts(self) -> list[Post]:
+        request = _request(self)
+        return list(request.awaited_posts) if request.awaited_step else []
+
+    @strawberry.field(description="The person whose added signature (加签) is awaited.")
+    def awaits_person_name(self) -> str | None:
+        step = _request(self).awaited_step
+        return step.person_name if step else None
+
+    @strawberry.field(description="材料: the scans it rests on, as far as they may be seen.")
+    async def evidence(self, info: Request) -> list[Scan]:
+        papers = [paper.scan_id for paper in _request(self).evidence]
+        seen = await info.context.loaders.scans.load_many(papers)
+        return [view for view in seen if view is not None]  # type: ignore[misc]
 
     @strawberry.field(description="Decisions taken so far. Comments are for those who see the whole request.")
     async def steps(self, info: Request) -> list[ApprovalStep]:
@@ -79,10 +105,13 @@ class ChangeRequest(Node):
         return [
             ApprovalStep(
                 tier=step.tier,
+                post=step.post,
                 decision=step.decision,
                 decided_by_name=step.decided_by_name,
+                on_behalf_of_name=step.for_person_name,
                 decided_at=step.decided_at,
                 comment=step.comment if sees_text else None,
+                is_void=step.round != request.round,
             )
             for step in request.steps
         ]
@@ -107,8 +136,8 @@ class ChangeRequest(Node):
     @strawberry.field(description="Whether the viewer may, and else why not.")
     def viewer_can(self, info: Request, action: ChangeRequestAction) -> Permission:
         request, viewer = _request(self), info.context.viewer
-        withdraws = action is ChangeRequestAction.WITHDRAW
-        return permission(may_withdraw(viewer, request) if withdraws else may_decide(viewer, request))
+        own = {ChangeRequestAction.REVISE: may_revise, ChangeRequestAction.WITHDRAW: may_withdraw}
+        return permission(own.get(action, may_decide)(viewer, request))
 
     @classmethod
     async def resolve_reference(cls, info: Request, key: ObjectId) -> stored.ChangeRequest | None:

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archive_store.audit.governed_transaction as governed
+from archive_store.approvals.decisions import decide
 from archive_store.approvals.documents import ApprovalPolicy, Decision, RequestStatus, Tier
-from archive_store.approvals.operations import decide, payload_of, perform, withdraw
+from archive_store.approvals.operations import payload_of, perform
 from archive_store.approvals.queries import change_requests_by_id, contents_for, list_change_requests
+from archive_store.approvals.requests import withdraw
 from archive_store.approvals.rules import (
     DEFAULT_APPROVAL_RULES,
     KEY_IDENTITY_FIELDS,

@@ -1,0 +1,176 @@
+"""What a requester does with a request of their own: submit a draft, revise, withdraw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from bson import ObjectId
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import (
+    UNDECIDED_STATUSES,
+    ApprovalPolicy,
+    ChangeRequest,
+    Evidence,
+    RequestStatus,
+)
+from archive_store.approvals.operation import Operation, Payload
+from archive_store.approvals.operations import REASON_LIMIT, check_day, payload_of
+from archive_store.approvals.routing import digest_of, load_visible, notify_awaited, payload_content
+from archive_store.approvals.rules import POLICY_SECTION, awaiting, require_requester, route_of, rule_of
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.texts import check_text
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a request shall ask for from now on; None leaves a part as it is.
+
+    `values` replace fields of the payload by name.
+    """
+
+    values: Mapping[str, Any] | None = None
+    evidence: Sequence[Evidence] | None = None
+    effective_from: date | None = None
+    reason: str | None = None
+
+
+async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: Revision) -> RequestStatus:
+    """Change one's own request. All signatures are void, and it is submitted anew (a draft stays a draft).
+
+    The chain is that of the policy version it started with. Raises what the operation's check refuses.
+    """
+    check_text(revision.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
+    check_day(store, revision.effective_from)
+    held = await _own(store, viewer, request_id)
+    operation: Operation[Any] = store.operations[held.operation]
+    payload = _revised(operation, held, revision)
+    await operation.check(store, viewer, payload)
+    if operation.subject(payload) != Subject(held.target_type, held.target_id):
+        raise RegistrarError(ErrorCode.INVALID_ARGUMENT, field="changes", **_OTHER_TARGET)
+    excluded = viewer.posts | await operation.excluded_posts(store, payload)
+
+    async def write(unit: UnitOfWork) -> RequestStatus:
+        request = await load_visible(unit, viewer, request_id)
+        require_requester(viewer, request)
+        status = RequestStatus.DRAFT if request.status is RequestStatus.DRAFT else RequestStatus.SUBMITTED
+        rule = rule_of(await _policy(unit, request.policy_version), operation.name, operation.fields(payload))
+        route = route_of(rule, excluded)
+        first = awaiting(route, 0, status)
+        content = payload_content(payload)
+        evidence = request.evidence if revision.evidence is None else list(revision.evidence)
+        day = revision.effective_from or request.effective_from
+        reason = revision.reason or request.sealed["reason"]
+        current = await operation.current(store, unit.session, payload)
+        await unit.change(
+            request,
+            {
+                "fields": sorted(operation.fields(payload)),
+                "sealed": {"payload": content, "current": bson_value(dict(current)), "reason": reason},
+                "evidence": evidence,
+                "effective_from": day,
+                "digest": digest_of(store, content, evidence, day),
+                "chain": [step.tier for step in route if step.tier is not None],
+                "route": route,
+                "position": 0,
+                "round": request.round + 1,
+                "awaited_posts": list(first.awaited_posts),
+                "awaited_person": None,
+                "status": status,
+            },
+        )
+        subject = Subject(ChangeRequest.subject_type, request_id)
+        unit.audit(subject, "change_request:revise")
+        if status is RequestStatus.SUBMITTED:
+            notify_awaited(unit, subject, first)
+        return status
+
+    return await governed_transaction(
+        store, viewer.actor, "change_request.revise", write, reason=revision.reason
+    )
+
+
+_OTHER_TARGET = {"detail_zh": "申请的对象不能更改", "detail_en": "it is about another record"}
+
+
+async def _own(store: Store, viewer: Viewer, request_id: ObjectId) -> ChangeRequest:
+    async def load(unit: UnitOfWork) -> ChangeRequest:
+        request = await load_visible(unit, viewer, request_id)
+        require_requester(viewer, request)
+        return request
+
+    return await governed_transaction(store, viewer.actor, "change_request.revise", load)
+
+
+def _revised(operation: Operation[Any], request: ChangeRequest, revision: Revision) -> Payload:
+    content: dict[str, Any] = request.sealed["payload"]
+    if revision.values is None:
+        payload: Payload = operation.payload.model_validate(content)
+        return payload
+    payload_type: type[Payload] = operation.payload
+    return payload_of(payload_type, content | dict(revision.values))
+
+
+async def _policy(unit: UnitOfWork, version: int) -> ApprovalPolicy:
+    row = await unit.store.database.collection(ApprovalPolicy).find_one(
+        {"version": version}, session=unit.session
+    )
+    policy: ApprovalPolicy = ApprovalPolicy.model_validate(row)
+    return policy
+
+
+async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> RequestStatus:
+    """Submit one's own draft, as it stands."""
+    held = await _own(store, viewer, request_id)
+    operation: Operation[Any] = store.operations[held.operation]
+    await operation.check(store, viewer, operation.payload.model_validate(held.sealed["payload"]))
+
+    async def submit(unit: UnitOfWork) -> RequestStatus:
+        request = await load_visible(unit, viewer, request_id)
+        require_requester(viewer, request, frozenset({RequestStatus.DRAFT}))
+        if not request.sealed["reason"]:
+            raise RegistrarError(ErrorCode.REQUIRED, field="reason", rule=POLICY_SECTION)
+        check_day(store, request.effective_from)
+        payload = operation.payload.model_validate(request.sealed["payload"])
+        # What the record says today is what the change starts from.
+        current = bson_value(dict(await operation.current(store, unit.session, payload)))
+        await unit.change(
+            request,
+            {"status": RequestStatus.SUBMITTED, "sealed": request.sealed | {"current": current}},
+        )
+        subject = Subject(ChangeRequest.subject_type, request_id)
+        unit.audit(subject, "change_request:submit")
+        notify_awaited(unit, subject, awaiting(request.route, 0, RequestStatus.SUBMITTED))
+        return RequestStatus.SUBMITTED
+
+    return await governed_transaction(store, viewer.actor, "change_request.submit", submit)
+
+
+async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> RequestStatus:
+    """Withdraw (撤回) one's own request while it is undecided, or approved for a day to come."""
+
+    async def step(unit: UnitOfWork) -> RequestStatus:
+        request = await load_visible(unit, viewer, request_id)
+        require_requester(viewer, request, UNDECIDED_STATUSES | {RequestStatus.APPROVED})
+        told: list[ObjectId | Post] = [*request.awaited_posts]
+        if request.awaited_person is not None:
+            told.append(request.awaited_person)
+        await unit.change(
+            request,
+            {"status": RequestStatus.WITHDRAWN, "awaited_posts": [], "awaited_person": None},
+        )
+        subject = Subject(ChangeRequest.subject_type, request_id)
+        unit.audit(subject, "change_request:withdraw")
+        for recipient in told if request.status is not RequestStatus.DRAFT else ():
+            unit.notify(recipient, "change_request:withdrawn", subject)
+        return RequestStatus.WITHDRAWN
+
+    return await governed_transaction(store, viewer.actor, "change_request.withdraw", step)

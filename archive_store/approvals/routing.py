@@ -1,0 +1,119 @@
+"""What submitting, deciding and revising share: the digest that signatures are bound to, moving on, applying."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import orjson
+from bson import ObjectId
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import ChangeRequest, Evidence, RequestStatus
+from archive_store.approvals.operation import Operation, Payload
+from archive_store.approvals.rules import POLICY_SECTION, Progress, may_see
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.records import bson_value, plain_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class FieldConflict:
+    """A field that changed since it was asked to change: as it was then, as it is now, and as it was to become."""
+
+    field: str
+    before: Any
+    current: Any
+    requested: Any
+
+
+class ConflictError(RegistrarError):
+    """CONFLICT with both changes, for those who decide on the request."""
+
+    def __init__(self, conflicts: Sequence[FieldConflict]) -> None:
+        self.conflicts = tuple(conflicts)
+        names = ", ".join(conflict.field for conflict in conflicts)
+        super().__init__(ErrorCode.CONFLICT, field=conflicts[0].field, rule=POLICY_SECTION, fields=names)
+
+
+def payload_content(payload: Payload) -> dict[str, Any]:
+    content: dict[str, Any] = bson_value(payload.model_dump(exclude_unset=True))
+    return content
+
+
+def digest_of(
+    store: Store, content: Mapping[str, Any], evidence: Sequence[Evidence], effective_from: date | None
+) -> str:
+    """Keyed digest of what is asked for, 64 hex digits: payload, evidence by content, and day."""
+    papers = [[str(paper.scan_id), paper.sha256] for paper in evidence]
+    asked = {"payload": content, "evidence": papers, "effective_from": effective_from}
+    canonical = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)
+    return hmac.new(store.keyring.audit, b"request\0" + canonical, hashlib.sha256).hexdigest()
+
+
+def digest_of_request(store: Store, request: ChangeRequest) -> str:
+    return digest_of(store, request.sealed["payload"], request.evidence, request.effective_from)
+
+
+def notify_awaited(unit: UnitOfWork, subject: Subject, progress: Progress) -> None:
+    """Tell those whose signature is awaited."""
+    if progress.awaited_person is not None:
+        unit.notify(progress.awaited_person, "change_request:awaits_decision", subject)
+    for post in progress.awaited_posts:
+        unit.notify(post, "change_request:awaits_decision", subject)
+
+
+async def load_visible(unit: UnitOfWork, viewer: Viewer, request_id: ObjectId) -> ChangeRequest:
+    """The request; NOT_FOUND where the viewer may not know of it."""
+    request = await unit.load(ChangeRequest, request_id)
+    if request is None or not may_see(viewer, request):
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    return request
+
+
+async def apply_request(unit: UnitOfWork, request: ChangeRequest) -> None:
+    """Apply what was approved, and nothing else; ConflictError where the record changed meanwhile."""
+    operation: Operation[Any] = unit.store.operations[request.operation]
+    content = request.sealed["payload"]
+    if not hmac.compare_digest(digest_of_request(unit.store, request), request.digest) or any(
+        step.digest != request.digest for step in request.signatures
+    ):
+        raise AssertionError(f"what {request.id} asks for is not what was approved")
+    payload = operation.payload.model_validate(content)
+    current = bson_value(dict(await operation.current(unit.store, unit.session, payload)))
+    before: Mapping[str, Any] = request.sealed["current"]
+    asked: Mapping[str, Any] = operation.requested_values(payload)
+    if changed := sorted(name for name in current if current[name] != before.get(name)):
+        raise ConflictError(
+            [
+                FieldConflict(name, *(plain_value(values.get(name)) for values in (before, current, asked)))
+                for name in changed
+            ]
+        )
+    unit.change_request = request.key
+    unit.reason = request.sealed["reason"]
+    await operation.apply(unit, payload)
+    await _supersede(unit, request)
+
+
+async def _supersede(unit: UnitOfWork, request: ChangeRequest) -> None:
+    """Applied requests whose every field this one changed anew are history now."""
+    rows = unit.store.database.collection(ChangeRequest).find(
+        {
+            "target_id": request.target_id,
+            "operation": request.operation,
+            "status": RequestStatus.APPLIED.value,
+            "_id": {"$ne": request.key},
+            "fields": {"$not": {"$elemMatch": {"$nin": request.fields}}},
+        },
+        session=unit.session,
+    )
+    for row in await rows.to_list():
+        earlier = await unit.decrypted(ChangeRequest, row)
+        await unit.change(earlier, {"status": RequestStatus.SUPERSEDED, "superseded_by": request.key})
+        unit.audit(Subject(ChangeRequest.subject_type, earlier.key), "change_request:supersede")
