@@ -12,8 +12,13 @@ from schema.analysis.queries import resolve_pseudonymised_students, resolve_stud
 from schema.analysis.types import PseudonymisedStudent, StudentStatistics
 from schema.approvals.mutations import (
     ChangeRequestPayload,
+    ChangeRequestsPayload,
+    resolve_add_signer,
     resolve_approve,
+    resolve_approve_each,
     resolve_reject,
+    resolve_return,
+    resolve_submit,
     resolve_withdraw,
 )
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
@@ -25,6 +30,13 @@ from schema.cost import CostLimit
 from schema.federation import Subgraph
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.nodes import Connection, Node, parse_global_id
+from schema.people.delegations import (
+    Delegation,
+    DelegationPayload,
+    resolve_delegation_end,
+    resolve_delegation_give,
+    resolve_delegations,
+)
 from schema.people.types import Viewer, resolve_viewer
 from schema.policies.mutations import PolicyReplacePayload, resolve_policy_replace
 from schema.policies.types import FieldAccessPolicy, resolve_field_access_policy
@@ -39,7 +51,11 @@ from schema.retrieval.types import RetrievalGrant
 from schema.scalars import CONFIG
 from schema.scans.queries import resolve_scan
 from schema.scans.types import Scan
-from schema.students.mutations import StudentUpdatePayload, resolve_student_update
+from schema.students.mutations import (
+    StudentUpdatePayload,
+    resolve_student_update,
+    resolve_student_update_revise,
+)
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
 
@@ -79,6 +95,9 @@ class Query:
     retrieval_grants: Connection[RetrievalGrant] = strawberry.field(
         resolver=resolve_retrieval_grants, description="调阅授权 of one's own, or all for those who decide."
     )
+    delegations: Connection[Delegation] = strawberry.field(
+        resolver=resolve_delegations, description="委托 from and to the viewer."
+    )
     field_access_policy: FieldAccessPolicy = strawberry.field(
         resolver=resolve_field_access_policy, description="字段权限 in effect."
     )
@@ -98,6 +117,10 @@ class Mutation:
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )
+    student_update_revise: StudentUpdatePayload = strawberry.field(
+        resolver=resolve_student_update_revise,
+        description="Change one's own request; all signatures are void, it is submitted anew (补正).",
+    )
     change_request_approve: ChangeRequestPayload = strawberry.field(
         resolver=resolve_approve,
         description="Approve the awaited step; the last one applies the change (批准).",
@@ -105,8 +128,26 @@ class Mutation:
     change_request_reject: ChangeRequestPayload = strawberry.field(
         resolver=resolve_reject, description="Reject (驳回)."
     )
+    change_request_return: ChangeRequestPayload = strawberry.field(
+        resolver=resolve_return, description="Return for completion (退回补正)."
+    )
+    change_request_add_signer: ChangeRequestPayload = strawberry.field(
+        resolver=resolve_add_signer, description="Ask another person to sign first (加签)."
+    )
+    change_requests_approve: ChangeRequestsPayload = strawberry.field(
+        resolver=resolve_approve_each, description="Approve many, each by itself (批量审批)."
+    )
+    change_request_submit: ChangeRequestPayload = strawberry.field(
+        resolver=resolve_submit, description="Submit one's own draft (提交草稿)."
+    )
     change_request_withdraw: ChangeRequestPayload = strawberry.field(
         resolver=resolve_withdraw, description="Withdraw one's own request (撤回)."
+    )
+    delegation_give: DelegationPayload = strawberry.field(
+        resolver=resolve_delegation_give, description="Let somebody sign in one's seat for a time (委托)."
+    )
+    delegation_end: DelegationPayload = strawberry.field(
+        resolver=resolve_delegation_end, description="End one's own delegation (收回委托)."
     )
     retrieval_grant_request: RetrievalGrantRequestPayload = strawberry.field(
         resolver=resolve_retrieval_grant_request,

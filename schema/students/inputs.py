@@ -79,4 +79,24 @@ class StudentChangesInput:
 class StudentUpdateInput:
     student_id: strawberry.ID
     changes: StudentChangesInput
-    reason: str = strawberry.field(description="Why, for those who approve and for the history.")
+    reason: str | None = strawberry.field(
+        default=None, description="Why, for those who approve and for the history; a draft may go without."
+    )
+    evidence: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="材料: scans of the student that it rests on."
+    )
+    effective_from: Day | None = strawberry.field(
+        default=None, description="The day, in China, from which it shall hold; at once if left out."
+    )
+    draft: bool = strawberry.field(
+        default=False, description="Keep it as a draft (草稿), shown to nobody else."
+    )
+
+
+@strawberry.input(description="Input of `studentUpdateRevise`. What is left out stays as it was asked for.")
+class StudentUpdateReviseInput:
+    id: strawberry.ID = strawberry.field(description="The change request.")
+    changes: StudentChangesInput | None = None
+    reason: str | None = None
+    evidence: list[strawberry.ID] | None = None
+    effective_from: Day | None = None

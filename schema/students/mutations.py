@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import strawberry
+from bson import ObjectId
 
-from archive_store.approvals.operations import payload_of, perform
+from archive_store.approvals.documents import Evidence
+from archive_store.approvals.operations import Asking, payload_of, perform
+from archive_store.approvals.requests import Revision, revise
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.scans.evidence import evidence_of
 from archive_store.students.changes import StudentUpdate
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.errors import UserError, typed_errors
 from schema.nodes import key_of
-from schema.students.inputs import StudentUpdateInput
+from schema.students.inputs import StudentUpdateInput, StudentUpdateReviseInput
 
 
 @strawberry.type(description="Result of `studentUpdate`.")
@@ -27,8 +32,40 @@ async def resolve_student_update(info: Request, input: StudentUpdateInput) -> St
     context = info.context
     student_id = key_of(input.student_id, "Student", field="studentId")
     payload = payload_of(StudentUpdate, {"student_id": student_id, "changes": input.changes.values()})
-    outcome = await perform(context.store, context.viewer, "student.update", payload, reason=input.reason)
+    asking = Asking(
+        reason=input.reason,
+        evidence=await _evidence(info, student_id, input.evidence),
+        effective_from=input.effective_from,
+        is_draft=input.draft,
+    )
+    outcome = await perform(context.store, context.viewer, "student.update", payload, asking=asking)
     if outcome.change_request_id is None:
         return StudentUpdatePayload(applied=True)
     request = await context.loaders.change_requests.load(outcome.change_request_id)
     return StudentUpdatePayload(change_request=request)
+
+
+@typed_errors(StudentUpdatePayload)
+async def resolve_student_update_revise(
+    info: Request,
+    input: StudentUpdateReviseInput,  # noqa: A002
+) -> StudentUpdatePayload:
+    context = info.context
+    key = key_of(input.id, "ChangeRequest", field="id")
+    request = await context.loaders.change_requests.load(key)
+    if request is None or request.operation != "student.update":
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    papers = input.evidence
+    revision = Revision(
+        values=None if input.changes is None else {"changes": input.changes.values()},
+        evidence=None if papers is None else await _evidence(info, request.target_id, papers),
+        effective_from=input.effective_from,
+        reason=input.reason,
+    )
+    await revise(context.store, context.viewer, key, revision)
+    return StudentUpdatePayload(change_request=await context.loaders.change_requests.load(key))
+
+
+async def _evidence(info: Request, student_id: ObjectId, papers: list[strawberry.ID]) -> list[Evidence]:
+    keys = [key_of(paper, "Scan", field="evidence") for paper in papers]
+    return await evidence_of(info.context.store, info.context.viewer, student_id, keys) if keys else []
