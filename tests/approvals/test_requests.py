@@ -1,0 +1,382 @@
+"""Drafts, revisions, returns, joint and added signatures, delegations and days to come."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from archive_store.approvals import decisions
+from archive_store.approvals.decisions import add_signer, decide, decide_each
+from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Decision, RequestStatus
+from archive_store.approvals.operations import Asking, payload_of, perform
+from archive_store.approvals.queries import change_requests_by_id, list_change_requests
+from archive_store.approvals.requests import Revision, revise, submit_draft, withdraw
+from archive_store.approvals.routing import ConflictError
+from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
+from archive_store.archive import RECORD_TYPES
+from archive_store.audit.verification import verify_history
+from archive_store.foundation.clock import school_day
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import encrypted_paths
+from archive_store.people.delegations import Delegation, DelegationEnd, DelegationGive
+from archive_store.students.changes import StudentUpdate
+from tests.school import School
+
+S = RequestStatus
+
+
+async def asked(school: School, subject: str = "information", **more: Any) -> ObjectId:
+    student = await school.student()
+    asking = {key: more.pop(key) for key in ("is_draft", "effective_from", "evidence") if key in more}
+    payload = payload_of(
+        StudentUpdate, {"student_id": student.key, "changes": more or {"phone": "13700000001"}}
+    )
+    viewer = await school.viewer(subject)
+    reason = None if asking.get("is_draft") else "家长来电"
+    outcome = await perform(school.store, viewer, "student.update", payload, asking=Asking(reason, **asking))
+    assert outcome.change_request_id is not None
+    return outcome.change_request_id
+
+
+async def held(school: School, key: ObjectId) -> ChangeRequest:
+    row = await school.store.database.collection(ChangeRequest).find_one({"_id": key})
+    assert row is not None
+    await school.store.cipher.decrypt_paths([row], encrypted_paths(ChangeRequest))
+    return ChangeRequest.model_validate(row)
+
+
+async def code(awaitable: Any) -> ErrorCode:
+    with pytest.raises(RegistrarError) as caught:
+        await awaitable
+    return caught.value.code
+
+
+async def sign(
+    school: School, subject: str, key: ObjectId, decision: Decision = Decision.APPROVED, **more: Any
+) -> RequestStatus:
+    viewer = await school.viewer(subject)
+    comment = more.pop("comment", None if decision is Decision.APPROVED else "缺户口簿")
+    return await decide(school.store, viewer, key, decision, comment=comment, **more)
+
+
+async def awaiting(school: School, subject: str) -> list[ObjectId]:
+    page = await list_change_requests(school.store, await school.viewer(subject), first=20, awaiting_me=True)
+    return [request.key for request in page.rows]
+
+
+async def test_a_draft_is_its_authors_alone_until_submitted(school: School) -> None:
+    key = await asked(school, is_draft=True)
+    director = await school.viewer("director")
+    assert await change_requests_by_id(school.store, director, [key]) == [None]
+    assert (await awaiting(school, "director"), await code(sign(school, "director", key))) == (
+        [],
+        ErrorCode.NOT_FOUND,
+    )
+    information = await school.viewer("information")
+    assert (await change_requests_by_id(school.store, information, [key]))[0] is not None
+    assert await code(submit_draft(school.store, information, key)) is ErrorCode.REQUIRED
+    assert await revise(school.store, information, key, Revision(reason="补填")) is S.DRAFT
+    assert await code(submit_draft(school.store, director, key)) is ErrorCode.NOT_FOUND
+    assert await submit_draft(school.store, information, key) is S.SUBMITTED
+    assert await awaiting(school, "director") == [key]
+    assert await sign(school, "director", key) is S.APPLIED
+    assert (await verify_history(school.store, RECORD_TYPES)).sound
+
+
+async def test_a_returned_request_is_revised_and_starts_anew(school: School) -> None:
+    student = await school.student()
+    key = await asked(school, name="王改名")
+    await sign(school, "director", key)
+    assert await sign(school, "vice-principal", key, Decision.RETURNED) is S.RETURNED
+    assert (await awaiting(school, "director"), await awaiting(school, "vice-principal")) == ([], [])
+    assert await code(sign(school, "director", key)) is ErrorCode.WRONG_STATE
+    information = await school.viewer("information")
+    values = {"changes": {"name": "王更名"}}
+    assert await revise(school.store, information, key, Revision(values=values)) is S.SUBMITTED
+    request = await held(school, key)
+    assert (request.round, request.position, request.signatures, len(request.steps)) == (2, 0, [], 2)
+    await sign(school, "director", key)
+    await sign(school, "vice-principal", key)
+    assert (await school.student()).name == "王更名" != student.name
+
+
+async def test_a_revision_voids_the_signatures_given(school: School) -> None:
+    key = await asked(school, name="王改名")
+    seen = (await held(school, key)).digest
+    await sign(school, "director", key)
+    information = await school.viewer("information")
+    await revise(school.store, information, key, Revision(values={"changes": {"name": "王更名"}}))
+    assert await code(sign(school, "vice-principal", key)) is ErrorCode.FORBIDDEN
+    stale = sign(school, "director", key, digest=seen)
+    assert await code(stale) is ErrorCode.CONFLICT
+    await sign(school, "director", key, digest=(await held(school, key)).digest)
+    assert await sign(school, "vice-principal", key) is S.APPLIED
+
+
+async def test_a_revision_follows_the_policy_that_the_request_started_with(school: School) -> None:
+    key = await asked(school)
+    policies = school.store.database.collection(ApprovalPolicy)
+    first = await policies.find_one({"version": 1})
+    assert first is not None
+    none = [{**rule, "chain": []} for rule in first["rules"]]
+    await policies.insert_one({**first, "_id": ObjectId(), "version": 2, "rules": none})
+    school.store.versions_seen.clear()
+    information = await school.viewer("information")
+    await revise(school.store, information, key, Revision(values={"changes": {"name": "王更名"}}))
+    assert [step.tier for step in (await held(school, key)).route] == ["DEPARTMENT_HEAD", "VICE_PRINCIPAL"]
+
+
+@pytest.mark.parametrize("status", [S.APPLIED, S.REJECTED, S.WITHDRAWN])
+async def test_what_is_over_is_not_revised(school: School, status: RequestStatus) -> None:
+    key = await asked(school)
+    information = await school.viewer("information")
+    if status is S.WITHDRAWN:
+        await withdraw(school.store, information, key)
+    else:
+        await sign(school, "director", key, Decision.APPROVED if status is S.APPLIED else Decision.REJECTED)
+    before = await school.counts()
+    assert (
+        await code(revise(school.store, information, key, Revision(reason="再议"))) is ErrorCode.WRONG_STATE
+    )
+    assert await school.counts() == before
+
+
+async def test_a_revision_cannot_be_about_another_record(school: School) -> None:
+    key = await asked(school)
+    other = await school.student(1)
+    information = await school.viewer("information")
+    revision = Revision(values={"student_id": other.key})
+    assert await code(revise(school.store, information, key, revision)) is ErrorCode.INVALID_ARGUMENT
+
+
+async def test_an_approved_change_waits_for_its_day(school: School) -> None:
+    student = await school.student()
+    tomorrow = school_day(school.store.clock.now()) + timedelta(days=1)
+    key = await asked(school, effective_from=tomorrow, address="新路1号")
+    assert await sign(school, "director", key) is S.APPROVED
+    assert (await school.student()).address == student.address
+    assert (
+        await code(asked(school, effective_from=date(2020, 1, 1), address="新路2号"))
+        is ErrorCode.INVALID_DATE
+    )
+    information = await school.viewer("information")
+    assert await withdraw(school.store, information, key) is S.WITHDRAWN
+
+
+async def test_a_day_that_has_come_applies_at_once(school: School) -> None:
+    today = school_day(school.store.clock.now())
+    key = await asked(school, effective_from=today, address="新路1号")
+    assert await sign(school, "director", key) is S.APPLIED
+    assert (await school.student()).address == "新路1号"
+
+
+async def test_an_applied_change_is_superseded_by_the_next_of_the_same_fields(school: School) -> None:
+    first = await asked(school, phone="13700000001")
+    wide = await asked(school, phone="13700000001", address="甲路")
+    await sign(school, "director", first)
+    assert await code(sign(school, "director", wide)) is ErrorCode.CONFLICT
+    second = await asked(school, phone="13700000002")
+    await sign(school, "director", second)
+    assert [(await held(school, key)).status for key in (first, second)] == [S.SUPERSEDED, S.APPLIED]
+    assert (await held(school, first)).superseded_by == second
+
+
+async def test_a_conflict_shows_both_changes(school: School) -> None:
+    student = await school.student()
+    one, other = await asked(school, phone="13700000001"), await asked(school, phone="13700000002")
+    await sign(school, "director", one)
+    with pytest.raises(ConflictError) as caught:
+        await sign(school, "director", other)
+    (conflict,) = caught.value.conflicts
+    assert (conflict.field, conflict.before, conflict.current, conflict.requested) == (
+        "phone",
+        student.phone,
+        "13700000001",
+        "13700000002",
+    )
+
+
+async def person(school: School, subject: str) -> ObjectId:
+    return (await school.viewer(subject)).person_id
+
+
+async def test_an_added_signature_comes_first(school: School) -> None:
+    key = await asked(school, name="王改名")
+    archive = await person(school, "archive")
+    director = await school.viewer("director")
+    await add_signer(school.store, director, key, archive, comment="请核对户口簿")
+    assert (await awaiting(school, "director"), await awaiting(school, "archive")) == ([], [key])
+    assert await code(sign(school, "director", key)) is ErrorCode.FORBIDDEN
+    await sign(school, "archive", key)
+    assert await awaiting(school, "director") == [key]
+    await sign(school, "director", key)
+    assert await sign(school, "vice-principal", key) is S.APPLIED
+    assert [step.tier for step in (await held(school, key)).steps] == [
+        None,
+        "DEPARTMENT_HEAD",
+        "VICE_PRINCIPAL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asker", "signer", "refused"),
+    [
+        ("director", "information", ErrorCode.SELF_APPROVAL),
+        ("director", "director", ErrorCode.SELF_APPROVAL),
+        ("director", "service", ErrorCode.NOT_FOUND),
+        ("vice-principal", "archive", ErrorCode.FORBIDDEN),
+        ("information", "archive", ErrorCode.SELF_APPROVAL),
+        ("teacher", "archive", ErrorCode.NOT_FOUND),
+    ],
+)
+async def test_who_may_ask_for_whose_signature(
+    school: School, asker: str, signer: str, refused: ErrorCode
+) -> None:
+    key = await asked(school)
+    before = await school.counts()
+    adding = add_signer(
+        school.store, await school.viewer(asker), key, await person(school, signer), comment="请会签"
+    )
+    assert await code(adding) is refused
+    assert await school.counts() == before
+
+
+async def jointly(school: School, *posts: str) -> None:
+    rules = [
+        rule.model_copy(update={"joint": posts} if rule.operation == "student.update" else {})
+        for rule in DEFAULT_APPROVAL_RULES
+    ]
+    policy = ApprovalPolicy(version=2, effective_from=date(2026, 1, 1), rules=tuple(rules))
+    await school.store.database.collection(ApprovalPolicy).insert_one(policy.to_bson())
+    school.store.versions_seen.clear()
+
+
+async def test_all_of_a_joint_step_sign_in_any_order(school: School) -> None:
+    await jointly(school, "ACADEMIC_AFFAIRS", "ADMISSIONS")
+    key = await asked(school)
+    assert await awaiting(school, "director") == []
+    assert await sign(school, "admissions", key) is S.IN_REVIEW
+    assert (await awaiting(school, "admissions"), await awaiting(school, "academic-affairs")) == ([], [key])
+    assert await code(sign(school, "admissions", key)) is ErrorCode.SELF_APPROVAL
+    await sign(school, "academic-affairs", key)
+    assert await sign(school, "director", key) is S.APPLIED
+
+
+async def test_one_of_a_joint_step_can_return_it(school: School) -> None:
+    await jointly(school, "ACADEMIC_AFFAIRS", "ADMISSIONS")
+    key = await asked(school)
+    await sign(school, "admissions", key)
+    assert await sign(school, "academic-affairs", key, Decision.RETURNED) is S.RETURNED
+
+
+async def delegated(school: School, giver: str, to: str, post: str, **more: Any) -> ObjectId:
+    today = school_day(school.store.clock.now())
+    key = ObjectId()
+    values = {
+        "delegation_id": key,
+        "delegate_id": await person(school, to),
+        "post": post,
+        "valid_from": today,
+        "valid_to": today + timedelta(days=5),
+    }
+    payload = payload_of(DelegationGive, values | more)
+    await perform(school.store, await school.viewer(giver), "delegation.give", payload)
+    return key
+
+
+async def test_a_delegate_signs_in_the_seat(school: School) -> None:
+    await delegated(school, "director", "deputy-2", "DIRECTOR")
+    key = await asked(school, name="王改名")
+    assert await awaiting(school, "deputy-2") == [key]
+    await sign(school, "deputy-2", key)
+    step = (await held(school, key)).steps[0]
+    assert (step.decided_by_name, step.for_person_name, step.post) == ("孙副主任", "赵主任", "DIRECTOR")
+    assert await sign(school, "vice-principal", key) is S.APPLIED
+
+
+async def test_a_delegate_of_the_requester_does_not_decide(school: School) -> None:
+    """The director asks; the vice principal's delegate is the director's, too."""
+    await delegated(school, "director", "deputy-2", "DIRECTOR")
+    await delegated(school, "vice-principal", "deputy-2", "VICE_PRINCIPAL")
+    key = await asked(school, "director")
+    assert await awaiting(school, "deputy-2") == []
+    assert await code(sign(school, "deputy-2", key)) is ErrorCode.SELF_APPROVAL
+
+
+async def test_a_seat_signs_once_whoever_sits_in_it(school: School) -> None:
+    """A director who signed by a delegate does not sign the next step in another's seat."""
+    await delegated(school, "director", "deputy-2", "DIRECTOR")
+    await delegated(school, "vice-principal", "director", "VICE_PRINCIPAL")
+    key = await asked(school, name="王改名")
+    await sign(school, "deputy-2", key)
+    assert await code(sign(school, "director", key)) is ErrorCode.SELF_APPROVAL
+    assert await awaiting(school, "director") == []
+    assert await sign(school, "vice-principal", key) is S.APPLIED
+
+
+async def test_a_delegation_has_a_scope_and_an_end(school: School) -> None:
+    key = await delegated(school, "director", "deputy-2", "DIRECTOR", operations=["role_grant.give"])
+    request = await asked(school)
+    assert await code(sign(school, "deputy-2", request)) is ErrorCode.FORBIDDEN
+    assert await awaiting(school, "deputy-2") == []
+    wide = await delegated(school, "director", "deputy-2", "DIRECTOR", operations=["student.update"])
+    assert await awaiting(school, "deputy-2") == [request]
+    director = await school.viewer("director")
+    await perform(school.store, director, "delegation.end", DelegationEnd(delegation_id=wide))
+    assert await code(sign(school, "deputy-2", request)) is ErrorCode.FORBIDDEN
+    again = perform(school.store, director, "delegation.end", DelegationEnd(delegation_id=wide))
+    assert await code(again) is ErrorCode.WRONG_STATE
+    other = perform(
+        school.store, await school.viewer("principal"), "delegation.end", DelegationEnd(delegation_id=key)
+    )
+    assert await code(other) is ErrorCode.NOT_FOUND
+
+
+async def test_a_delegation_ends_with_the_delegators_post(school: School) -> None:
+    await delegated(school, "director", "deputy-2", "DIRECTOR")
+    request = await asked(school)
+    await school.store.database.mongo["role_grants"].update_many(
+        {"post": "DIRECTOR"}, {"$set": {"valid_to": "2026-01-01"}}
+    )
+    assert await code(sign(school, "deputy-2", request)) is ErrorCode.FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    ("giver", "to", "more", "refused"),
+    [
+        ("director", "deputy-2", {"post": "PRINCIPAL"}, ErrorCode.FORBIDDEN),
+        ("deputy-1", "deputy-2", {}, ErrorCode.FORBIDDEN),
+        ("director", "director", {}, ErrorCode.SELF_APPROVAL),
+        ("director", "service", {}, ErrorCode.NOT_FOUND),
+        ("director", "deputy-2", {"operations": ["no.such"]}, ErrorCode.UNKNOWN_CODE),
+        ("director", "deputy-2", {"valid_to": "2020-01-01"}, ErrorCode.INVALID_DATE),
+        ("director", "deputy-2", {"valid_to": "2099-01-01"}, ErrorCode.OUT_OF_RANGE),
+    ],
+)
+async def test_what_cannot_be_delegated(
+    school: School, giver: str, to: str, more: dict[str, Any], refused: ErrorCode
+) -> None:
+    values = {"post": "DIRECTOR"} | more
+    assert await code(delegated(school, giver, to, **values)) is refused
+    assert await school.store.database.collection(Delegation).count_documents({}) == 0
+
+
+async def test_a_batch_tells_of_each(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = await asked(school, phone="13700000001")
+    gone = ObjectId()
+    major = await asked(school, name="王改名")
+    director = await school.viewer("director")
+    results = await decide_each(school.store, director, [mine, gone, major, mine], Decision.APPROVED)
+    assert [(held.status, held.refusal and held.refusal.code) for held in results] == [
+        (S.APPLIED, None),
+        (None, ErrorCode.NOT_FOUND),
+        (S.IN_REVIEW, None),
+    ]
+    monkeypatch.setattr(decisions, "BATCH_LIMIT", 1)
+    assert (
+        await code(decide_each(school.store, director, [mine, gone], Decision.APPROVED))
+        is ErrorCode.OUT_OF_RANGE
+    )
