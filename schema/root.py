@@ -37,6 +37,7 @@ from schema.people.delegations import (
     resolve_delegation_give,
     resolve_delegations,
 )
+from schema.people.staff import StaffMember, resolve_staff
 from schema.people.types import Viewer, resolve_viewer
 from schema.policies.mutations import PolicyReplacePayload, resolve_policy_replace
 from schema.policies.types import FieldAccessPolicy, resolve_field_access_policy
@@ -94,6 +95,9 @@ class Query:
     scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
     retrieval_grants: Connection[RetrievalGrant] = strawberry.field(
         resolver=resolve_retrieval_grants, description="调阅授权 of one's own, or all for those who decide."
+    )
+    staff: Connection[StaffMember] = strawberry.field(
+        resolver=resolve_staff, description="工作人员 with a post today."
     )
     delegations: Connection[Delegation] = strawberry.field(
         resolver=resolve_delegations, description="委托 from and to the viewer."

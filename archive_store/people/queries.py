@@ -1,0 +1,55 @@
+"""The staff directory (工作人员): who holds which post, open inside the school."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bson import ObjectId
+
+from archive_store.access.viewer import Viewer
+from archive_store.foundation.clock import school_day
+from archive_store.foundation.database import Row
+from archive_store.foundation.paging import Page, check_page_size
+from archive_store.foundation.posts import Post
+from archive_store.foundation.store import Store
+from archive_store.people.documents import Person, PersonKind, RoleGrant
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """A person and the posts in force today."""
+
+    id: ObjectId
+    name: str
+    posts: tuple[Post, ...]
+
+
+async def list_staff(
+    store: Store, viewer: Viewer, *, first: int, after: ObjectId | None = None, post: Post | None = None
+) -> Page[StaffMember]:
+    """Everyone with a post in force today, for all who have one themselves; nobody for others."""
+    check_page_size(first, store.settings.page_size_limit)
+    if not viewer.posts or viewer.is_service:
+        return Page([], False)
+    today = school_day(store.clock.now()).isoformat()
+    in_force: Row = {
+        "valid_from": {"$lte": today},
+        "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}],
+    }
+    group = {"$group": {"_id": "$person_id", "posts": {"$addToSet": "$post"}}}
+    steps: list[Row] = [{"$match": in_force}, group]
+    if post is not None:
+        steps.append({"$match": {"posts": post.value}})
+    if after is not None:
+        steps.append({"$match": {"_id": {"$gt": after}}})
+    cursor = await store.database.collection(RoleGrant).aggregate([*steps, {"$sort": {"_id": 1}}])
+    posts = {row["_id"]: row["posts"] for row in await cursor.to_list()}
+    humans = store.database.collection(Person).find(
+        {"_id": {"$in": list(posts)}, "kind": PersonKind.HUMAN.value}, {"name": 1}
+    )
+    rows = await humans.sort("_id", 1).limit(first + 1).to_list()
+    members = [
+        StaffMember(row["_id"], row["name"], tuple(sorted(Post(held) for held in posts[row["_id"]])))
+        for row in rows[:first]
+    ]
+    return Page(members, len(rows) > first)
