@@ -13,6 +13,7 @@ from archive_store.admission.operations import ROSTER_IMPORT
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
 from archive_store.approvals.operation import Operation
 from archive_store.audit.governed_transaction import prepare_indexes
+from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.foundation.clock import Clock
 from archive_store.foundation.database import Database
 from archive_store.foundation.field_cipher import FieldCipher
@@ -21,6 +22,7 @@ from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.records import Record
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
+from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
@@ -49,9 +51,11 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RosterImport,
     Scan,
     Student,
+    WorkCalendar,
 )
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
+    "calendar.load": CALENDAR_LOAD,
     "delegation.end": DELEGATION_END,
     "delegation.give": DELEGATION_GIVE,
     "policy.replace": POLICY_REPLACE,

@@ -27,6 +27,8 @@ from schema.audit.queries import resolve_notifications
 from schema.audit.types import Notification
 from schema.context import Request
 from schema.cost import CostLimit
+from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
+from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.nodes import Connection, Node, parse_global_id
@@ -105,6 +107,10 @@ class Query:
     field_access_policy: FieldAccessPolicy = strawberry.field(
         resolver=resolve_field_access_policy, description="字段权限 in effect."
     )
+    work_calendar: WorkCalendar | None = strawberry.field(
+        resolver=resolve_work_calendar,
+        description="工作日历 of a year: as it was loaded, else as it is published.",
+    )
     notifications: Connection[Notification] = strawberry.field(
         resolver=resolve_notifications,
         description="通知 to the viewer and the posts they hold, newest first.",
@@ -162,6 +168,9 @@ class Mutation:
     )
     policy_replace: PolicyReplacePayload = strawberry.field(
         resolver=resolve_policy_replace, description="Ask for a new field-access policy (调整字段权限)."
+    )
+    calendar_load: CalendarLoadPayload = strawberry.field(
+        resolver=resolve_calendar_load, description="Ask for the work calendar of a year (节假日安排)."
     )
     roster_import: RosterImportPayload = strawberry.field(
         resolver=resolve_roster_import, description="Import a roster (花名册)."

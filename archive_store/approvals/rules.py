@@ -47,6 +47,7 @@ DEFAULT_APPROVAL_RULES = (
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
     ApprovalRule(operation="roster.import", chain=()),
     ApprovalRule(operation="scan.file", chain=()),
+    ApprovalRule(operation="calendar.load", chain=_HEAD),
 )
 
 
