@@ -17,7 +17,8 @@ from api.problems import EXCEPTION_HANDLERS
 from api.scans import download_scan, upload_scan
 from api.sign_in import SignIn
 from api.stalls import StallLimits
-from archive_store.archive import open_archive
+from api.worker import working
+from archive_store.archive import JOBS, open_archive
 from archive_store.foundation.settings import Settings
 from schema.root import build_schema
 
@@ -25,7 +26,7 @@ GRAPHQL_BODY_OVERHEAD = 1024 * 1024
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The application; the store opens and closes with its lifespan."""
+    """The application; the store opens and closes with its lifespan, and the worker runs as long."""
     graphiql = GraphiQLPage() if settings.graphiql else None
     endpoint = GraphQLEndpoint(
         build_schema(),
@@ -35,7 +36,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_archive(settings) as store:
+        async with open_archive(settings) as store, working(store, JOBS):
             app.state.store = store
             app.state.sign_in = SignIn(settings)
             yield

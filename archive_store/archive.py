@@ -1,4 +1,4 @@
-"""Opening the archive store, and its tables: record types and operations. Everything meets here."""
+"""Opening the archive store, and its tables: record types, operations and jobs. Everything meets here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.records import Record
 from archive_store.foundation.settings import Settings
-from archive_store.foundation.store import Store
+from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
@@ -67,6 +67,9 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "scan.file": SCAN_FILE,
     "student.update": STUDENT_UPDATE,
 }
+
+# What one worker among all processes does every few seconds, in this order.
+JOBS: Mapping[str, Job] = {}
 
 
 @asynccontextmanager

@@ -39,7 +39,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 
 @pytest.fixture(scope="session")
 def settings(stack: EmbeddedStack) -> Settings:
-    return dev_settings(stack, port=0)
+    # A test that wants a worker runs its own.
+    return dev_settings(stack, port=0).model_copy(update={"worker_seconds": 0.0})
 
 
 @pytest.fixture(scope="session")

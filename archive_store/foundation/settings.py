@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, description="Port to serve on.")
     graphiql: bool = Field(False, description="Serve the GraphiQL page at /graphql.")
+    worker_seconds: float = Field(
+        5.0, ge=0, description="Pause between two rounds of the worker's jobs; 0 runs none in this process."
+    )
     deputy_director_seats: int = Field(2, ge=0, description="Seats of deputy director, policy §二(二).")
     roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
     roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")

@@ -1,9 +1,10 @@
-"""`Store`: the parts that every query and operation is handed."""
+"""`Store`: the parts that every query, operation and job is handed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from archive_store.foundation.clock import Clock
@@ -26,3 +27,8 @@ class Store:
     clock: Clock
     operations: Mapping[str, Any]
     versions_seen: dict[type, Any] = field(default_factory=dict)  # see versioned.py
+
+
+# Work that is due at a time, not asked for by anybody. It does what is due now, in transactions that may be interrupted
+# between any two and done again, and returns how many things it did.
+Job = Callable[[Store, datetime], Awaitable[int]]
