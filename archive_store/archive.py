@@ -10,6 +10,7 @@ from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.rules import FieldAccessPolicy
 from archive_store.admission.documents import RosterImport
 from archive_store.admission.operations import ROSTER_IMPORT
+from archive_store.approvals.deadlines import apply_due, escalate, remind
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
 from archive_store.approvals.operation import Operation
 from archive_store.audit.governed_transaction import prepare_indexes
@@ -69,7 +70,11 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
 }
 
 # What one worker among all processes does every few seconds, in this order.
-JOBS: Mapping[str, Job] = {}
+JOBS: Mapping[str, Job] = {
+    "change_request.remind": remind,
+    "change_request.escalate": escalate,
+    "change_request.apply": apply_due,
+}
 
 
 @asynccontextmanager

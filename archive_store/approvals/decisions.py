@@ -23,10 +23,11 @@ from archive_store.approvals.routing import (
     digest_of_request,
     load_visible,
     notify_awaited,
+    placed,
+    policy_of,
 )
 from archive_store.approvals.rules import (
     POLICY_SECTION,
-    Progress,
     Seat,
     after,
     awaiting,
@@ -84,7 +85,13 @@ async def decide(
             "status": status,
             "applied_at": unit.at if applies else None,
         }
-        request = await _move(unit, request, progress, changes)
+        if progress.position == request.position and status is RequestStatus.IN_REVIEW:
+            # Others of a joint step have still to sign, in the time that they have.
+            changes["awaited_posts"] = list(progress.awaited_posts)
+        else:
+            changes |= await placed(unit, await policy_of(unit, request.policy_version), progress)
+        await unit.change(request, changes)
+        request = request.model_copy(update=changes | {"position": request.position})
         subject = Subject(ChangeRequest.subject_type, request_id)
         unit.audit(subject, _KINDS[decision])
         if applies:
@@ -121,20 +128,6 @@ def _signature(
         digest=digest_of_request(unit.store, request),
         comment=comment,
     )
-
-
-async def _move(
-    unit: UnitOfWork, request: ChangeRequest, progress: Progress, changes: dict[str, Any]
-) -> ChangeRequest:
-    """Write where the request stands now; the request as it was then read, with the changes."""
-    changes |= {
-        "position": progress.position,
-        "awaited_posts": list(progress.awaited_posts),
-        "awaited_person": progress.awaited_person,
-    }
-    await unit.change(request, changes)
-    moved: ChangeRequest = request.model_copy(update=changes | {"position": request.position})
-    return moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +187,8 @@ async def add_signer(
         step = RouteStep(person_id=PydanticObjectId(person_id), person_name=name)
         route = [*request.route[: request.position], step, *request.route[request.position :]]
         progress = awaiting(route, request.position, RequestStatus.IN_REVIEW)
-        await _move(unit, request, progress, {"route": route, "status": RequestStatus.IN_REVIEW})
+        place = await placed(unit, await policy_of(unit, request.policy_version), progress)
+        await unit.change(request, {"route": route, "status": RequestStatus.IN_REVIEW, **place})
         subject = Subject(ChangeRequest.subject_type, request_id)
         unit.audit(subject, "change_request:add_signer", note=str(person_id))
         notify_awaited(unit, subject, progress)

@@ -13,6 +13,7 @@ from pymongo import IndexModel
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
+from archive_store.foundation.working_days import Period
 
 F0, F1, F2, F3, F4 = FieldClass
 
@@ -58,6 +59,9 @@ class ApprovalPolicy(Record):
     version: Annotated[int, F0]
     effective_from: Annotated[date, F0]
     rules: Annotated[tuple[ApprovalRule, ...], F0]
+    # Each step of a request: how long it may wait, and how long before its end a reminder goes out.
+    step_period: Annotated[Period, F0] = Period(working_days=3)
+    reminder_hours: Annotated[int, F0] = 24
 
     class Settings:
         name = "approval_policies"
@@ -129,7 +133,8 @@ class ChangeRequest(Record):
 
     `sealed` holds `{payload, current, reason}`: the input, the values of the touched fields when it was made,
     and why. `digest` is a keyed digest of payload, evidence and day, which signatures are bound to. `awaited_posts`
-    and `awaited_person` are who has still to sign the step at `position` of the `route`.
+    and `awaited_person` are who has still to sign the step at `position` of the `route`, due at `due_at`; once it is
+    overdue, `escalated_posts` may sign in their stead. `blocked_at` is when its day came and it could not be applied.
     """
 
     subject_type: ClassVar[str] = "ChangeRequest"
@@ -149,6 +154,11 @@ class ChangeRequest(Record):
     round: Annotated[int, F0] = 1
     awaited_posts: Annotated[list[Post], F0] = Field(default_factory=list)
     awaited_person: Annotated[PydanticObjectId | None, F0] = None
+    due_at: Annotated[datetime | None, F0] = None
+    reminded_at: Annotated[datetime | None, F0] = None
+    escalated_at: Annotated[datetime | None, F0] = None
+    escalated_posts: Annotated[list[Post], F0] = Field(default_factory=list)
+    blocked_at: Annotated[datetime | None, F0] = None
     steps: list[ApprovalStep] = Field(default_factory=list)
     status: Annotated[RequestStatus, F0] = RequestStatus.SUBMITTED
     requested_by: Annotated[PydanticObjectId, F0]
@@ -165,6 +175,7 @@ class ChangeRequest(Record):
             IndexModel([("status", 1), ("awaited_posts", 1), ("_id", -1)]),
             IndexModel([("status", 1), ("awaited_person", 1), ("_id", -1)]),
             IndexModel([("status", 1), ("effective_from", 1)]),
+            IndexModel([("status", 1), ("due_at", 1)]),
         ]
 
     @property

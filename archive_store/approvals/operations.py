@@ -18,7 +18,7 @@ from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Evidence, RequestStatus
 from archive_store.approvals.faults import error_of_fault, shown_part
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
-from archive_store.approvals.routing import digest_of, notify_awaited, payload_content
+from archive_store.approvals.routing import digest_of, notify_awaited, payload_content, placed
 from archive_store.approvals.rules import (
     POLICY_SECTION,
     UngovernedOperationError,
@@ -117,10 +117,10 @@ async def perform(
             policy_version=policy.version,
             chain=[step.tier for step in route if step.tier is not None],
             route=route,
-            awaited_posts=list(first.awaited_posts),
             status=status,
             requested_by=viewer.person_id,
             requested_by_name=viewer.name,
+            **await placed(unit, policy, first),
         )
         await unit.insert(request)
         subject = Subject(ChangeRequest.subject_type, request_id)

@@ -98,6 +98,7 @@ def _awaiting(viewer: Viewer) -> Row:
     seats: list[Row] = [
         {"awaited_person": viewer.person_id},
         {"awaited_posts": {"$in": sorted(viewer.posts)}},
+        {"escalated_posts": {"$in": sorted(viewer.posts)}},
     ]
     for held in viewer.delegations:
         seat: Row = {

@@ -12,14 +12,20 @@ from bson import ObjectId
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import (
     UNDECIDED_STATUSES,
-    ApprovalPolicy,
     ChangeRequest,
     Evidence,
     RequestStatus,
 )
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import REASON_LIMIT, check_day, payload_of
-from archive_store.approvals.routing import digest_of, load_visible, notify_awaited, payload_content
+from archive_store.approvals.routing import (
+    digest_of,
+    load_visible,
+    notify_awaited,
+    payload_content,
+    placed,
+    policy_of,
+)
 from archive_store.approvals.rules import POLICY_SECTION, awaiting, require_requester, route_of, rule_of
 from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -62,7 +68,8 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
         request = await load_visible(unit, viewer, request_id)
         require_requester(viewer, request)
         status = RequestStatus.DRAFT if request.status is RequestStatus.DRAFT else RequestStatus.SUBMITTED
-        rule = rule_of(await _policy(unit, request.policy_version), operation.name, operation.fields(payload))
+        policy = await policy_of(unit, request.policy_version)
+        rule = rule_of(policy, operation.name, operation.fields(payload))
         route = route_of(rule, excluded)
         first = awaiting(route, 0, status)
         content = payload_content(payload)
@@ -80,11 +87,9 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
                 "digest": digest_of(store, content, evidence, day),
                 "chain": [step.tier for step in route if step.tier is not None],
                 "route": route,
-                "position": 0,
                 "round": request.round + 1,
-                "awaited_posts": list(first.awaited_posts),
-                "awaited_person": None,
                 "status": status,
+                **await placed(unit, policy, first),
             },
         )
         subject = Subject(ChangeRequest.subject_type, request_id)
@@ -119,14 +124,6 @@ def _revised(operation: Operation[Any], request: ChangeRequest, revision: Revisi
     return payload_of(payload_type, content | dict(revision.values))
 
 
-async def _policy(unit: UnitOfWork, version: int) -> ApprovalPolicy:
-    row = await unit.store.database.collection(ApprovalPolicy).find_one(
-        {"version": version}, session=unit.session
-    )
-    policy: ApprovalPolicy = ApprovalPolicy.model_validate(row)
-    return policy
-
-
 async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> RequestStatus:
     """Submit one's own draft, as it stands."""
     held = await _own(store, viewer, request_id)
@@ -142,13 +139,13 @@ async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> Re
         payload = operation.payload.model_validate(request.sealed["payload"])
         # What the record says today is what the change starts from.
         current = bson_value(dict(await operation.current(store, unit.session, payload)))
-        await unit.change(
-            request,
-            {"status": RequestStatus.SUBMITTED, "sealed": request.sealed | {"current": current}},
-        )
+        first = awaiting(request.route, 0, RequestStatus.SUBMITTED)
+        place = await placed(unit, await policy_of(unit, request.policy_version), first)
+        sealed = request.sealed | {"current": current}
+        await unit.change(request, {"status": RequestStatus.SUBMITTED, "sealed": sealed, **place})
         subject = Subject(ChangeRequest.subject_type, request_id)
         unit.audit(subject, "change_request:submit")
-        notify_awaited(unit, subject, awaiting(request.route, 0, RequestStatus.SUBMITTED))
+        notify_awaited(unit, subject, first)
         return RequestStatus.SUBMITTED
 
     return await governed_transaction(store, viewer.actor, "change_request.submit", submit)
@@ -165,7 +162,12 @@ async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> Reques
             told.append(request.awaited_person)
         await unit.change(
             request,
-            {"status": RequestStatus.WITHDRAWN, "awaited_posts": [], "awaited_person": None},
+            {
+                "status": RequestStatus.WITHDRAWN,
+                "awaited_posts": [],
+                "awaited_person": None,
+                "due_at": None,
+            },
         )
         subject = Subject(ChangeRequest.subject_type, request_id)
         unit.audit(subject, "change_request:withdraw")

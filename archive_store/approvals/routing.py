@@ -13,13 +13,21 @@ import orjson
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.documents import ChangeRequest, Evidence, RequestStatus
+from archive_store.approvals.documents import (
+    OPEN_STATUSES,
+    ApprovalPolicy,
+    ChangeRequest,
+    Evidence,
+    RequestStatus,
+)
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.rules import POLICY_SECTION, Progress, may_see
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value, plain_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.foundation.work_calendars import load_working_days
+from archive_store.foundation.working_days import due_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +68,40 @@ def digest_of_request(store: Store, request: ChangeRequest) -> str:
     return digest_of(store, request.sealed["payload"], request.evidence, request.effective_from)
 
 
-def notify_awaited(unit: UnitOfWork, subject: Subject, progress: Progress) -> None:
+def notify_awaited(
+    unit: UnitOfWork, subject: Subject, progress: Progress, kind: str = "change_request:awaits_decision"
+) -> None:
     """Tell those whose signature is awaited."""
     if progress.awaited_person is not None:
-        unit.notify(progress.awaited_person, "change_request:awaits_decision", subject)
+        unit.notify(progress.awaited_person, kind, subject)
     for post in progress.awaited_posts:
-        unit.notify(post, "change_request:awaits_decision", subject)
+        unit.notify(post, kind, subject)
+
+
+async def placed(unit: UnitOfWork, policy: ApprovalPolicy, progress: Progress) -> dict[str, Any]:
+    """Where a request stands, as it is stored: a step that is newly awaited has its own time."""
+    is_awaited = bool(progress.awaited_posts or progress.awaited_person)
+    due = None
+    if is_awaited and progress.status in OPEN_STATUSES:
+        due = due_after(unit.at, policy.step_period, await load_working_days(unit.store))
+    return {
+        "position": progress.position,
+        "awaited_posts": list(progress.awaited_posts),
+        "awaited_person": progress.awaited_person,
+        "due_at": due,
+        "reminded_at": None,
+        "escalated_at": None,
+        "escalated_posts": [],
+    }
+
+
+async def policy_of(unit: UnitOfWork, version: int) -> ApprovalPolicy:
+    """The version that a request started with, and keeps."""
+    row = await unit.store.database.collection(ApprovalPolicy).find_one(
+        {"version": version}, session=unit.session
+    )
+    policy: ApprovalPolicy = ApprovalPolicy.model_validate(row)
+    return policy
 
 
 async def load_visible(unit: UnitOfWork, viewer: Viewer, request_id: ObjectId) -> ChangeRequest:

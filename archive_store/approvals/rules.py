@@ -130,6 +130,7 @@ class Seat:
 
     post: Post | None = None
     delegation: HeldDelegation | None = None
+    stands_in: bool = False  # for all who let the time of the step pass
 
 
 def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
@@ -151,6 +152,9 @@ def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
         covers = delegation.operations is None or request.operation in delegation.operations
         if delegation.post in request.awaited_posts and covers and delegation.delegator_id not in involved:
             return Seat(delegation.post, delegation)
+    for post in request.escalated_posts:
+        if post in viewer.posts:
+            return Seat(post, stands_in=True)
     raise RegistrarError(ErrorCode.FORBIDDEN, rule=POLICY_SECTION)
 
 
@@ -187,6 +191,17 @@ def require_requester(
         raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=POLICY_SECTION, state=request.status)
 
 
+def stand_ins(request: ChangeRequest) -> tuple[Post, ...]:
+    """Who may sign an overdue step: the next tier of the route, else the one above; nobody above the principal."""
+    later = [step.tier for step in request.route[request.position + 1 :] if step.tier is not None]
+    if later:
+        return (later[0].post,)
+    tiers = list(Tier)
+    reached = [step.tier for step in request.route[: request.position + 1] if step.tier is not None]
+    above = tiers[tiers.index(reached[-1]) + 1 :] if reached else tiers
+    return (above[0].post,) if above else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Where a request stands after a signature; `is_decided` when the last step is signed."""
@@ -211,9 +226,13 @@ def after(request: ChangeRequest, seat: Seat, decision: Decision) -> Progress:
     if decision is Decision.RETURNED:
         return Progress(RequestStatus.RETURNED, request.position, (), None)
     left = tuple(post for post in request.awaited_posts if post is not seat.post)
-    if left and seat.post is not None:
+    if left and seat.post is not None and not seat.stands_in:
         return Progress(RequestStatus.IN_REVIEW, request.position, left, None)
     following = request.position + 1
+    if seat.stands_in:
+        # Nobody signs twice: who stands in for a tier below has signed for their own as well.
+        own = [place for place, step in enumerate(request.route) if step.posts == [seat.post]]
+        following = max([following, *(place + 1 for place in own)])
     if following < len(request.route):
         return awaiting(request.route, following, RequestStatus.IN_REVIEW)
     return Progress(RequestStatus.APPROVED, following, (), None, is_decided=True)

@@ -69,6 +69,13 @@ class ChangeRequest(Node):
     created_at: datetime
     applied_at: datetime | None
     effective_from: Day | None = strawberry.field(description="The day from which it shall hold.")
+    due_at: datetime | None = strawberry.field(description="When the awaited step has to be signed.")
+    escalated_at: datetime | None = strawberry.field(
+        description="Since when the next tier may sign in the stead of those who let the time pass."
+    )
+    blocked_at: datetime | None = strawberry.field(
+        description="When its day came and it could not be applied, since the record had changed."
+    )
     round: int = strawberry.field(description="Counts its versions from 1; signatures hold for one.")
     digest: str = strawberry.field(description="Of what is asked for; give it back when deciding.")
 
@@ -81,6 +88,11 @@ class ChangeRequest(Node):
     def awaits(self) -> Tier | None:
         step = _request(self).awaited_step
         return step.tier if step else None
+
+    @strawberry.field(description="Whether the awaited step is late.")
+    def is_overdue(self, info: Request) -> bool:
+        due = _request(self).due_at
+        return due is not None and due <= info.context.store.clock.now()
 
     @strawberry.field(description="The posts whose signature is awaited.")
     def awaits_posts(self) -> list[Post]:
