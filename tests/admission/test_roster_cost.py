@@ -92,13 +92,14 @@ def test_a_part_that_is_used_for_two_purposes_is_refused() -> None:
 async def test_one_roster_is_read_at_a_time_and_few_wait(
     school: School, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    release, at_once, most = threading.Event(), 0, 0
+    begun, release, at_once, most = threading.Event(), threading.Event(), 0, 0
 
     def check(content: bytes, row_limit: int) -> RosterCheck:
         nonlocal at_once, most
         at_once += 1
         most = max(most, at_once)
-        release.wait(10)
+        begun.set()
+        release.wait(30)
         at_once -= 1
         return RosterCheck()
 
@@ -111,11 +112,17 @@ async def test_one_roster_is_read_at_a_time_and_few_wait(
         return None
 
     monkeypatch.setattr(operations, "_check", check)
-    asked = [asyncio.create_task(run()) for _ in range(10)]
-    done, waiting = await asyncio.wait(asked, timeout=1)
-    assert ([task.result() for task in done], len(waiting)) == ([ErrorCode.TRY_AGAIN] * 6, 4)
+    running = asyncio.create_task(run())
+    assert await asyncio.to_thread(begun.wait, 20)
+    asked = [asyncio.create_task(run()) for _ in range(9)]
+    done: set[asyncio.Task[ErrorCode | None]] = set()
+    waiting = set(asked)
+    while len(done) < 6:
+        more, waiting = await asyncio.wait(waiting, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+        assert more
+        done |= more
+    assert [task.result() for task in done] == [ErrorCode.TRY_AGAIN] * 6
     # Its thread goes on, so its place is not free.
-    running = next(task for task in asked if task in waiting)
     running.cancel()
     await asyncio.wait([running])
     assert await run() is ErrorCode.TRY_AGAIN
