@@ -14,6 +14,14 @@ from archive_store.approvals.deadlines import apply_due, escalate, remind
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
 from archive_store.approvals.operation import Operation
 from archive_store.audit.governed_transaction import prepare_indexes
+from archive_store.crisis.documents import CrisisTeam
+from archive_store.crisis.operations import (
+    CRISIS_TEAM_ACTIVATE,
+    CRISIS_TEAM_CHANGE_MEMBERS,
+    CRISIS_TEAM_FORM,
+    CRISIS_TEAM_STAND_DOWN,
+)
+from archive_store.crisis.reviews import CRISIS_TEAM_CLOSE, CRISIS_TEAM_SUBMIT_REVIEW
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.foundation.clock import Clock
 from archive_store.foundation.database import Database
@@ -43,6 +51,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ApprovalPolicy,
     ArchiveFile,
     ChangeRequest,
+    CrisisTeam,
     Delegation,
     Export,
     FieldAccessPolicy,
@@ -57,6 +66,12 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
     "calendar.load": CALENDAR_LOAD,
+    "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
+    "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
+    "crisis_team.close": CRISIS_TEAM_CLOSE,
+    "crisis_team.form": CRISIS_TEAM_FORM,
+    "crisis_team.stand_down": CRISIS_TEAM_STAND_DOWN,
+    "crisis_team.submit_review": CRISIS_TEAM_SUBMIT_REVIEW,
     "delegation.end": DELEGATION_END,
     "delegation.give": DELEGATION_GIVE,
     "policy.replace": POLICY_REPLACE,

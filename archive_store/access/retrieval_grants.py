@@ -49,10 +49,14 @@ class RetrievalGrant(Record):
     expires_at: Annotated[datetime, F0]
     views_allowed: Annotated[int, F0]
     views_taken: Annotated[int, F0] = 0
+    team_id: Annotated[PydanticObjectId | None, F0] = None  # of the crisis team for which it was given
 
     class Settings:
         name = "retrieval_grants"
-        indexes = [IndexModel([("grantee_id", 1), ("expires_at", 1)])]  # noqa: RUF012
+        indexes = [  # noqa: RUF012
+            IndexModel([("grantee_id", 1), ("expires_at", 1)]),
+            IndexModel([("team_id", 1), ("expires_at", 1)]),
+        ]
 
     def is_open(self, at: datetime) -> bool:
         return at < self.expires_at and self.views_taken < self.views_allowed
@@ -60,7 +64,13 @@ class RetrievalGrant(Record):
     def held(self) -> HeldGrant:
         """As its grantee's viewer carries it."""
         return HeldGrant(
-            self.key, self.purpose, self.secrecy.classes, self.student_id, self.document_type, self.expires_at
+            self.key,
+            self.purpose,
+            self.secrecy.classes,
+            self.student_id,
+            self.document_type,
+            self.expires_at,
+            self.team_id,
         )
 
 
@@ -83,10 +93,14 @@ class AccessEvent(Record):
     read_type: Annotated[str, F1]
     groups: list[ReadGroup]
     grant_ids: Annotated[list[PydanticObjectId], F1] = Field(default_factory=list)
+    team_ids: Annotated[list[PydanticObjectId], F1] = Field(
+        default_factory=list
+    )  # crisis teams it was read for
 
     class Settings:
         name = "access_events"
         indexes = [  # noqa: RUF012
             IndexModel([("groups.subject_ids", 1), ("_id", -1)]),
             IndexModel([("viewer_id", 1), ("_id", -1)]),
+            IndexModel([("team_ids", 1), ("_id", -1)]),
         ]

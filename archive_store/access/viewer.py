@@ -30,6 +30,7 @@ class HeldGrant:
     student_id: ObjectId | None
     document_type: str | None
     expires_at: datetime
+    team_id: ObjectId | None = None  # of the crisis team for which it was given
 
     def covers(self, student_id: ObjectId, document_type: str | None) -> bool:
         """Whether it opens the record of the student, or with a document type a scan of theirs."""
@@ -48,6 +49,15 @@ class HeldDelegation:
     operations: frozenset[str] | None
 
 
+@dataclass(frozen=True, slots=True)
+class LentPost:
+    """A post that a crisis team (临时小组) lends while it is active; what is read by it is read for its purpose."""
+
+    post: Post
+    team_id: ObjectId
+    purpose: str
+
+
 @dataclass(slots=True)
 class Reading:
     """What one request reads: for which purpose, and the grants a view of which it has used."""
@@ -63,7 +73,8 @@ class Viewer:
     person_id: ObjectId
     name: str
     policy: AccessPolicy
-    posts: frozenset[Post] = frozenset()
+    posts: frozenset[Post] = frozenset()  # lent ones included
+    lent_posts: tuple[LentPost, ...] = ()  # those that are not held otherwise
     business_lines: frozenset[str] = frozenset()  # of a deputy director
     class_names: frozenset[str] = frozenset()  # classes taught, of a teacher
     homeroom_class_names: frozenset[str] = frozenset()

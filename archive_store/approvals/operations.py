@@ -145,14 +145,23 @@ def check_day(store: Store, effective_from: date | None) -> None:
         raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=POLICY_SECTION)
 
 
-def payload_of(payload_type: type[AnyPayload], values: Mapping[str, Any]) -> AnyPayload:
-    """Validate an operation's input; the first fault as an error naming its field."""
+def payload_of(
+    payload_type: type[AnyPayload], values: Mapping[str, Any], *, long_texts: frozenset[str] = frozenset()
+) -> AnyPayload:
+    """Validate an operation's input; the first fault as an error naming its field.
+
+    `long_texts` are the top-level fields that may have several lines.
+    """
     try:
         payload = payload_type.model_validate(values)
     except ValidationError as error:
         raise error_of_fault(error) from error
     # After the fields' own limits, so that each is told its own.
-    _check_texts(payload.model_dump(exclude_unset=True), "")
+    for name, value in payload.model_dump(exclude_unset=True).items():
+        if name in long_texts and isinstance(value, str):
+            check_text(value, field=name, limit=TEXT_LIMIT, is_one_line=False)
+        else:
+            _check_texts(value, name)
     return payload
 
 

@@ -42,6 +42,13 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="retrieval_grant.give", chain=_HEAD),
     ApprovalRule(operation="retrieval_grant.give_sealed", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="retrieval_grant.revoke", chain=()),
+    # §四(一): a crisis team acts at once, and is reviewed afterwards.
+    ApprovalRule(operation="crisis_team.form", chain=()),
+    ApprovalRule(operation="crisis_team.change_members", chain=()),
+    ApprovalRule(operation="crisis_team.activate", chain=()),
+    ApprovalRule(operation="crisis_team.stand_down", chain=()),
+    ApprovalRule(operation="crisis_team.submit_review", chain=()),
+    ApprovalRule(operation="crisis_team.close", chain=()),
     # §四(一): changes of school policy.
     ApprovalRule(operation="policy.replace", chain=_ALL_TIERS),
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).

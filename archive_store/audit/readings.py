@@ -50,21 +50,28 @@ async def record_reading(
     """Record; nothing may be shown if this raises.
 
     `purpose` stands in for one the viewer need not state, such as a decision they are asked for. Raises
-    GrantExhaustedError when a grant has no view left; a request takes one view of a grant, whatever it reads.
+    GrantExhaustedError when a grant has no view left; a request takes one view of a grant, whatever it reads. What a
+    crisis team opened is recorded for the team, whatever else is stated.
     """
     read = [rows for rows in read if rows.paths]
     if not read:
         return
     grants = frozenset().union(*(rows.grant_ids for rows in read))
     fresh = grants - viewer.reading.grants_used
+    stated = viewer.reading.purpose or purpose
+    used = [grant for grant in viewer.grants if grant.id in grants]
+    teams = {grant.team_id: grant.purpose for grant in used if grant.team_id is not None}
+    teams |= {lent.team_id: lent.purpose for lent in viewer.lent_posts}
+    told = [stated] if stated else [grant.purpose for grant in used]
+    purposes = sorted({*told, *teams.values()} - {stated})
 
     async def record(unit: UnitOfWork) -> None:
-        held = await _take_views(unit, fresh)
+        await _take_views(unit, grants, fresh)
         event = AccessEvent(
             viewer_id=PydanticObjectId(viewer.person_id),
             viewer_name=viewer.name,
             viewer_posts=sorted(viewer.posts),
-            purpose=viewer.reading.purpose or purpose or "; ".join(sorted(held)) or None,
+            purpose="; ".join([stated, *purposes] if stated else purposes) or None,
             read_type=record_type.subject_type,
             groups=[
                 ReadGroup(
@@ -74,6 +81,7 @@ async def record_reading(
                 for rows in read
             ],
             grant_ids=[PydanticObjectId(grant_id) for grant_id in sorted(grants)],
+            team_ids=[PydanticObjectId(team_id) for team_id in sorted(teams)],
         )
         await unit.insert(event)
         unit.audit(Subject(AccessEvent.subject_type, event.key), "access:read")
@@ -82,16 +90,17 @@ async def record_reading(
     viewer.reading.grants_used |= fresh
 
 
-async def _take_views(unit: UnitOfWork, grant_ids: frozenset[ObjectId]) -> set[str]:
-    """Take one view of each grant; their purposes."""
+async def _take_views(unit: UnitOfWork, grant_ids: frozenset[ObjectId], fresh: frozenset[ObjectId]) -> None:
+    """Take one view of each fresh grant. One that the request has used before must not have ended since."""
     loaded = {grant_id: await unit.load(RetrievalGrant, grant_id) for grant_id in sorted(grant_ids)}
-    ended = [key for key, grant in loaded.items() if grant is None or not grant.is_open(unit.at)]
+    ended = [
+        key
+        for key, grant in loaded.items()
+        if grant is None or unit.at >= grant.expires_at or (key in fresh and not grant.is_open(unit.at))
+    ]
     if ended:
         raise GrantExhaustedError(ended)
-    purposes = set()
-    for grant in loaded.values():
-        if grant is not None:
+    for key, grant in loaded.items():
+        if grant is not None and key in fresh:
             await unit.change(grant, {"views_taken": grant.views_taken + 1})
             unit.audit(Subject(RetrievalGrant.subject_type, grant.key), "retrieval_grant:use")
-            purposes.add(grant.purpose)
-    return purposes

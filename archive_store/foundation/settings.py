@@ -44,6 +44,9 @@ class Settings(BaseSettings):
         5.0, ge=0, description="Pause between two rounds of the worker's jobs; 0 runs none in this process."
     )
     deputy_director_seats: int = Field(2, ge=0, description="Seats of deputy director, policy §二(二).")
+    crisis_review_days: int = Field(
+        7, ge=1, description="Days in which a crisis team's review is due, policy §四(一)."
+    )
     roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
     roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")

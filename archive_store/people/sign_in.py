@@ -19,6 +19,7 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.people.delegations import delegations_in_force
 from archive_store.people.documents import Person, PersonKind, RoleGrant
+from archive_store.people.lent_posts import lent_posts
 
 # Named here, not imported: the students' room stands above this one.
 _STUDENTS = "students"
@@ -28,7 +29,7 @@ _PERSON_FIELDS = {"name": 1, "kind": 1, "scopes": 1}
 async def load_viewer(
     store: Store, sign_in_subject: str, token_scopes: Collection[str] = frozenset()
 ) -> Viewer | None:
-    """The viewer of a token's `sub`, with the posts in force today; None if nobody here has it.
+    """The viewer of a token's `sub`, with the posts in force or lent now; None if nobody here has it.
 
     A service account has the scopes that it was given here and that its token names as well.
     """
@@ -72,11 +73,17 @@ async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -
     own = frozenset(tie["_id"] for tie in ties if tie["person_id"] == person["_id"])
     teaching = [grant for grant in grants if grant["post"] == Post.TEACHER]
     is_service = person["kind"] == PersonKind.SERVICE
+    posts = frozenset(Post(grant["post"]) for grant in grants)
+    # A crisis team lends nothing to who has left the staff, or works on pseudonymised rows by now.
+    borrows = bool(posts) and Post.ANALYSIS_GROUP not in posts and not is_service
+    lent = await lent_posts(store, person["_id"], day) if borrows else ()
+    opened = await _open_grants(store, person["_id"])
     return Viewer(
         person_id=person["_id"],
         name=person["name"],
         policy=await load_access_policy(store),
-        posts=frozenset(Post(grant["post"]) for grant in grants),
+        posts=posts | {held.post for held in lent},
+        lent_posts=tuple(held for held in lent if held.post not in posts),
         business_lines=frozenset(
             grant["business_line"]
             for grant in grants
@@ -86,7 +93,7 @@ async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -
         homeroom_class_names=frozenset(name for grant in teaching for name in grant["homeroom_class_names"]),
         ward_ids=frozenset(tie["_id"] for tie in ties) - own,
         own_student_ids=own,
-        grants=await _open_grants(store, person["_id"]),
+        grants=tuple(grant for grant in opened if borrows or grant.team_id is None),
         delegations=() if is_service else await delegations_in_force(store, person["_id"], day),
         scopes=frozenset(Scope(name) for name in person["scopes"] if name in token_scopes)
         if is_service
