@@ -21,7 +21,12 @@ from archive_store.crisis.operations import (
     CRISIS_TEAM_FORM,
     CRISIS_TEAM_STAND_DOWN,
 )
-from archive_store.crisis.reviews import CRISIS_TEAM_CLOSE, CRISIS_TEAM_SUBMIT_REVIEW
+from archive_store.crisis.reviews import (
+    CRISIS_TEAM_CLOSE,
+    CRISIS_TEAM_SUBMIT_REVIEW,
+    mark_reviews_due,
+    stand_down_ended,
+)
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.foundation.clock import Clock
 from archive_store.foundation.database import Database
@@ -89,6 +94,8 @@ JOBS: Mapping[str, Job] = {
     "change_request.remind": remind,
     "change_request.escalate": escalate,
     "change_request.apply": apply_due,
+    "crisis_team.stand_down_ended": stand_down_ended,
+    "crisis_team.mark_reviews_due": mark_reviews_due,
 }
 
 

@@ -9,12 +9,14 @@ from archive_store.access.retrieval_grants import Secrecy
 from archive_store.access.rules import Relationship
 from archive_store.analysis.dimensions import StudentDimension
 from archive_store.approvals.documents import Decision, RequestStatus, Tier
+from archive_store.crisis.documents import CrisisTeamStatus
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.scans.documents import RetentionClass
 from archive_store.students.documents import Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
 
+strawberry.enum(CrisisTeamStatus, description="临时小组状态.")
 strawberry.enum(Decision, description="审批意见.")
 strawberry.enum(FieldClass, description="字段分级, F0 (open inside the school) to F4 (sealed).")
 strawberry.enum(Gender, description="性别, GB/T 2261.1.")
@@ -32,6 +34,7 @@ strawberry.enum(Tier, description="审批级别, policy §四(一).")
 strawberry.enum(Withheld, name="WithheldReason", description="Why a value is kept back.")
 
 __all__ = [
+    "CrisisTeamStatus",
     "Decision",
     "FieldClass",
     "Gender",

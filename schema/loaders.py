@@ -13,6 +13,7 @@ from archive_store.access.policy import Withheld
 from archive_store.approvals.documents import ChangeRequest
 from archive_store.approvals.queries import RequestContent, change_requests_by_id, contents_for
 from archive_store.audit.queries import HistoryEntry
+from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
@@ -34,6 +35,13 @@ class HistoryKey(NamedTuple):
 
 class StudentKey(NamedTuple):
     """A student and the leaves to load."""
+
+    id: ObjectId
+    paths: frozenset[str]
+
+
+class TextsKey(NamedTuple):
+    """A crisis team and the encrypted leaves to open."""
 
     id: ObjectId
     paths: frozenset[str]
@@ -69,6 +77,16 @@ class Loaders:
             contents = await contents_for(store, viewer, list(requests.values()))
             by_id = dict(zip(requests, contents, strict=True))
             return [by_id[key.id] for key in keys]
+
+        async def load_crisis_teams(ids: list[ObjectId]) -> list[TeamView | None]:
+            return await teams_by_id(store, viewer, ids)
+
+        async def load_crisis_texts(keys: list[TextsKey]) -> list[Row]:
+            wanted: dict[ObjectId, frozenset[str]] = {}
+            for key in keys:
+                wanted[key.id] = wanted.get(key.id, frozenset()) | key.paths
+            opened = await open_texts(store, viewer, wanted)
+            return [opened.get(key.id, {}) for key in keys]
 
         async def load_decisions(ids: list[ObjectId]) -> list[RowDecision | None]:
             decisions = await decisions_by_id(store, viewer, ids)
@@ -108,6 +126,10 @@ class Loaders:
         self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
             load_fn=load_change_requests, cache=False
         )
+        self.crisis_teams: DataLoader[ObjectId, TeamView | None] = DataLoader(
+            load_fn=load_crisis_teams, cache=False
+        )
+        self.crisis_texts: DataLoader[TextsKey, Row] = DataLoader(load_fn=load_crisis_texts, cache=False)
         self.request_contents: DataLoader[ContentKey, RequestContent] = DataLoader(
             load_fn=load_contents, cache=False
         )

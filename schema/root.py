@@ -29,6 +29,17 @@ from schema.context import Request
 from schema.cost import CostLimit
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.duties.types import WorkCalendar, resolve_work_calendar
+from schema.crisis.mutations import (
+    CrisisTeamPayload,
+    resolve_crisis_team_activate,
+    resolve_crisis_team_change_members,
+    resolve_crisis_team_close,
+    resolve_crisis_team_form,
+    resolve_crisis_team_stand_down,
+    resolve_crisis_team_submit_review,
+)
+from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
+from schema.crisis.types import CrisisTeam
 from schema.federation import Subgraph
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.nodes import Connection, Node, parse_global_id
@@ -67,6 +78,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
     """The object of a global id; null when there is none to see."""
     resolve = {
         "ChangeRequest": resolve_change_request,
+        "CrisisTeam": resolve_crisis_team,
         "RetrievalGrant": resolve_retrieval_grant,
         "Scan": resolve_scan,
         "Student": resolve_student,
@@ -95,6 +107,9 @@ class Query:
         resolver=resolve_change_requests, description="变更申请, newest first."
     )
     scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
+    crisis_teams: Connection[CrisisTeam] = strawberry.field(
+        resolver=resolve_crisis_teams, description="临时小组 of one's own, or all for those who decide."
+    )
     retrieval_grants: Connection[RetrievalGrant] = strawberry.field(
         resolver=resolve_retrieval_grants, description="调阅授权 of one's own, or all for those who decide."
     )
@@ -165,6 +180,28 @@ class Mutation:
     )
     retrieval_grant_revoke: RetrievalGrantRevokePayload = strawberry.field(
         resolver=resolve_retrieval_grant_revoke, description="End a retrieval grant (撤销调阅授权)."
+    )
+    crisis_team_form: CrisisTeamPayload = strawberry.field(
+        resolver=resolve_crisis_team_form,
+        description="Form a crisis team; nothing is lent yet (组建临时小组).",
+    )
+    crisis_team_change_members: CrisisTeamPayload = strawberry.field(
+        resolver=resolve_crisis_team_change_members,
+        description="Change who belongs to it and is lent what (调整成员).",
+    )
+    crisis_team_activate: CrisisTeamPayload = strawberry.field(
+        resolver=resolve_crisis_team_activate, description="Activate it: what it lends begins (启动)."
+    )
+    crisis_team_stand_down: CrisisTeamPayload = strawberry.field(
+        resolver=resolve_crisis_team_stand_down,
+        description="Stand it down: all that it lent ends at once (解散).",
+    )
+    crisis_team_submit_review: CrisisTeamPayload = strawberry.field(
+        resolver=resolve_crisis_team_submit_review,
+        description="Submit its after-action review, or amend it (复盘).",
+    )
+    crisis_team_close: CrisisTeamPayload = strawberry.field(
+        resolver=resolve_crisis_team_close, description="Close it, once it is reviewed (结案)."
     )
     policy_replace: PolicyReplacePayload = strawberry.field(
         resolver=resolve_policy_replace, description="Ask for a new field-access policy (调整字段权限)."

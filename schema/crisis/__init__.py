@@ -1,0 +1,1 @@
+"""Crisis teams in GraphQL."""
