@@ -82,7 +82,9 @@ def tell(
     """In the history what was done, in the notifications of its people and of those who form teams what it is now."""
     subject = Subject(CrisisTeam.subject_type, team.key)
     unit.audit(subject, f"crisis_team:{verb}", changes)
-    for person_id in sorted(team.person_ids | also_told):
+    # Who formed it is told by the post they formed it in.
+    people = {team.leader_id, *(member.person_id for member in team.members)}
+    for person_id in sorted(people | also_told):
         unit.notify(person_id, f"crisis_team:{told}", subject)
     for post in sorted(FORMERS):
         unit.notify(post, f"crisis_team:{told}", subject)

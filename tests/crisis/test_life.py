@@ -56,7 +56,7 @@ async def test_a_whole_life(school: School) -> None:
     assert [row["kind"] async for row in rows] == [f"crisis_team:{kind}" for kind in kinds]
     assert (await verify_history(school.store, RECORD_TYPES)).sound
     life = ["formed", "activated", "stood_down", "review_submitted", "review_amended", "closed"]
-    for subject in ("logistics", "teacher", "principal"):
+    for subject in ("logistics", "teacher", "principal", "vice-principal"):
         assert await told(school, subject) == life
     assert await told(school, "information") == []
 
