@@ -27,8 +27,6 @@ from schema.audit.queries import resolve_notifications
 from schema.audit.types import Notification
 from schema.context import Request
 from schema.cost import CostLimit
-from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
-from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.crisis.mutations import (
     CrisisTeamPayload,
     resolve_crisis_team_activate,
@@ -40,6 +38,8 @@ from schema.crisis.mutations import (
 )
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
 from schema.crisis.types import CrisisTeam
+from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
+from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.nodes import Connection, Node, parse_global_id
