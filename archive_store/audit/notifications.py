@@ -14,6 +14,7 @@ from archive_store.foundation.paging import Page, page_of_newest
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject
 
+AWAITS_DECISION = "change_request:awaits_decision"
 _SHOWN = {"kind": 1, "at": 1, "subject_type": 1, "subject_id": 1}
 
 
@@ -39,6 +40,14 @@ async def list_notifications(
     collection = store.database.mongo[NOTIFICATIONS]
     page = await page_of_newest(collection, {"$or": addressed}, _SHOWN, first=first, after=after)
     return Page([_notification(row) for row in page.rows], page.has_next)
+
+
+def notification_for(viewer: Viewer, row: Row) -> Notification | None:
+    """The stored notification, if it is addressed to the viewer: what `list_notifications` asks the database."""
+    if viewer.is_service:
+        return None
+    is_theirs = row["recipient_person"] == viewer.person_id or row["recipient_post"] in viewer.posts
+    return _notification(row) if is_theirs else None
 
 
 def _notification(row: Row) -> Notification:

@@ -59,6 +59,10 @@ class ErrorCode(StrEnum):
     SELF_APPROVAL = "self_approval"
     SEAT_TAKEN = "seat_taken"
     TRY_AGAIN = "try_again"
+    # why a subscription ended
+    POST_ENDED = "post_ended"
+    EVENTS_MISSED = "events_missed"
+    TOO_SLOW = "too_slow"
     INTERNAL = "internal"
 
 
@@ -185,6 +189,19 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         409, "该岗位编制已满({limit})。", "All seats of this post are taken ({limit})."
     ),
     ErrorCode.TRY_AGAIN: ErrorText(503, "系统繁忙,请稍后重试。", "The system is busy; please try again."),
+    ErrorCode.POST_ENDED: ErrorText(
+        403, "您的岗位任期已变更,请重新订阅。", "A post of yours has ended; please subscribe again."
+    ),
+    ErrorCode.EVENTS_MISSED: ErrorText(
+        410,
+        "可能有通知未送达,请重新加载列表后再订阅。",
+        "Notifications may have been missed; load the lists anew, then subscribe again.",
+    ),
+    ErrorCode.TOO_SLOW: ErrorText(
+        429,
+        "接收过慢,订阅已中止;请重新加载列表后再订阅。",
+        "The subscriber was too slow and was dropped; load the lists anew, then subscribe again.",
+    ),
     ErrorCode.INTERNAL: ErrorText(
         500,
         "系统出错,请凭编号 {reference} 联系管理员。",
