@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from api.exports import export_students
 from api.graphiql.page import GraphiQLPage
@@ -19,6 +19,7 @@ from api.sign_in import SignIn
 from api.stalls import StallLimits
 from api.worker import working
 from archive_store.archive import JOBS, open_archive
+from archive_store.audit.feed import NotificationFeed
 from archive_store.foundation.settings import Settings
 from schema.root import build_schema
 
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> Starlette:
         build_schema(),
         graphiql=graphiql,
         upload_limit=settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD,
+        websocket_origins=settings.websocket_origins,
     )
 
     @asynccontextmanager
@@ -39,11 +41,16 @@ def create_app(settings: Settings) -> Starlette:
         async with open_archive(settings) as store, working(store, JOBS):
             app.state.store = store
             app.state.sign_in = SignIn(settings)
-            yield
+            app.state.feed = NotificationFeed(store.database)
+            try:
+                yield
+            finally:
+                await app.state.feed.close()
 
     app = Starlette(
         routes=[
             Route("/graphql", endpoint, methods=["GET", "POST"]),
+            WebSocketRoute("/graphql", endpoint),
             *([Route("/graphiql/{name}", graphiql.asset, methods=["GET"])] if graphiql else []),
             Route("/scans", upload_scan, methods=["POST"]),
             Route("/scans/{id}/content", download_scan, methods=["GET"]),

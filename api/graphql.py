@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -15,14 +17,17 @@ from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLRequestData
 from strawberry.http.parse_content_type import parse_content_type
 from strawberry.schema import Schema
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.unset import UnsetType
 
 from api.graphiql.page import GraphiQLPage
 from api.problems import problem_response
+from api.websockets import INIT_WITHIN_SECONDS, Session, TextWebSocket, TransportHandler
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.texts import size_text
 from schema.context import Context
+from schema.limits import check_query
 
-QUERY_LIMIT = 64 * 1024
 # Of a body without files; one with a roster has a limit of its own.
 BODY_LIMIT = 1024 * 1024
 # What Strawberry and Starlette meet in a body that is not shaped as they expect.
@@ -37,10 +42,20 @@ def keep_uploads_in_memory(limit: int) -> None:
 ALLOW = {"Allow": "GET, POST"}
 
 
-class GraphQLEndpoint(GraphQL[Context, None]):
-    """Signs the viewer in before anything of the operation is read."""
+class GraphQLEndpoint(GraphQL[Context | Session, None]):
+    """Signs the viewer in before anything of the operation is read; on a WebSocket, see `api.websockets`."""
 
-    def __init__(self, schema: Schema, *, graphiql: GraphiQLPage | None, upload_limit: int) -> None:
+    websocket_adapter_class = TextWebSocket
+    graphql_transport_ws_handler_class = TransportHandler
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        graphiql: GraphiQLPage | None,
+        upload_limit: int,
+        websocket_origins: Sequence[str] = (),
+    ) -> None:
         keep_uploads_in_memory(upload_limit)
         self._graphiql = graphiql
         self._upload_limit = upload_limit
@@ -48,10 +63,17 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             schema,
             graphql_ide=None,
             multipart_uploads_enabled=True,
-            subscription_protocols=(),
+            # The older graphql-ws protocol stays off: it has no refusal by code.
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            connection_init_wait_timeout=timedelta(seconds=INIT_WITHIN_SECONDS),
+            max_subscriptions_per_connection=None,  # ours is told in our format
+            allowed_origins=websocket_origins,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self.run(WebSocket(scope, receive, send))
+            return
         limit = self._upload_limit if _is_upload(Request(scope)) else BODY_LIMIT
         request = Request(scope, _limited(receive, limit))
         try:
@@ -70,9 +92,14 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             response = problem_response(error)
         await response(scope, receive, send)
 
-    async def get_context(self, request: Request | WebSocket, response: Any) -> Context:
-        state = request.app.state
-        return Context(state.store, await state.sign_in.viewer_of(request))
+    async def get_context(self, request: Request | WebSocket, response: Any) -> Context | Session:
+        session = Session(request)
+        return session if isinstance(request, WebSocket) else await session.context()
+
+    async def on_ws_connect(self, context: Context | Session) -> UnsetType | dict[str, object] | None:
+        assert isinstance(context, Session)  # noqa: S101
+        await context.begin()
+        return await super().on_ws_connect(context)
 
     def _too_large(self, request: Request) -> RegistrarError:
         """Of the roster, where the body is one: its limit is what the user can keep to."""
@@ -89,9 +116,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
         except _SHAPE_FAULTS as error:
             raise HTTPException(400, "The request is not shaped as a GraphQL operation.") from error
         for operation in data if isinstance(data, list) else [data]:
-            # Parsed queries are kept, so that they must be small.
-            if len((operation.query or "").encode()) > QUERY_LIMIT:
-                raise RegistrarError(ErrorCode.TOO_LARGE, field="query", limit=f"{QUERY_LIMIT} bytes")
+            check_query(operation.query or "")
             if not isinstance(operation.operation_name, (str, type(None))):
                 raise HTTPException(400, "The `operationName` must be a string or null, if provided.")
         return data

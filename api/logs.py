@@ -1,4 +1,7 @@
-"""Logs as JSON lines, one line and one count per request, and defects told. Never a header, a query or a body."""
+"""Logs as JSON lines, one line and one count per request or WebSocket, and defects told.
+
+Never a header, a query or a body.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ log = structlog.get_logger("registrar.http")
 
 
 def configure_logging() -> None:
+    # Of what it tells, the origin of a refused handshake is a header; `RequestLog` has the refusal.
+    logging.getLogger("strawberry.ws").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -38,15 +43,19 @@ class RequestLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connection(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status, has_started = time.perf_counter(), 500, False
+        started, status, has_started, is_stream = time.perf_counter(), 500, False, False
 
         async def note_status(message: Message) -> None:
-            nonlocal status, has_started
+            nonlocal status, has_started, is_stream
             if message["type"] == "http.response.start":
                 status, has_started = message["status"], True
+                is_stream = any(value.startswith(b"text/event-stream") for _, value in message["headers"])
             await send(message)
 
         try:
@@ -62,7 +71,39 @@ class RequestLog:
             route = getattr(scope.get("route"), "path", "unknown")
             seconds = time.perf_counter() - started
             _REQUESTS.labels(route, str(status)).inc()
-            _SECONDS.labels(route).observe(seconds)
+            if not is_stream:
+                _SECONDS.labels(route).observe(seconds)
             log.info(
                 "request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1)
             )
+
+    async def _connection(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One line and one count of a WebSocket, by the code that it was closed with; 403 where it was refused."""
+        started, code, is_accepted = time.perf_counter(), 1006, False
+
+        async def note_end(message: Message) -> None:
+            nonlocal code, is_accepted
+            if message["type"] == "websocket.accept":
+                is_accepted = True
+            elif message["type"] == "websocket.close":
+                code = message.get("code", 1000) if is_accepted else 403
+            await send(message)
+
+        async def note_leaving() -> Message:
+            nonlocal code
+            message = await receive()
+            if message["type"] == "websocket.disconnect" and code == 1006:
+                code = message.get("code", 1005)
+            return message
+
+        try:
+            await self._app(scope, note_leaving, note_end)
+        except Exception as error:
+            internal_error(error)
+            if code == 1006:
+                await note_end({"type": "websocket.close", "code": 1011})
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            seconds = round(time.perf_counter() - started, 1)
+            _REQUESTS.labels(route, str(code)).inc()
+            log.info("connection", route=route, code=code, seconds=seconds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -53,8 +54,12 @@ class SignIn:
 
     async def viewer_of(self, request: HTTPConnection) -> Viewer:
         """The viewer of a request, for the purpose (调阅目的) that its header states."""
-        viewer = await self.viewer(request.app.state.store, request.headers.get("authorization"))
-        return viewer.for_purpose(unquote(request.headers.get(PURPOSE_HEADER, "")))
+        return await self.viewer_told(request.app.state.store, request.headers)
+
+    async def viewer_told(self, store: Store, headers: Mapping[str, str]) -> Viewer:
+        """The viewer of such headers, in lower case, wherever they came from."""
+        viewer = await self.viewer(store, headers.get("authorization"))
+        return viewer.for_purpose(unquote(headers.get(PURPOSE_HEADER, "")))
 
     async def viewer(self, store: Store, authorization: str | None) -> Viewer:
         """The viewer of an `Authorization: Bearer …` header; UNAUTHENTICATED for anything less."""

@@ -9,15 +9,21 @@ from __future__ import annotations
 import functools
 import re
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import aclosing
+from typing import Any, ParamSpec, TypeVar
 
 import strawberry
 import structlog
 from graphql import GraphQLError
 from pymongo.errors import ConnectionFailure
+from strawberry.exceptions import MissingQueryError
 from strawberry.federation import Schema
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.schema import StreamResult
 from strawberry.types import ExecutionContext
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.object_store import ObjectStoreError
@@ -91,13 +97,17 @@ def typed_errors(
     return wrap
 
 
-def _shown(error: GraphQLError) -> GraphQLError:
+_FAULTS_OF_QUERY = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
+
+
+def shown_error(error: GraphQLError) -> GraphQLError:
+    """The error in the one format."""
     original = error.original_error
     while isinstance(original, GraphQLError):
         original = original.original_error
     if isinstance(original, RegistrarError):
         told = original
-    elif original is None:  # a fault of the query itself: syntax, validation, variables
+    elif original is None or isinstance(original, _FAULTS_OF_QUERY):  # syntax, validation, variables …
         told = RegistrarError(ErrorCode.INVALID_QUERY, detail=error.message)
     elif error.nodes and not error.path:  # of a value that a scalar cannot read; nothing has run yet
         told = RegistrarError(ErrorCode.INVALID_QUERY, detail="A value does not fit its type.")
@@ -122,8 +132,27 @@ def _shown(error: GraphQLError) -> GraphQLError:
 class TypedErrorSchema(Schema):
     """A schema that gives each error of an operation the one format, and logs a defect once."""
 
+    async def execute(self, query: str | None, *args: Any, **kwargs: Any) -> Any:
+        """Answer once, and so no subscription: those are for `stream`."""
+        allowed: Iterable[OperationType] = kwargs.pop("allowed_operation_types", None) or OperationType
+        kwargs["allowed_operation_types"] = set(allowed) - {OperationType.SUBSCRIPTION}
+        return await super().execute(query, *args, **kwargs)
+
+    async def stream(self, *args: Any, **kwargs: Any) -> StreamResult:
+        return self._answered(await super().stream(*args, **kwargs))
+
+    async def _answered(self, results: StreamResult) -> StreamResult:
+        """What an extension raises, such as `ParserCache` or `DocumentLimits`, is an answer too."""
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    yield result
+        except Exception as error:
+            raised = error if isinstance(error, GraphQLError) else GraphQLError("", original_error=error)
+            yield PreExecutionError(data=None, errors=[shown_error(raised)])
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         # In place: the list is the one that the answer is made of.
-        errors[:] = [error if "code" in (error.extensions or {}) else _shown(error) for error in errors]
+        errors[:] = [error if "code" in (error.extensions or {}) else shown_error(error) for error in errors]

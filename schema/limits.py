@@ -24,6 +24,7 @@ from strawberry.extensions import SchemaExtension
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
+QUERY_LIMIT = 64 * 1024
 TOKENS_LIMIT = 2_000
 SIZE_LIMIT = 10_000
 NESTING_LIMIT = 100
@@ -79,6 +80,12 @@ class _Extents:
             detail = f'Cannot spread fragment "{name}" within itself.'
             raise RegistrarError(ErrorCode.INVALID_QUERY, detail=detail)
         return known
+
+
+def check_query(query: str) -> None:
+    """TOO_LARGE for a text over the limit. Parsed queries are kept, so that they must be small."""
+    if len(query.encode()) > QUERY_LIMIT:
+        raise RegistrarError(ErrorCode.TOO_LARGE, field="query", limit=f"{QUERY_LIMIT} bytes")
 
 
 def check_document(document: DocumentNode) -> None:

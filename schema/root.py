@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import strawberry
 from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema import Schema
@@ -24,6 +26,7 @@ from schema.approvals.mutations import (
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
 from schema.approvals.types import ChangeRequest
 from schema.audit.queries import resolve_notifications
+from schema.audit.subscriptions import subscribe_to_notifications
 from schema.audit.types import Notification
 from schema.context import Request
 from schema.cost import CostLimit
@@ -72,6 +75,8 @@ from schema.students.mutations import (
 )
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
+from schema.tasks.subscriptions import subscribe_to_tasks
+from schema.tasks.types import Task
 
 
 async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa: A002
@@ -214,6 +219,21 @@ class Mutation:
     )
 
 
+@strawberry.type(
+    description="What is told as it happens, over graphql-transport-ws and server-sent events. It ends with an error "
+    "whose code says why: `unauthenticated`, `post_ended`, `events_missed`, `too_slow`, `try_again`."
+)
+class Subscription:
+    notification_added: AsyncGenerator[Notification, None] = strawberry.subscription(
+        resolver=subscribe_to_notifications,
+        description="通知 to the viewer and the posts they hold, from now on.",
+    )
+    task_added: AsyncGenerator[Task, None] = strawberry.subscription(
+        resolver=subscribe_to_tasks,
+        description="待办: what comes to await the viewer's decision, from now on.",
+    )
+
+
 # A document of the most tokens is more than a megabyte.
 CACHED_DOCUMENTS = 100
 
@@ -223,6 +243,7 @@ def build_schema() -> Schema:
     return Subgraph(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[Node],
         config=CONFIG,
         extensions=[

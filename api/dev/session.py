@@ -11,7 +11,6 @@ from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
-import uvicorn
 from rich.console import Console
 
 from api.dev.demo import GUARDIAN_SUBJECT, SERVICE_SUBJECT, STAFF, STUDENT_SUBJECT, load_demo_school
@@ -20,7 +19,7 @@ from api.dev.processes import StackError, port_is_free
 from api.dev.stack import EmbeddedStack
 from api.graphiql.page import GraphiQLMissingError
 from api.logs import configure_logging
-from api.serve import server_config
+from api.serve import Server, server_config
 from archive_store.archive import open_archive
 from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.settings import Settings
@@ -57,7 +56,7 @@ def settings_of_dev(directory: Path) -> Settings:
     return Settings(**json.loads((directory / _SETTINGS_FILE).read_text()))
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """Ends at the first signal; a second changes nothing, as ending takes seconds at most.
 
     uvicorn's own server drops its lifespan at a second Ctrl-C, with tracebacks of all that it had open.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
 
 class Settings(BaseSettings):
@@ -39,6 +42,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, description="Port to serve on.")
+    websocket_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins beside our own whose pages may open a WebSocket, between blanks."
+    )
     graphiql: bool = Field(False, description="Serve the GraphiQL page at /graphql.")
     worker_seconds: float = Field(
         5.0, ge=0, description="Pause between two rounds of the worker's jobs; 0 runs none in this process."
@@ -52,6 +58,18 @@ class Settings(BaseSettings):
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
     cost_limit: int = Field(20_000, gt=0, description="Most that one GraphQL operation may cost.")
+
+    @field_validator("websocket_origins", mode="before")
+    @classmethod
+    def _between_blanks(cls, told: Any) -> Any:
+        return told.split() if isinstance(told, str) else told
+
+    @field_validator("websocket_origins")
+    @classmethod
+    def _are_origins(cls, told: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [origin for origin in told if not _ORIGIN.fullmatch(origin)]:
+            raise ValueError(f"no origin, such as https://desk.example: {' '.join(wrong)}")
+        return told
 
     @model_validator(mode="after")
     def _one_key_source(self) -> Settings:

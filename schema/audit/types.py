@@ -63,6 +63,10 @@ class Notification:
     kind: str = strawberry.field(description="What happened, such as `change_request:awaits_decision`.")
     at: datetime
 
+    @strawberry.field(description="The same wherever it is told, so that it can be known again.")
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(global_id("Notification", _notification(self).id))
+
     @strawberry.field(description="What it is about; null unless the viewer may see that now.")
     async def subject_id(self, info: Request) -> strawberry.ID | None:
         subject = _notification(self).subject

@@ -9,6 +9,9 @@ import strawberry
 from archive_store.access.viewer import Viewer as StoredViewer
 from schema.context import Request
 from schema.enums import Post
+from schema.nodes import Connection
+from schema.tasks.queries import resolve_tasks
+from schema.tasks.types import Task
 
 
 @strawberry.type(description="Who is signed in, with the posts in force today.")
@@ -16,6 +19,10 @@ class Viewer:
     name: str
     is_service: bool = strawberry.field(
         description="A program's account; it reads, and never asks or decides."
+    )
+
+    tasks: Connection[Task] = strawberry.field(
+        resolver=resolve_tasks, description="待办: what awaits the viewer's decision, newest first."
     )
 
     @strawberry.field(description="岗位 in force.")

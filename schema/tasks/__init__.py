@@ -1,0 +1,1 @@
+"""Tasks (待办) in GraphQL: what awaits a viewer, of whatever kind."""
