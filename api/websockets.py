@@ -27,7 +27,12 @@ from schema.errors import internal_error, shown_error
 
 INIT_WITHIN_SECONDS = 10.0
 OPERATIONS_LIMIT = 20
-_CLOSE_CODES = {ErrorCode.UNAUTHENTICATED: 4401, ErrorCode.FORBIDDEN: 4403, ErrorCode.TRY_AGAIN: 1013}
+_CLOSE_CODES = {
+    ErrorCode.UNAUTHENTICATED: 4401,
+    ErrorCode.FORBIDDEN: 4403,
+    ErrorCode.INTERNAL: 4500,
+    ErrorCode.TRY_AGAIN: 1013,
+}
 _OTHER_FAULTS = 4400
 
 

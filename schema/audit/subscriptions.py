@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 import structlog
+from pymongo.errors import ConnectionFailure
 
 from archive_store.audit.notifications import Notification as StoredNotification
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -15,7 +18,11 @@ from schema.context import Context, Presence, Request
 
 # An expired token and a post that has ended are noticed within this time, and at each event.
 VIEWER_CHECK_SECONDS = 5.0
+# An election of a new primary takes seconds; what is told meanwhile waits.
+PATIENCE_SECONDS = 60.0
+_PAUSE_SECONDS = 0.25
 
+Answer = TypeVar("Answer")
 log = structlog.get_logger("registrar.subscriptions")
 
 
@@ -38,7 +45,7 @@ async def told_from_now(info: Request) -> AsyncGenerator[StoredNotification, Non
         async with presence.feed.subscribe(viewer) as subscription:
             while True:
                 await subscription.wait(VIEWER_CHECK_SECONDS)
-                held, viewer = viewer.posts, await presence.viewer()
+                held, viewer = viewer.posts, await when_reachable(presence.viewer)
                 if not held <= viewer.posts:
                     raise RegistrarError(ErrorCode.POST_ENDED)
                 subscription.viewer = viewer
@@ -56,6 +63,18 @@ async def told_from_now(info: Request) -> AsyncGenerator[StoredNotification, Non
     finally:
         seconds = round(time.perf_counter() - started, 1)
         log.info("subscription", field=info.field_name, ended=ended, events=events, seconds=seconds)
+
+
+async def when_reachable(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer of the database, which may be between two primaries: what was taken from the feed is not lost."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return await ask()
+        except ConnectionFailure:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _presence(context: Context) -> Presence:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import httpx
-from pymongo.errors import PyMongoError
+import pytest
+from pymongo.errors import AutoReconnect, PyMongoError
 
 from archive_store.audit.documents import NOTIFICATIONS
+from archive_store.people.sign_in import load_viewer
 from schema.nodes import global_id
 from tests.school import School
 from tests.subscriptions.conftest import Live
@@ -68,3 +71,26 @@ async def test_clients_miss_nothing_and_are_told_nothing_twice(
             assert [node["id"] for node in nodes] == told, kind
         else:
             assert [node["subject"]["id"] for node in nodes] == requests, kind
+
+
+async def test_an_event_waits_for_the_database_to_be_in_reach(
+    live: Live, school: School, bearer: Any, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.sign_in.VIEWER_REREAD_AFTER_SECONDS", 0)
+    clients = [await start(kind, TASK, params=bearer("director")) for kind in ("ws", "sse")]
+    await live.subscribed(2)
+    failures = 0
+
+    async def fails_at_first(call: Any, *told: Any) -> Any:
+        nonlocal failures
+        if failures < 8:
+            failures += 1
+            raise AutoReconnect("no primary")
+        return await call(*told)
+
+    monkeypatch.setattr("api.sign_in.load_viewer", partial(fails_at_first, load_viewer))
+    request = await school.request("information", await school.student(), phone="13900001111")
+    for client in clients:
+        [task] = await client.nodes("taskAdded", 1)
+        assert task["subject"]["id"] == global_id("ChangeRequest", request)
+    assert failures == 8
