@@ -24,6 +24,7 @@ from archive_store.audit.feed import NotificationFeed
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.context import Context
 from schema.errors import internal_error, shown_error
+from schema.limits import check_query
 
 INIT_WITHIN_SECONDS = 10.0
 OPERATIONS_LIMIT = 20
@@ -100,12 +101,15 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self._close(internal_error(error))
 
     async def handle_subscribe(self, message: Any) -> None:
-        if self.connection_acknowledged and len(self.operations) >= OPERATIONS_LIMIT:
-            error = _graphql_error(
-                RegistrarError(ErrorCode.TOO_LARGE, limit=f"{OPERATIONS_LIMIT} operations")
-            )
-            await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
-            return
+        if self.connection_acknowledged:
+            try:
+                check_query(message["payload"]["query"])
+                if len(self.operations) >= OPERATIONS_LIMIT:
+                    raise RegistrarError(ErrorCode.TOO_LARGE, limit=f"{OPERATIONS_LIMIT} operations")
+            except RegistrarError as error:
+                told = [_graphql_error(error).formatted]
+                await self.send_message({"id": message["id"], "type": "error", "payload": told})
+                return
         await super().handle_subscribe(message)
 
     async def run_operation(self, operation: Operation[Any, None]) -> None:

@@ -15,13 +15,15 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from archive_store.foundation.settings import Settings
+from schema.limits import ALIASES_LIMIT, QUERY_LIMIT
 from schema.nodes import global_id
-from schema.root import ALIASES_LIMIT
 from tests.school import School
 from tests.subscriptions.conftest import Live, served
 from tests.subscriptions.test_tasks import NOTIFICATION, TASK, UPDATE, ask
 
 PROTOCOL = "graphql-transport-ws"
+COSTLY = """{ students(first: 100) { edges { node { auditHistory(first: 100) { edges { node {
+    changes { field } } } } } } } }"""
 
 
 @asynccontextmanager
@@ -215,10 +217,12 @@ async def test_queries_and_mutations_are_answered_with_the_same_rights(
         ("subscription { notificationAdded { id } taskAdded { id } }", "invalid_query"),
         (
             f"subscription {{ notificationAdded {{ {' '.join(f'a{n}: id' for n in range(ALIASES_LIMIT + 1))} }} }}",
-            "invalid_query",
+            "too_complex",
         ),
         (f"subscription {{ notificationAdded {{ {'id ' * 2_000} }} }}", "invalid_query"),
         ("{ students(first: 0) { edges { cursor } } }", "invalid_argument"),
+        ("#" * QUERY_LIMIT + NOTIFICATION, "too_large"),
+        (COSTLY, "too_complex"),
     ],
 )
 async def test_limits_and_errors_are_those_of_queries(live: Live, bearer: Any, query: str, code: str) -> None:
