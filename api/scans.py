@@ -75,17 +75,19 @@ class _Download(StreamingResponse):
 async def download_scan(request: Request) -> Response:
     """GET /scans/ID/content: the plaintext, every byte verified before it is sent."""
     store, viewer = await _signed_in(request)
-    scan, content = await open_scan(store, viewer, key_of(request.path_params["id"], "Scan", field="id"))
+    told, content = await open_scan(store, viewer, key_of(request.path_params["id"], "Scan", field="id"))
     # The extension is of what the content is, whatever the file was called where it came from.
-    name = quote(scan.file_name + EXTENSIONS[scan.media_type], safe="")
+    name = ""
+    if told.file_name is not None:
+        name = f"; filename*=UTF-8''{quote(told.file_name + EXTENSIONS[told.media_type], safe='')}"
     return _Download(
         content,
-        media_type=scan.media_type,
+        media_type=told.media_type,
         headers={
-            "Content-Length": str(scan.size),
-            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+            "Content-Length": str(told.size),
+            "Content-Disposition": f"attachment{name}",
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
-            "X-Content-SHA256": scan.sha256,
+            "X-Content-SHA256": told.sha256,
         },
     )

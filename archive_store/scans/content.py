@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from bson import ObjectId
 
@@ -16,19 +17,29 @@ from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import DATA_KEY, unwrap_key
 from archive_store.scans.operations import archive_file_key, read_archive_file
 from archive_store.scans.pipeline import read_scan
-from archive_store.scans.queries import find_scan
+from archive_store.scans.queries import ScanView, find_scan
 from archive_store.students.documents import Student
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What goes with the bytes. Whoever has them can tell type, size and digest; not the name, None if not theirs."""
+
+    media_type: str
+    size: int
+    sha256: str
+    file_name: str | None
 
 
 async def open_scan(
     store: Store, viewer: Viewer, scan_id: ObjectId
-) -> tuple[Scan, AsyncGenerator[bytes, None]]:
-    """The scan and its plaintext; closing the iterator releases what it reads from.
+) -> tuple[Content, AsyncGenerator[bytes, None]]:
+    """What goes with the bytes of a scan, and its plaintext; closing the iterator releases what it reads from.
 
     NOT_FOUND where the viewer may not know of it, PURPOSE_REQUIRED or FORBIDDEN where they may but not read it.
     Raises before the first byte; a damaged file ends the iterator with DamagedScanError.
     """
-    await _allow_view(store, viewer, scan_id)
+    view = await _allow_view(store, viewer, scan_id)
     row = await store.database.collection(Scan).find_one({"_id": scan_id})
     scan = Scan.model_validate(row)
     archive_file = await read_archive_file(store, scan.student_id)
@@ -51,10 +62,11 @@ async def open_scan(
     )
     # Read now, so that a file that is not there is an error and not a torn answer.
     first = await anext(content, b"")
-    return scan, _after(first, content)
+    told = Content(scan.media_type, scan.size, scan.sha256, view.file_name)
+    return told, _after(first, content)
 
 
-async def _allow_view(store: Store, viewer: Viewer, scan_id: ObjectId) -> None:
+async def _allow_view(store: Store, viewer: Viewer, scan_id: ObjectId) -> ScanView:
     while True:
         view = await find_scan(store, viewer, scan_id)
         if view is None:
@@ -67,7 +79,7 @@ async def _allow_view(store: Store, viewer: Viewer, scan_id: ObjectId) -> None:
         except GrantExhaustedError as error:
             viewer = viewer.without_grants(error.grant_ids)
         else:
-            return
+            return view
 
 
 async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
