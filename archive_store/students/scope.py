@@ -147,6 +147,15 @@ class StudentScope:
             decisions.append(viewer.decide(Student, granted=frozenset.intersection(*granted)))
         return frozenset.intersection(*(held.readable for held in decisions)) if decisions else frozenset()
 
+    @cached_property
+    def grants_to_look_up(self) -> frozenset[ObjectId]:
+        """The grants that a look-up by a sensitive value owes a view to, whether it finds their student or not."""
+        viewer = self.viewer
+        if viewer.reads_by_post:
+            return frozenset()
+        named = self._granted_student_ids - viewer.own_student_ids - viewer.ward_ids
+        return frozenset(grant.id for grant in viewer.grants if grant.student_id in named)
+
     @property
     def somewhere(self) -> FieldDecision:
         """What the ties and grants of the viewer give together: no visible row gives more."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from beanie import PydanticObjectId
 from bson import ObjectId
 
 from api.dev.demo import demo_paper
 from archive_store.access.policy import Withheld
-from archive_store.access.retrieval_grants import AccessEvent
+from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant, Secrecy
 from archive_store.access.rules import Relationship, Scope
 from archive_store.audit import readings
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -99,6 +101,32 @@ async def test_a_look_up_by_number_is_recorded_whether_it_finds_or_not(school: S
         (["identity_number"], [student.key])
     ]
     assert [(group.fields, group.subject_ids) for group in missed.groups] == [(["identity_number"], [])]
+
+
+async def test_a_look_up_by_number_takes_a_view_of_the_grant_whether_it_finds_or_not(school: School) -> None:
+    student, teacher = await school.student(), await school.viewer("teacher", None)
+    grant = RetrievalGrant(
+        grantee_id=PydanticObjectId(teacher.person_id),
+        grantee_name=teacher.name,
+        secrecy=Secrecy.SENSITIVE,
+        purpose="核对",
+        student_id=PydanticObjectId(student.key),
+        expires_at=school.store.clock.now() + timedelta(days=1),
+        views_allowed=2,
+    )
+    row = grant.to_bson()
+    await school.store.cipher.encrypt_paths([row], encrypted_paths(RetrievalGrant))
+    await school.store.database.collection(RetrievalGrant).insert_one(row)
+    nothing = frozenset[str]()
+    untaught = replace(teacher, class_names=nothing, homeroom_class_names=nothing, grants=(grant.held(),))
+    found = []
+    for number in ("11010519491231002X", student.identity_number, student.identity_number):
+        where = StudentFilter(identity_number=number)
+        page = await list_students(
+            school.store, untaught.for_purpose(None), frozenset({"name"}), first=2, where=where
+        )
+        found.append([row["_id"] for row in page.page.rows])
+    assert found == [[], [student.key], []]
 
 
 async def test_a_look_up_by_number_without_a_purpose_is_refused_by_name(school: School) -> None:
