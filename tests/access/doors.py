@@ -1,0 +1,273 @@
+"""The doors by which stored values leave, each asked for everything at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archive_store.analysis.dimensions import StudentDimension
+from archive_store.students.documents import Gender
+from archive_store.students.export_columns import COLUMN_BY_HEADER, COLUMNS
+from archive_store.students.queries import FILTER_FIELDS, StudentOrder
+from schema.errors import camel_case
+from schema.nodes import global_id
+from schema.scans.types import SCAN
+from schema.students.types import STUDENT
+from tests.access.marked_school import leaves_of_field
+from tests.access.marks import Leaf
+from tests.access.visitor import Answer, Visitor, shown_paths
+from tests.graphql.test_federation import every_field
+
+STUDENT_FIELDS, SCAN_FIELDS = every_field(STUDENT), f"{every_field(SCAN)} contentUrl contentClass"
+# The entries that the school begins with; each download of a scan adds one.
+_HISTORY = """auditHistory(first: 100, after: "100") { edges { node { kind reason actorName hash
+    changes { field before after withheld } } } }"""
+_REQUEST = """operation status targetId requestedByName reason steps { comment decidedByName }
+    changes { field before after withheld }"""
+_CELL = "gender ethnicGroup nationality overseasStatus politicalStatus householdType status grade"
+_CELLS = f"cells {{ count birthYear {_CELL} className enrolledMonth admissionMethod boarding studentSource }}"
+_ROWS = """pseudonymisedStudents(first: 100) { edges { cursor node { pseudonym gender birthYear grade status
+    enrolledMonth admissionMethod boarding studentSource } } pageInfo { endCursor } }"""
+
+
+def _note_students(visitor: Visitor, answer: Answer, nodes: Iterable[Mapping[str, Any] | None]) -> None:
+    for node in nodes:
+        if node:
+            answer.shown |= {Leaf(visitor.name_of(node), path) for path in shown_paths(STUDENT, node)}
+
+
+async def student(visitor: Visitor, answer: Answer) -> None:
+    query = f"query ($tied: ID!, $other: ID!) {{ a: student(id: $tied) {{ id {STUDENT_FIELDS} }} "
+    told = await visitor.ask(
+        answer, f"{query} b: student(id: $other) {{ id {STUDENT_FIELDS} }} }}", **visitor.ids
+    )
+    _note_students(visitor, answer, told.values())
+
+
+async def students(visitor: Visitor, answer: Answer) -> None:
+    query = f"{{ students(first: 100) {{ edges {{ node {{ id {STUDENT_FIELDS} }} }} }} }}"
+    told = await visitor.ask(answer, query)
+    _note_students(visitor, answer, (edge["node"] for edge in told.get("students", {}).get("edges", ())))
+
+
+async def node(visitor: Visitor, answer: Answer) -> None:
+    on = f"{{ id ... on Student {{ {STUDENT_FIELDS} }} }}"
+    query = f"query ($tied: ID!, $other: ID!) {{ a: node(id: $tied) {on} b: node(id: $other) {on} }}"
+    _note_students(visitor, answer, (await visitor.ask(answer, query, **visitor.ids)).values())
+
+
+async def entities(visitor: Visitor, answer: Answer) -> None:
+    on = f"... on Student {{ id {STUDENT_FIELDS} }}"
+    query = f"query ($of: [_Any!]!) {{ _entities(representations: $of) {{ {on} }} }}"
+    of = [{"__typename": "Student", "id": text} for text in visitor.ids.values()]
+    _note_students(visitor, answer, (await visitor.ask(answer, query, of=of))["_entities"])
+
+
+async def history(visitor: Visitor, answer: Answer) -> None:
+    query = f"query ($tied: ID!, $other: ID!) {{ tied: student(id: $tied) {{ {_HISTORY} }} "
+    told = await visitor.ask(answer, f"{query} other: student(id: $other) {{ {_HISTORY} }} }}", **visitor.ids)
+    for name, found in told.items():
+        for edge in ((found or {}).get("auditHistory") or {"edges": ()})["edges"]:
+            for change in edge["node"]["changes"]:
+                if not change["withheld"]:
+                    leaves = leaves_of_field(_snake(change["field"]))
+                    answer.shown |= {Leaf(name, path) for path in leaves if path != "guardians.person_id"}
+                else:
+                    assert (change["before"], change["after"]) == (None, None)
+
+
+async def requests(visitor: Visitor, answer: Answer) -> None:
+    """The list, and each request by its own doors, which must say the same."""
+    keys = {global_id("ChangeRequest", key): name for name, key in visitor.tied.requests.items()}
+    by_id = "".join(
+        f' r{place}: changeRequest(id: "{text}") {{ id {_REQUEST} }} n{place}: node(id: "{text}") '
+        f"{{ id ... on ChangeRequest {{ {_REQUEST} }} }}"
+        for place, text in enumerate(keys)
+    )
+    query = f"query ($of: [_Any!]!) {{ changeRequests(first: 100) {{ edges {{ node {{ id {_REQUEST} }} }} }}"
+    query += f" {by_id} _entities(representations: $of) {{ ... on ChangeRequest {{ id {_REQUEST} }} }} }}"
+    of = [{"__typename": "ChangeRequest", "id": text} for text in keys]
+    told = await visitor.ask(answer, query, of=of)
+    listed = {edge["node"]["id"]: edge["node"] for edge in told.pop("changeRequests")["edges"]}
+    for place, text in enumerate(keys):
+        assert told[f"r{place}"] == told[f"n{place}"] == told["_entities"][place] == listed.get(text)
+    for text, found in listed.items():
+        for change in found["changes"]:
+            if not change["withheld"]:
+                leaves = leaves_of_field(_snake(change["field"]))
+                answer.shown |= {
+                    Leaf(f"request {keys[text]}", path) for path in leaves if "person_id" not in path
+                }
+            else:
+                assert (change["before"], change["after"]) == (None, None)
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+async def where(visitor: Visitor, answer: Answer) -> None:
+    """A filter shows a value by finding its record."""
+    for attribute, path in FILTER_FIELDS.items():
+        value = visitor.tied.row[path]
+        query = "query ($where: StudentFilter) { students(where: $where) { edges { node { id } } } }"
+        told = await visitor.ask(answer, query, where={camel_case(attribute): value})
+        if visitor.ids["tied"] in [edge["node"]["id"] for edge in told.get("students", {}).get("edges", ())]:
+            answer.shown.add(Leaf("tied", path))
+
+
+async def order_by(visitor: Visitor, answer: Answer) -> None:
+    """An order shows values by its cursors; whatever is not in order by a value that may be read is refused."""
+    for order in StudentOrder:
+        query = f"{{ students(orderBy: {order.name}) {{ edges {{ cursor node {{ id }} }} }} }}"
+        told = await visitor.ask(answer, query)
+        for edge in told.get("students", {}).get("edges", ()):
+            answer.shown.add(Leaf(visitor.name_of(edge["node"]), order.value[0]))
+
+
+async def _export(visitor: Visitor, answer: Answer, **params: str) -> str | None:
+    """The field that was refused, if one was."""
+    got = await visitor.get("/exports/students.csv", answer, **params)
+    if got.status_code != 200:
+        assert got.status_code == 403, got.text
+        return str(got.json()["error"]["field"])
+    for row in csv.DictReader(io.StringIO(got.content.decode("utf-8-sig"), newline="")):
+        records = {leaf.record for leaf in visitor.world.marks.found_in("\n".join(row.values())).values()}
+        assert len(records) == 1, row
+        (record,) = records
+        answer.shown |= {Leaf(record, COLUMN_BY_HEADER[header].path) for header, cell in row.items() if cell}
+    return None
+
+
+async def default_columns(visitor: Visitor, answer: Answer) -> None:
+    await _export(visitor, answer)
+
+
+async def named_columns(visitor: Visitor, answer: Answer) -> None:
+    """Every column by its name; what is refused is left out, until the rest is exported."""
+    headers = [column.header for column in COLUMNS]
+    while headers:
+        refused = await _export(visitor, answer, columns=",".join(headers))
+        if refused is None or not refused.startswith("columns."):
+            return
+        headers.remove(refused.removeprefix("columns."))
+
+
+async def statistics(visitor: Visitor, answer: Answer) -> None:
+    """Every dimension; what is refused is left out."""
+    left = list(StudentDimension)
+    while left:
+        asked = left[:3]
+        query = f"{{ studentStatistics(groupBy: [{', '.join(each.name for each in asked)}]) {{ {_CELLS} }} }}"
+        told = await visitor.ask(answer, query)
+        if not told:
+            refused = answer.refused_field.removeprefix("groupBy.")
+            asked = [each for each in asked if camel_case(each.attribute) == refused or not refused]
+        left = [each for each in left if each not in asked]
+        for cell in told.get("studentStatistics", {}).get("cells", ()):
+            for name, held in visitor.students:
+                shown = {"status": cell["status"], "gender": cell["gender"] and Gender[cell["gender"]].value}
+                equal = (path for path, value in shown.items() if value == held.row[path])
+                answer.shown |= {Leaf(name, path) for path in equal}
+
+
+async def pseudonymised(visitor: Visitor, answer: Answer) -> None:
+    told = await visitor.ask(answer, f"{{ {_ROWS} }}")
+    for edge in told.get("pseudonymisedStudents", {}).get("edges", ()):
+        answer.shown |= {
+            Leaf("tied", path) for path in ("gender", "status") if edge["node"][path] is not None
+        }
+
+
+async def scans(visitor: Visitor, answer: Answer) -> None:
+    """Scans by their student, and by their own doors, which must say the same."""
+    keys = {global_id("Scan", key): kind for kind, key in visitor.tied.scans.items()}
+    by_id = "".join(
+        f' s{place}: scan(id: "{text}") {{ id {SCAN_FIELDS} }} n{place}: node(id: "{text}") '
+        f"{{ id ... on Scan {{ {SCAN_FIELDS} }} }}"
+        for place, text in enumerate(keys)
+    )
+    query = (
+        f"query ($tied: ID!, $of: [_Any!]!) {{ student(id: $tied) {{ scans {{ id {SCAN_FIELDS} }} }} {by_id}"
+    )
+    query += f" _entities(representations: $of) {{ ... on Scan {{ id {SCAN_FIELDS} }} }} }}"
+    of = [{"__typename": "Scan", "id": text} for text in keys]
+    told = await visitor.ask(answer, query, tied=visitor.ids["tied"], of=of)
+    listed = {held["id"]: held for held in (told["student"] or {}).get("scans") or ()}
+    for place, text in enumerate(keys):
+        assert told[f"s{place}"] == told[f"n{place}"] == told["_entities"][place] == listed.get(text)
+    for text, held in listed.items():
+        answer.shown |= {Leaf(f"tied {keys[text]}", path) for path in shown_paths(SCAN, held)}
+        if held["contentUrl"] is not None:
+            answer.shown.add(Leaf(f"tied {keys[text]}", "content"))
+
+
+async def content(visitor: Visitor, answer: Answer) -> None:
+    for key in visitor.tied.scans.values():
+        got = await visitor.get(f"/scans/{global_id('Scan', key)}/content", answer)
+        assert got.status_code in (200, 403, 404), got.text
+
+
+async def field_access(visitor: Visitor, answer: Answer) -> None:
+    """A line tells that a value may be read, not the value."""
+    lines = "fieldAccess { field readable reason } viewerCan(action: STUDENT_UPDATE) { allowed }"
+    query = f"query ($tied: ID!, $other: ID!) {{ tied: student(id: $tied) {{ {lines} }} "
+    told = await visitor.ask(answer, f"{query} other: student(id: $other) {{ {lines} }} }}", **visitor.ids)
+    for name, found in told.items():
+        for line in (found or {}).get("fieldAccess", ()):
+            assert line["readable"] is (line["reason"] is None)
+            if line["readable"]:
+                path = ".".join(_snake(part) for part in line["field"].split("."))
+                answer.shown.add(Leaf(name, path))
+
+
+async def notifications(visitor: Visitor, answer: Answer) -> None:
+    await visitor.ask(answer, "{ notifications(first: 100) { edges { cursor node { kind at subjectId } } } }")
+
+
+@dataclass(frozen=True)
+class Door:
+    """`goes_by` are the root fields of Query and the routes that it opens."""
+
+    name: str
+    open: Callable[[Visitor, Answer], Awaitable[None]]
+    goes_by: tuple[str, ...]
+    has_redactions: bool = False
+    spells: bool = True  # whether it shows values as text
+
+
+DOORS = (
+    Door("student", student, ("student",), True),
+    Door("students", students, ("students",), True),
+    Door("node", node, ("node",), True),
+    Door("_entities", entities, ("_entities",), True),
+    Door("auditHistory", history, ("student",), True),
+    Door("change requests", requests, ("changeRequest", "changeRequests", "node", "_entities")),
+    Door("where", where, ("students",), spells=False),
+    Door("orderBy", order_by, ("students",)),
+    Door("export, default columns", default_columns, ("GET /exports/students.csv",)),
+    Door("export, named column", named_columns, ("GET /exports/students.csv",)),
+    Door("statistics", statistics, ("studentStatistics",)),
+    Door("pseudonymised rows", pseudonymised, ("pseudonymisedStudents",)),
+    Door("scans", scans, ("scan", "student", "node", "_entities"), True),
+    Door("bytes of a scan", content, ("GET /scans/{id}/content",)),
+    Door("fieldAccess", field_access, ("student",), spells=False),
+    Door("notifications", notifications, ("notifications",)),
+)
+# Root fields and routes that show no stored value of a student or a scan.
+WITHOUT_VALUES = {
+    "_service": "the SDL",
+    "viewer": "the viewer's own name and posts",
+    "retrievalGrants": "what was granted, to the grantee and those who decide on grants",
+    "fieldAccessPolicy": "the policy, open to all who are signed in",
+    "GET /graphql": "the door of GraphQL, whose root fields are listed",
+    "POST /graphql": "the door of GraphQL, whose root fields are listed",
+    "POST /scans": "what was just uploaded, to the archive group who uploaded it",
+    "GET /graphiql/{name}": "scripts",
+    "GET /health/live": "that it runs",
+    "GET /health/ready": "that its stores answer",
+    "GET /metrics": "counts of requests by route",
+}
