@@ -79,7 +79,7 @@ async def download_scan(request: Request) -> Response:
     # The extension is of what the content is, whatever the file was called where it came from.
     name = ""
     if told.file_name is not None:
-        name = f"; filename*=UTF-8''{quote(told.file_name + EXTENSIONS[told.media_type], safe='')}"
+        name = f"; filename*=UTF-8''{quote(told.file_name + EXTENSIONS.get(told.media_type, ""), safe='')}"
     return _Download(
         content,
         media_type=told.media_type,

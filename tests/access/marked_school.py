@@ -14,7 +14,14 @@ from api.cli.install import FirstPeople, install_people
 from api.dev.demo import demo_people
 from archive_store.access.retrieval_grants import RetrievalGrant, Secrecy
 from archive_store.access.viewer import HeldGrant
-from archive_store.approvals.documents import ApprovalStep, ChangeRequest, Decision, RequestStatus, Tier
+from archive_store.approvals.documents import (
+    ApprovalStep,
+    ChangeRequest,
+    Decision,
+    RequestStatus,
+    RouteStep,
+    Tier,
+)
 from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.posts import Post
@@ -139,8 +146,12 @@ class MarkedSchool:
         if awaits is not Tier.DEPARTMENT_HEAD:
             comment = self.marks.text(Leaf(record, f"{COMMENT} {name}"))
             told: Any = {"decided_by": PydanticObjectId(), "decided_by_name": "", "comment": comment}
-            step = {"tier": Tier.DEPARTMENT_HEAD, "decision": Decision.APPROVED} | told
-            steps.append(ApprovalStep(decided_at=self.store.clock.now(), **step))
+            step = {"tier": Tier.DEPARTMENT_HEAD, "post": Post.DIRECTOR, "decision": Decision.APPROVED} | told
+            place = {"position": 0, "round": 1, "digest": ""}
+            steps.append(ApprovalStep(decided_at=self.store.clock.now(), **step, **place))
+        route = [
+            RouteStep(tier=tier, posts=[tier.post]) for tier in (Tier.DEPARTMENT_HEAD, Tier.VICE_PRINCIPAL)
+        ]
         request = ChangeRequest(
             operation="student.update",
             target_type="Student",
@@ -151,7 +162,10 @@ class MarkedSchool:
                 "current": before,
                 "reason": self.marks.text(Leaf(record, f"{REASON} of {name}")),
             },
-            payload_digest="",
+            digest="",
+            route=route,
+            position=len(steps),
+            awaited_posts=[] if awaits is None else [awaits.post],
             policy_version=1,
             chain=[Tier.DEPARTMENT_HEAD, Tier.VICE_PRINCIPAL],
             steps=steps,

@@ -46,7 +46,9 @@ class Visitor:
         self.world, self.tied, self.other = world, world.students[0], world.students[1]
         app = create_app(settings)
         app.state.store, app.state.sign_in = world.store, _SignIn(settings)
-        self.routes = [(route.path, sorted(route.methods or ())) for route in app.routes]  # type: ignore[attr-defined]
+        self.routes = [
+            (route.path, sorted(getattr(route, "methods", None) or ("WS",))) for route in app.routes
+        ]  # type: ignore[attr-defined]
         self._sign_in: _SignIn = app.state.sign_in
         transport = httpx.ASGITransport(app=app)
         self.http = httpx.AsyncClient(transport=transport, base_url="http://registrar.test")
