@@ -24,6 +24,7 @@ SCAN_PATHS = tuple(field_classes(Scan))
 _TOKEN = re.compile(
     r"ZQ[0-9A-F]{10}|\b1[678]\d\d-\d\d(?:-\d\d)?|(?<![\w.])77\d{7}(?!\w)|(?<![0-9a-f])[0-9a-f]{24,}(?![0-9a-f])"
 )
+_MOST_DAYS = 20  # marks of one leaf
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 
 
@@ -58,13 +59,22 @@ class Marks:
     def text(self, leaf: Leaf) -> str:
         return self.note(leaf, self._fresh(lambda: f"ZQ{self._chance.randrange(16**10):010X}"))
 
+    def _again(self, leaf: Leaf) -> str | None:
+        """A mark that the leaf had before: days and months are too few for ever new ones."""
+        return self._chance.choice(sorted(self.of[leaf])) if len(self.of[leaf]) >= _MOST_DAYS else None
+
     def day(self, leaf: Leaf) -> date:
+        if again := self._again(leaf):
+            return date.fromisoformat(again)
         first, last = date(1600, 1, 1).toordinal(), date(1799, 12, 31).toordinal()
         found = self._fresh(lambda: date.fromordinal(self._chance.randint(first, last)))
         self.note(leaf, found.isoformat())
         return found
 
     def month(self, leaf: Leaf) -> str:
+        if again := self._again(leaf):
+            return again
+
         def made() -> str:
             return f"{self._chance.randint(1800, 1899)}-{self._chance.randint(1, 12):02}"
 
