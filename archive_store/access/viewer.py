@@ -48,6 +48,9 @@ class HeldDelegation:
     post: Post
     operations: frozenset[str] | None
 
+    def covers(self, operation: str) -> bool:
+        return self.operations is None or operation in self.operations
+
 
 @dataclass(frozen=True, slots=True)
 class LentPost:

@@ -31,6 +31,7 @@ from archive_store.approvals.rules import (
     Seat,
     after,
     awaiting,
+    involved_in,
     seat_of,
 )
 from archive_store.audit.governed_transaction import governed_transaction
@@ -173,8 +174,8 @@ async def add_signer(
         request = await load_visible(unit, viewer, request_id)
         seat_of(viewer, request)
         name = await _name_of(unit, person_id)
-        involved = {request.requested_by, viewer.person_id, *(step.decided_by for step in request.signatures)}
-        if person_id in involved or person_id == request.target_id:
+        involved = involved_in(request) | {viewer.person_id, request.target_id}
+        if person_id in involved or await _signs_otherwise(unit, request, person_id):
             raise RegistrarError(ErrorCode.SELF_APPROVAL, field="person_id", rule=POLICY_SECTION)
         added = [step for step in request.route if step.person_id is not None]
         if len(added) >= ADDED_STEPS_LIMIT:
@@ -205,3 +206,24 @@ async def _name_of(unit: UnitOfWork, person_id: ObjectId) -> str:
     if person is None or holds_post is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="person_id")
     return str(person["name"])
+
+
+async def _signs_otherwise(unit: UnitOfWork, request: ChangeRequest, person_id: ObjectId) -> bool:
+    """Whether a step to come can be signed by nobody else, or they stand in for the requester.
+
+    Nobody signs twice, so the request could not be decided any more.
+    """
+    left = request.route[request.position :]
+    if any(step.person_id == person_id for step in left):
+        return True
+    today = school_day(unit.at).isoformat()
+    mongo = unit.store.database.mongo
+    posts = sorted({post for step in left for post in step.posts})
+    in_force = {"valid_from": {"$lte": today}, "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}]}
+    holders: dict[str, set[object]] = {post: set() for post in posts}
+    async for grant in mongo["role_grants"].find({"post": {"$in": posts}, **in_force}, session=unit.session):
+        holders[grant["post"]].add(grant["person_id"])
+    if any(held - involved_in(request) == {person_id} for held in holders.values()):
+        return True
+    delegation = {"delegate_id": person_id, "delegator_id": request.requested_by, **in_force}
+    return await mongo["delegations"].find_one(delegation, {"_id": 1}, session=unit.session) is not None

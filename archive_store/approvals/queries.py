@@ -88,8 +88,14 @@ def _visible(viewer: Viewer) -> Row:
         return {"_id": {"$exists": False}}
     submitted: Row = {"status": {"$ne": RequestStatus.DRAFT.value}}
     if not viewer.holds_any(REQUEST_READERS):
-        posts = [*viewer.posts, *(held.post for held in viewer.delegations)]
-        submitted["$or"] = [{"route.posts": {"$in": posts}}, {"route.person_id": viewer.person_id}]
+        asked: list[Row] = [
+            {"route.posts": {"$in": sorted(viewer.posts)}},
+            {"route.person_id": viewer.person_id},
+        ]
+        for held in viewer.delegations:
+            operations = {} if held.operations is None else {"operation": {"$in": sorted(held.operations)}}
+            asked.append({"route.posts": held.post.value, **operations})
+        submitted["$or"] = asked
     return {"$or": [{"requested_by": viewer.person_id}, submitted]}
 
 

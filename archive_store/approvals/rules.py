@@ -78,7 +78,7 @@ def may_see(viewer: Viewer, request: ChangeRequest) -> bool:
     if request.status is RequestStatus.DRAFT:
         return False
     posts = {post for step in request.route for post in step.posts}
-    delegated = {held.post for held in viewer.delegations}
+    delegated = {held.post for held in viewer.delegations if held.covers(request.operation)}
     named = {step.person_id for step in request.route}
     return (
         viewer.holds_any(REQUEST_READERS | posts)
@@ -92,7 +92,7 @@ class UngovernedOperationError(LookupError):
 
 
 def rule_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> ApprovalRule:
-    """The rule with the longest chain of those that match."""
+    """What the rules that match ask for together: all of their tiers and joint posts."""
     rules = [
         rule
         for rule in policy.rules
@@ -100,7 +100,10 @@ def rule_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> A
     ]
     if not rules:
         raise UngovernedOperationError(operation)
-    return max(rules, key=lambda rule: (len(rule.chain), len(rule.joint)))
+    # Asking for a more guarded field as well must not drop a signature.
+    joint = dict.fromkeys(post for rule in rules for post in rule.joint)
+    chain = tuple(tier for tier in Tier if any(tier in rule.chain for rule in rules))
+    return ApprovalRule(operation=operation, joint=tuple(joint), chain=chain)
 
 
 def chain_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> tuple[Tier, ...]:
@@ -154,10 +157,10 @@ def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
     for post in request.awaited_posts:
         if post in viewer.posts:
             return Seat(post)
-    involved = _involved(request)
+    involved = involved_in(request)
     for delegation in viewer.delegations:
-        covers = delegation.operations is None or request.operation in delegation.operations
-        if delegation.post in request.awaited_posts and covers and delegation.delegator_id not in involved:
+        is_awaited = delegation.post in request.awaited_posts and delegation.covers(request.operation)
+        if is_awaited and delegation.delegator_id not in involved:
             return Seat(delegation.post, delegation)
     for post in request.escalated_posts:
         if post in viewer.posts:
@@ -165,7 +168,7 @@ def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
     raise RegistrarError(ErrorCode.FORBIDDEN, rule=POLICY_SECTION)
 
 
-def _involved(request: ChangeRequest) -> set[object]:
+def involved_in(request: ChangeRequest) -> set[object]:
     """Who asked, and who signed or was signed for in this round."""
     involved: set[object] = {request.requested_by}
     for step in request.signatures:
@@ -178,7 +181,7 @@ def require_uninvolved(viewer: Viewer, request: ChangeRequest) -> None:
     # What somebody is given, or what is said of their child, is not theirs to decide either.
     own = {viewer.person_id} | viewer.ward_ids | viewer.own_student_ids
     is_delegate = any(held.delegator_id == request.requested_by for held in viewer.delegations)
-    if viewer.person_id in _involved(request) or request.target_id in own or is_delegate:
+    if viewer.person_id in involved_in(request) or request.target_id in own or is_delegate:
         raise RegistrarError(ErrorCode.SELF_APPROVAL, rule=POLICY_SECTION)
 
 

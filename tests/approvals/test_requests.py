@@ -10,7 +10,13 @@ from bson import ObjectId
 
 from archive_store.approvals import decisions
 from archive_store.approvals.decisions import add_signer, decide, decide_each
-from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Decision, RequestStatus
+from archive_store.approvals.documents import (
+    ApprovalPolicy,
+    ApprovalRule,
+    ChangeRequest,
+    Decision,
+    RequestStatus,
+)
 from archive_store.approvals.operations import Asking, payload_of, perform
 from archive_store.approvals.queries import change_requests_by_id, list_change_requests
 from archive_store.approvals.requests import Revision, revise, submit_draft, withdraw
@@ -244,6 +250,38 @@ async def test_who_may_ask_for_whose_signature(
     assert await school.counts() == before
 
 
+async def test_nobody_is_asked_to_sign_who_signs_anyway(school: School) -> None:
+    """They would sign neither step then, and nobody else could."""
+    key = await asked(school, name="王改名")
+    director, vice, archive = [
+        await school.viewer(name) for name in ("director", "vice-principal", "archive")
+    ]
+    adding = add_signer(school.store, director, key, vice.person_id, comment="请会签")
+    assert await code(adding) is ErrorCode.SELF_APPROVAL
+    await add_signer(school.store, director, key, archive.person_id, comment="请会签")
+    teacher = await person(school, "teacher")
+    await add_signer(school.store, archive, key, teacher, comment="请会签")
+    back = add_signer(school.store, await school.viewer("teacher"), key, archive.person_id, comment="请会签")
+    assert await code(back) is ErrorCode.SELF_APPROVAL
+    for subject in ("teacher", "archive", "director", "vice-principal"):
+        status = await sign(school, subject, key)
+    assert status is S.APPLIED
+
+
+async def test_nobody_is_asked_to_sign_who_stands_in_for_another_that_may_not(school: School) -> None:
+    await delegated(school, "director", "archive", "DIRECTOR")
+    own = await asked(school, "director")
+    archive = await person(school, "archive")
+    vice = await school.viewer("vice-principal")
+    adding = add_signer(school.store, vice, own, archive, comment="请会签")
+    assert await code(adding) is ErrorCode.SELF_APPROVAL
+    other = await asked(school, name="王改名")
+    await delegated(school, "director", "deputy-2", "DIRECTOR")
+    await sign(school, "deputy-2", other)
+    signed_for = add_signer(school.store, vice, other, await person(school, "director"), comment="请会签")
+    assert await code(signed_for) is ErrorCode.SELF_APPROVAL
+
+
 async def jointly(school: School, *posts: str) -> None:
     rules = [
         rule.model_copy(update={"joint": posts} if rule.operation == "student.update" else {})
@@ -263,6 +301,18 @@ async def test_all_of_a_joint_step_sign_in_any_order(school: School) -> None:
     assert await code(sign(school, "admissions", key)) is ErrorCode.SELF_APPROVAL
     await sign(school, "academic-affairs", key)
     assert await sign(school, "director", key) is S.APPLIED
+
+
+async def test_another_field_drops_no_joint_signature(school: School) -> None:
+    joint = {"operation": "student.update", "fields": frozenset({"phone"}), "joint": ("ADMISSIONS",)}
+    rules = (*DEFAULT_APPROVAL_RULES, ApprovalRule.model_validate(joint | {"chain": ("DEPARTMENT_HEAD",)}))
+    policy = ApprovalPolicy(version=2, effective_from=date(2026, 1, 1), rules=rules)
+    await school.store.database.collection(ApprovalPolicy).insert_one(policy.to_bson())
+    school.store.versions_seen.clear()
+    key = await asked(school, name="王改名", phone="13700000001")
+    for subject in ("admissions", "director"):
+        assert await sign(school, subject, key) is S.IN_REVIEW
+    assert await sign(school, "vice-principal", key) is S.APPLIED
 
 
 async def test_one_of_a_joint_step_can_return_it(school: School) -> None:
@@ -322,6 +372,11 @@ async def test_a_delegation_has_a_scope_and_an_end(school: School) -> None:
     request = await asked(school)
     assert await code(sign(school, "deputy-2", request)) is ErrorCode.FORBIDDEN
     assert await awaiting(school, "deputy-2") == []
+    # Nor does it show what is not theirs to sign.
+    await delegated(school, "director", "teacher", "DIRECTOR", operations=["role_grant.give"])
+    teacher = await school.viewer("teacher")
+    assert await change_requests_by_id(school.store, teacher, [request]) == [None]
+    assert await code(sign(school, "teacher", request)) is ErrorCode.NOT_FOUND
     wide = await delegated(school, "director", "deputy-2", "DIRECTOR", operations=["student.update"])
     assert await awaiting(school, "deputy-2") == [request]
     director = await school.viewer("director")
