@@ -47,6 +47,20 @@ class School:
     async def approve(self, subject: str, request_id: ObjectId) -> RequestStatus:
         return await decide(self.store, await self.viewer(subject), request_id, Decision.APPROVED)
 
+    async def documents(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything as stored, the key of the fields apart."""
+        database = self.store.database.mongo
+        names = set(await database.list_collection_names()) - {"field_keys"}
+        return {name: await database[name].find().sort("_id", 1).to_list() for name in sorted(names)}
+
+    async def restore(self, documents: dict[str, list[dict[str, Any]]]) -> None:
+        """Store what `documents` told, and nothing else."""
+        database = self.store.database.mongo
+        for name in (await self.documents()).keys() | documents.keys():
+            await database[name].delete_many({})
+            if documents.get(name):
+                await database[name].insert_many(documents[name])
+
     async def counts(self) -> dict[str, int]:
         """Documents by collection: what a refused call must leave as it was."""
         database = self.store.database.mongo
