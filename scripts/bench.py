@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import multiprocessing
 import os
@@ -21,8 +22,14 @@ from typing import Any, ClassVar
 import httpx
 import orjson
 import uvicorn
+import uvloop
+from beanie import PydanticObjectId
 from bson import ObjectId
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,11 +44,21 @@ from api.dev.processes import free_ports
 from api.dev.session import dev_settings
 from api.dev.stack import EmbeddedStack
 from archive_store.access.policy import FieldDecision
+from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.decisions import decide
+from archive_store.approvals.documents import Decision, RequestStatus
+from archive_store.approvals.operations import payload_of, perform
 from archive_store.archive import open_archive
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.settings import Settings
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.people.sign_in import load_viewer
 from archive_store.students import queries
+from archive_store.students.changes import StudentUpdate
 from archive_store.students.documents import Student
 
 STUDENTS = 100
@@ -133,7 +150,7 @@ def _serve(kind: str, values: dict[str, Any], port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
 
 
-Call = Callable[[], Awaitable[httpx.Response]]
+Call = Callable[[], Awaitable[Any]]
 
 
 async def interleaved(calls: dict[str, Call], *, rounds: int, burst: int) -> dict[str, float]:
@@ -143,8 +160,9 @@ async def interleaved(calls: dict[str, Call], *, rounds: int, burst: int) -> dic
         for name, call in calls.items():
             started = time.perf_counter()
             for _ in range(burst):
-                response = await call()
-                response.raise_for_status()
+                answer = await call()
+                if isinstance(answer, httpx.Response):
+                    answer.raise_for_status()
             if turn >= 3:  # the first ones warm caches up
                 times[name].append((time.perf_counter() - started) / burst)
     return {name: statistics.median(taken) for name, taken in times.items()}
@@ -221,6 +239,107 @@ async def rights(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], 
         report("rights", taken["rights"], taken["bare"], 1.1)
 
 
+async def write(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
+    """A governed write in the store against a bare transaction: both insert a document and update a student.
+
+    The governed one reads the student first, and writes two audit entries and a notification with it.
+    """
+    numbers = itertools.count()
+    async with open_archive(settings) as store:
+        information, director = [await _staff(store, subject) for subject in ("information", "director")]
+        floor = BareWrites(store.database.client, store.database.mongo)
+        await floor.prepare()
+        student_id = floor.student_id
+
+        async def governed(unit: UnitOfWork) -> None:
+            student = await unit.load(Student, student_id)
+            assert student is not None  # noqa: S101
+            event = AccessEvent(
+                viewer_id=PydanticObjectId(director.person_id),
+                viewer_name=director.name,
+                viewer_posts=[],
+                purpose="bench",
+                read_type="Student",
+                groups=[],
+            )
+            await unit.insert(event)
+            address = f"示范路{next(numbers)}号"
+            await unit.change(student, {"address": address})
+            unit.audit(Subject(AccessEvent.subject_type, event.key), "access:read")
+            change = FieldChange("address", student.address, address)
+            unit.audit(Subject(Student.subject_type, student_id), "student:update", [change])
+            unit.notify(director.person_id, "student:updated", Subject(Student.subject_type, student_id))
+
+        async def submit() -> ObjectId:
+            changes = {"address": f"示范路{next(numbers)}号"}
+            payload = payload_of(StudentUpdate, {"student_id": student_id, "changes": changes})
+            outcome = await perform(store, information, "student.update", payload, reason="bench")
+            assert outcome.change_request_id is not None  # noqa: S101
+            return outcome.change_request_id
+
+        waiting: list[ObjectId] = []
+
+        async def submit_one() -> None:
+            waiting.append(await submit())
+
+        async def approve_one() -> None:
+            # Each changes the address of the one before, so only the last submitted is free of a conflict.
+            status = await decide(store, director, waiting.pop(), Decision.APPROVED)
+            waiting.clear()
+            assert status is RequestStatus.APPLIED  # noqa: S101
+
+        taken = await interleaved(
+            {
+                "floor": floor.write,
+                "governed": lambda: governed_transaction(store, director.actor, "student.update", governed),
+            },
+            rounds=rounds,
+            burst=5,
+        )
+        report("write", taken["governed"], taken["floor"], 3.0)
+        taken = await interleaved(
+            {"floor": floor.write, "submit": submit_one, "approve": approve_one}, rounds=rounds, burst=1
+        )
+        for name in ("submit", "approve"):
+            ratio = taken[name] / taken["floor"]
+            print(f"# {name}: {taken[name] * 1000:.2f} ms, {ratio:.2f} times the bare transaction")
+
+
+class BareWrites:
+    """The least that a change could be: a transaction of one insert and one update, as durable as ours."""
+
+    def __init__(self, client: AsyncMongoClient[Row], database: AsyncDatabase[Row]) -> None:
+        self._client = client
+        self._inserted, self._students = database["bench_inserted"], database["students"]
+        self._numbers = itertools.count()
+        self.student_id = self._other_id = ObjectId()
+
+    async def prepare(self) -> None:
+        rows = await self._students.find({}, {"_id": 1}).limit(2).to_list()
+        # Not the same one: the two are to meet in time only.
+        self.student_id, self._other_id = (row["_id"] for row in rows)
+        await self._inserted.insert_one({"first": True})
+
+    async def write(self) -> None:
+        async def both(session: AsyncClientSession) -> None:
+            number = next(self._numbers)
+            await self._inserted.insert_one({"by": "bench", "purpose": "bench"}, session=session)
+            await self._students.update_one(
+                {"_id": self._other_id}, {"$set": {"native_place": f"第{number}县"}}, session=session
+            )
+
+        async with self._client.start_session() as session:
+            await session.with_transaction(
+                both, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+            )
+
+
+async def _staff(store: Store, subject: str) -> Viewer:
+    viewer = await load_viewer(store, subject)
+    assert viewer is not None, subject  # noqa: S101
+    return viewer
+
+
 async def _until_up(client: httpx.AsyncClient, path: str) -> None:
     for _ in range(200):
         try:
@@ -236,7 +355,7 @@ async def _load(settings: Settings) -> None:
         await load_demo_school(store, STUDENTS)
 
 
-BENCHES = {"reads": reads, "rights": rights}
+BENCHES = {"reads": reads, "rights": rights, "write": write}
 
 
 def main() -> None:
@@ -258,7 +377,8 @@ def main() -> None:
         try:
             issuer = DemoIssuer.load(stack.directory)
             for name in chosen.bench or BENCHES:
-                asyncio.run(BENCHES[name](settings, issuer, ports, chosen.rounds))
+                # As the server runs it.
+                uvloop.run(BENCHES[name](settings, issuer, ports, chosen.rounds))
         finally:
             for server in servers:
                 server.terminate()

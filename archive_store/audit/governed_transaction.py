@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -66,17 +67,19 @@ async def _append_entries(unit: UnitOfWork) -> None:
     by_subject: dict[Subject, list[AuditEvent]] = defaultdict(list)
     for event in unit.events:
         by_subject[event.subject].append(event)
-    heads = {
-        head["_id"]: head
-        async for head in database[HEADS].find(
-            {"_id": {"$in": [head_id(subject) for subject in by_subject]}}, session=unit.session
-        )
-    }
-    sealed = iter(
-        await store.cipher.encrypt_many(
+    # In its thread while the server looks for the heads.
+    sealing = asyncio.create_task(
+        store.cipher.encrypt_many(
             [_sealed_content(event) for events in by_subject.values() for event in events]
         )
     )
+    try:
+        query = {"_id": {"$in": [head_id(subject) for subject in by_subject]}}
+        heads = {head["_id"]: head async for head in database[HEADS].find(query, session=unit.session)}
+    except BaseException:
+        sealing.cancel()
+        raise
+    sealed = iter(await sealing)
     key = store.keyring.audit
     entries: list[Row] = []
     new_heads: list[ReplaceOne[Row]] = []

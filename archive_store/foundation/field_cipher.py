@@ -87,7 +87,11 @@ class FieldCipher:
         self, documents: Sequence[dict[str, Any]], paths: Iterable[str], change: Callable[[Any], Any]
     ) -> None:
         split = [path.split(".") for path in paths]
-        if split and documents:
+        # The way to a thread and back is saved where there is nothing to do there.
+        split = [
+            parts for parts in split if any(document.get(parts[0]) is not None for document in documents)
+        ]
+        if split:
             await _workers.run(_replace_leaves, documents, split, change)
 
     def blind_index(self, kind: str, value: str) -> str:
