@@ -108,6 +108,8 @@ async def _each(
 ) -> int:
     """Run `write` on each request found, in a transaction of its own; how many it changed."""
     found = store.database.collection(ChangeRequest).find(query, {"_id": 1}).limit(_AT_ONCE)
+    # After days without a worker, too, what holds from an earlier day is applied before what holds from a later one.
+    found = found.sort([("effective_from", 1), ("_id", 1)])
     changed = 0
     for row in await found.to_list():
         key: ObjectId = row["_id"]

@@ -77,6 +77,7 @@ class SchoolModel:
             "signed": [],
             "history": [],
             "superseded_by": None,
+            "blocked": False,
             "why": why,
             "day": day,
         }
@@ -299,6 +300,23 @@ class SchoolModel:
             if earlier["changes"].keys() <= changes.keys():
                 earlier["status"], earlier["superseded_by"] = "SUPERSEDED", key
                 self.entries[other] += 1
+
+    def apply_due(self) -> None:
+        """The clock applies what was approved for a day that has come, the earlier day first."""
+        approved = [key for key, request in self.requests.items() if request["status"] == "APPROVED"]
+        due = [key for key in approved if self.requests[key]["day"] <= self.day]
+        for key in sorted(due, key=lambda key: (self.requests[key]["day"], key)):
+            request = self.requests[key]
+            if request["blocked"]:
+                continue
+            self.entries[key] += 1
+            if self._cannot_apply(request):
+                request["blocked"] = True
+                self._tell([request["by"]], "blocked", key)
+            else:
+                request["status"] = "APPLIED"
+                self._tell([request["by"]], "applied", key)
+                self._apply(key)
 
     # Delegating
 

@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.deadlines import apply_due
 from archive_store.approvals.decisions import add_signer, decide, decide_each
 from archive_store.approvals.documents import Decision
 from archive_store.approvals.operation import Payload
@@ -121,7 +122,7 @@ askers = st.sampled_from(["information", "information", "director", "deputy-1", 
 changes_asked = st.lists(st.sampled_from(FIELDS), min_size=1, max_size=2, unique=True).flatmap(
     lambda names: st.fixed_dictionaries({name: st.sampled_from(VALUES[name]) for name in names})
 )
-days_to_come = st.sampled_from([None, None, None, -1, 0, 2])
+days_to_come = st.sampled_from([None, None, None, -1, 0, 1, 2])
 places = st.integers(0, 5)
 
 
@@ -305,6 +306,11 @@ class Approvals(RuleBasedStateMachine):
         self.model.day += 1
         self.world.calendar.days += 1
 
+    @rule()
+    def apply_due(self) -> None:
+        self.world.run(apply_due(self.store, self.world.calendar.now()))
+        self.model.apply_due()
+
     # What is then so
 
     @invariant()
@@ -455,10 +461,11 @@ class Approvals(RuleBasedStateMachine):
             "day": row["effective_from"],
             "superseded_by": row["superseded_by"],
             "was_applied": row["applied_at"] is not None,
+            "blocked": row["blocked_at"] is not None,
         }
 
     def _should_stand(self, request: dict[str, Any]) -> dict[str, Any]:
-        told = ("by", "student", "status", "position", "round", "signed", "superseded_by")
+        told = ("by", "student", "status", "position", "round", "signed", "superseded_by", "blocked")
         day = self._date(request["day"])
         return {name: request[name] for name in told} | {
             "awaited": sorted(request["awaited"]),
