@@ -76,10 +76,11 @@ async def download_scan(request: Request) -> Response:
     """GET /scans/ID/content: the plaintext, every byte verified before it is sent."""
     store, viewer = await _signed_in(request)
     told, content = await open_scan(store, viewer, key_of(request.path_params["id"], "Scan", field="id"))
-    # The extension is of what the content is, whatever the file was called where it came from.
     name = ""
     if told.file_name is not None:
-        name = f"; filename*=UTF-8''{quote(told.file_name + EXTENSIONS.get(told.media_type, ""), safe='')}"
+        # The extension is of what the content is, whatever the file was called where it came from.
+        file_name = told.file_name + EXTENSIONS.get(told.media_type, "")
+        name = f"; filename*=UTF-8''{quote(file_name, safe='')}"
     return _Download(
         content,
         media_type=told.media_type,

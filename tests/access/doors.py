@@ -265,7 +265,7 @@ WITHOUT_VALUES = {
     "fieldAccessPolicy": "the policy, open to all who are signed in",
     "staff": "names and posts, open inside the school",
     "delegations": "who signs in whose seat, to the two of them",
-    "crisisTeams": "what a team is lent, to its members and those who decide; its texts by class, tested in tests/crisis",
+    "crisisTeams": "what a team is lent, to its own and those who decide; texts by class (tests/crisis)",
     "workCalendar": "days off, as published",
     "WS /graphql": "the door of GraphQL, whose root fields are listed",
     "GET /graphql": "the door of GraphQL, whose root fields are listed",
