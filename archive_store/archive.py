@@ -12,6 +12,8 @@ from archive_store.admission.documents import RosterImport
 from archive_store.admission.operations import ROSTER_IMPORT
 from archive_store.approvals.deadlines import apply_due, escalate, remind
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
+from archive_store.approvals.emergencies import escalate_overdue
+from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.operation import Operation
 from archive_store.audit.governed_transaction import prepare_indexes
 from archive_store.crisis.documents import CrisisTeam
@@ -50,6 +52,7 @@ from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.operations import SCAN_FILE
 from archive_store.students.documents import Export, Student
 from archive_store.students.operations import STUDENT_UPDATE
+from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND
 
 RECORD_TYPES: tuple[type[Record], ...] = (
     AccessEvent,
@@ -58,6 +61,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ChangeRequest,
     CrisisTeam,
     Delegation,
+    EmergencyAction,
     Export,
     FieldAccessPolicy,
     Person,
@@ -86,6 +90,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "role_grant.give": ROLE_GRANT_GIVE,
     "roster.import": ROSTER_IMPORT,
     "scan.file": SCAN_FILE,
+    "student.resume": STUDENT_RESUME,
+    "student.suspend": STUDENT_SUSPEND,
     "student.update": STUDENT_UPDATE,
 }
 
@@ -94,6 +100,7 @@ JOBS: Mapping[str, Job] = {
     "change_request.remind": remind,
     "change_request.escalate": escalate,
     "change_request.apply": apply_due,
+    "emergency.escalate": escalate_overdue,
     "crisis_team.stand_down_ended": stand_down_ended,
     "crisis_team.mark_reviews_due": mark_reviews_due,
 }

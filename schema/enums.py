@@ -9,6 +9,7 @@ from archive_store.access.retrieval_grants import Secrecy
 from archive_store.access.rules import Relationship
 from archive_store.analysis.dimensions import StudentDimension
 from archive_store.approvals.documents import Decision, RequestStatus, Tier
+from archive_store.approvals.emergency_documents import EmergencyStatus
 from archive_store.crisis.documents import CrisisTeamStatus
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
@@ -18,6 +19,7 @@ from archive_store.students.queries import StudentOrder
 
 strawberry.enum(CrisisTeamStatus, description="临时小组状态.")
 strawberry.enum(Decision, description="审批意见.")
+strawberry.enum(EmergencyStatus, description="应急处置状态.")
 strawberry.enum(FieldClass, description="字段分级, F0 (open inside the school) to F4 (sealed).")
 strawberry.enum(Gender, description="性别, GB/T 2261.1.")
 strawberry.enum(Post, description="岗位, the posts of the school policy §二(一).")
@@ -36,6 +38,7 @@ strawberry.enum(Withheld, name="WithheldReason", description="Why a value is kep
 __all__ = [
     "CrisisTeamStatus",
     "Decision",
+    "EmergencyStatus",
     "FieldClass",
     "Gender",
     "Post",

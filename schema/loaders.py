@@ -10,8 +10,11 @@ from bson import ObjectId
 from strawberry.dataloader import DataLoader
 
 from archive_store.access.policy import Withheld
+from archive_store.approvals.contents import RequestContent
 from archive_store.approvals.documents import ChangeRequest
-from archive_store.approvals.queries import RequestContent, change_requests_by_id, contents_for
+from archive_store.approvals.emergency_documents import EmergencyAction
+from archive_store.approvals.emergency_queries import emergency_actions_by_id, emergency_contents_for
+from archive_store.approvals.queries import change_requests_by_id, contents_for
 from archive_store.audit.queries import HistoryEntry
 from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
 from archive_store.foundation.database import Row
@@ -62,6 +65,14 @@ class ContentKey:
     request: ChangeRequest = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class EmergencyKey:
+    """An emergency action whose content is asked for."""
+
+    id: ObjectId
+    action: EmergencyAction = field(compare=False)
+
+
 class Loaders:
     """The loaders of one request. They do not cache, so that a mutation's payload shows what it changed."""
 
@@ -87,6 +98,15 @@ class Loaders:
                 wanted[key.id] = wanted.get(key.id, frozenset()) | key.paths
             opened = await open_texts(store, viewer, wanted)
             return [opened.get(key.id, {}) for key in keys]
+
+        async def load_emergency_actions(ids: list[ObjectId]) -> list[EmergencyAction | None]:
+            return await emergency_actions_by_id(store, viewer, ids)
+
+        async def load_emergency_contents(keys: list[EmergencyKey]) -> list[RequestContent]:
+            actions = {key.id: key.action for key in keys}
+            contents = await emergency_contents_for(store, viewer, list(actions.values()))
+            by_id = dict(zip(actions, contents, strict=True))
+            return [by_id[key.id] for key in keys]
 
         async def load_decisions(ids: list[ObjectId]) -> list[RowDecision | None]:
             decisions = await decisions_by_id(store, viewer, ids)
@@ -132,6 +152,12 @@ class Loaders:
         self.crisis_texts: DataLoader[TextsKey, Row] = DataLoader(load_fn=load_crisis_texts, cache=False)
         self.request_contents: DataLoader[ContentKey, RequestContent] = DataLoader(
             load_fn=load_contents, cache=False
+        )
+        self.emergency_actions: DataLoader[ObjectId, EmergencyAction | None] = DataLoader(
+            load_fn=load_emergency_actions, cache=False
+        )
+        self.emergency_contents: DataLoader[EmergencyKey, RequestContent] = DataLoader(
+            load_fn=load_emergency_contents, cache=False
         )
         self.student_decisions: DataLoader[ObjectId, RowDecision | None] = DataLoader(
             load_fn=load_decisions, cache=False

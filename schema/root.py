@@ -12,6 +12,14 @@ from schema.access import Redactions
 from schema.admission.mutations import RosterImportPayload, resolve_roster_import
 from schema.analysis.queries import resolve_pseudonymised_students, resolve_student_statistics
 from schema.analysis.types import PseudonymisedStudent, StudentStatistics
+from schema.approvals.emergency_mutations import (
+    EmergencyPayload,
+    resolve_acknowledge,
+    resolve_ratify,
+    resolve_reverse,
+)
+from schema.approvals.emergency_queries import resolve_emergency_action, resolve_emergency_actions
+from schema.approvals.emergency_types import EmergencyAction
 from schema.approvals.mutations import (
     ChangeRequestPayload,
     ChangeRequestsPayload,
@@ -68,12 +76,22 @@ from schema.retrieval.types import RetrievalGrant
 from schema.scalars import CONFIG
 from schema.scans.queries import resolve_scan
 from schema.scans.types import Scan
+from schema.students.emergencies import (
+    resolve_student_suspend_emergency,
+    resolve_student_update_emergency,
+)
 from schema.students.mutations import (
     StudentUpdatePayload,
     resolve_student_update,
     resolve_student_update_revise,
 )
 from schema.students.queries import resolve_student, resolve_students
+from schema.students.status import (
+    StudentStatusPayload,
+    resolve_student_resume,
+    resolve_student_status_revise,
+    resolve_student_suspend,
+)
 from schema.students.types import Student
 from schema.tasks.subscriptions import subscribe_to_tasks
 from schema.tasks.types import Task
@@ -84,6 +102,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
     resolve = {
         "ChangeRequest": resolve_change_request,
         "CrisisTeam": resolve_crisis_team,
+        "EmergencyAction": resolve_emergency_action,
         "RetrievalGrant": resolve_retrieval_grant,
         "Scan": resolve_scan,
         "Student": resolve_student,
@@ -110,6 +129,12 @@ class Query:
     )
     change_requests: Connection[ChangeRequest] = strawberry.field(
         resolver=resolve_change_requests, description="变更申请, newest first."
+    )
+    emergency_action: EmergencyAction | None = strawberry.field(
+        resolver=resolve_emergency_action, description="应急处置 by id."
+    )
+    emergency_actions: Connection[EmergencyAction] = strawberry.field(
+        resolver=resolve_emergency_actions, description="应急处置, newest first."
     )
     scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
     crisis_teams: Connection[CrisisTeam] = strawberry.field(
@@ -151,6 +176,16 @@ class Mutation:
         resolver=resolve_student_update_revise,
         description="Change one's own request; all signatures are void, it is submitted anew (补正).",
     )
+    student_suspend: StudentStatusPayload = strawberry.field(
+        resolver=resolve_student_suspend, description="Ask for a suspension of studies (休学)."
+    )
+    student_resume: StudentStatusPayload = strawberry.field(
+        resolver=resolve_student_resume, description="Ask for the end of a suspension (复学)."
+    )
+    student_status_revise: StudentStatusPayload = strawberry.field(
+        resolver=resolve_student_status_revise,
+        description="Change one's own request for a change of status; all signatures are void (补正).",
+    )
     change_request_approve: ChangeRequestPayload = strawberry.field(
         resolver=resolve_approve,
         description="Approve the awaited step; the last one applies the change (批准).",
@@ -172,6 +207,23 @@ class Mutation:
     )
     change_request_withdraw: ChangeRequestPayload = strawberry.field(
         resolver=resolve_withdraw, description="Withdraw one's own request (撤回)."
+    )
+    student_update_emergency: EmergencyPayload = strawberry.field(
+        resolver=resolve_student_update_emergency,
+        description="Change contact data or guardians at once, to be ratified (应急修改).",
+    )
+    student_suspend_emergency: EmergencyPayload = strawberry.field(
+        resolver=resolve_student_suspend_emergency,
+        description="Suspend at once, such as for a sudden illness, to be ratified (应急休学).",
+    )
+    emergency_acknowledge: EmergencyPayload = strawberry.field(
+        resolver=resolve_acknowledge, description="Acknowledge that one's post was told of it (签收)."
+    )
+    emergency_ratify: EmergencyPayload = strawberry.field(
+        resolver=resolve_ratify, description="Ratify (追认)."
+    )
+    emergency_reverse: EmergencyPayload = strawberry.field(
+        resolver=resolve_reverse, description="Restore what was before; the history stays (撤销)."
     )
     delegation_give: DelegationPayload = strawberry.field(
         resolver=resolve_delegation_give, description="Let somebody sign in one's seat for a time (委托)."

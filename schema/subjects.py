@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.emergency_queries import visible_emergency_ids
 from archive_store.approvals.queries import visible_request_ids
 from archive_store.crisis.queries import teams_by_id
 from archive_store.foundation.store import Store
@@ -27,6 +28,7 @@ async def _visible_team_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId
 _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Collection[ObjectId]]]] = {
     "ChangeRequest": visible_request_ids,
     "CrisisTeam": _visible_team_ids,
+    "EmergencyAction": visible_emergency_ids,
     "Scan": _visible_scan_ids,
     "Student": facts_by_id,
 }

@@ -29,7 +29,11 @@ async def load_access_policy(store: Store) -> AccessPolicy:
 def change_rules(
     operations: Mapping[str, Operation[Any]], policy: ApprovalPolicy
 ) -> tuple[FieldChangeRule, ...]:
-    """For each field that an operation changes: who may ask, and which tiers decide."""
+    """For each field that an operation changes: who may ask, and which tiers decide.
+
+    A policy from before an operation was made does not name it, so that nobody may ask for it.
+    """
+    governed = {rule.operation for rule in policy.rules}
     return tuple(
         FieldChangeRule(
             operation.record_type.subject_type,
@@ -39,5 +43,6 @@ def change_rules(
             tuple(tier.value for tier in chain_of(policy, operation.name, frozenset({path}))),
         )
         for operation in operations.values()
+        if operation.name in governed
         for path in sorted(operation.changes)
     )

@@ -51,8 +51,30 @@ class ApprovalRule(BaseModel):
     chain: tuple[Tier, ...]
 
 
+class EmergencyRule(BaseModel):
+    """An operation that the emergency path is open to; with `fields`, only where it touches no other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    operation: str
+    fields: frozenset[str] | None = None
+
+
+# §四(一): sudden illness that needs an immediate change of status; and reaching the family.
+DEFAULT_EMERGENCY_RULES = (
+    EmergencyRule(operation="student.suspend"),
+    EmergencyRule(
+        operation="student.update",
+        fields=frozenset({"phone", "address", "postal_code", "email", "guardians"}),
+    ),
+)
+
+
 class ApprovalPolicy(Record):
-    """A version of the approval policy (审批规则). The newest decides; a running request keeps its chain."""
+    """A version of the approval policy (审批规则). The newest decides; a running request keeps its chain.
+
+    `emergency` is what can be done at once and ratified within `emergency_hours`, counted by the clock.
+    """
 
     subject_type: ClassVar[str] = "ApprovalPolicy"
 
@@ -62,6 +84,8 @@ class ApprovalPolicy(Record):
     # Each step of a request: how long it may wait, and how long before its end a reminder goes out.
     step_period: Annotated[Period, F0] = Period(working_days=3)
     reminder_hours: Annotated[int, F0] = 24
+    emergency: Annotated[tuple[EmergencyRule, ...], F0] = DEFAULT_EMERGENCY_RULES
+    emergency_hours: Annotated[int, F0, Field(ge=1)] = 24
 
     class Settings:
         name = "approval_policies"

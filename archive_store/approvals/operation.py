@@ -35,6 +35,7 @@ async def _nobody(store: Store, payload: Payload) -> frozenset[Post]:
     return frozenset()
 
 
+Values = Mapping[str, Any]
 Decisions = Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Mapping[ObjectId, FieldDecision]]]
 AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
@@ -48,7 +49,9 @@ class Operation(Generic[AnyPayload]):
     so that a later change of the record shows as a conflict. `changes` are the fields that it can change at all;
     `decisions` how a viewer stands to its targets, where that differs by record; `excluded_posts` the posts of
     those it is about, who sign no step of it. `check` raises `RegistrarError`; `apply` writes through the unit of
-    work and may run more than once. What `applies_at_once` cannot be given a chain.
+    work and may run more than once. `reverse` compensates for it: given the values of `current` before, it
+    restores what is unchanged since, and raises CONFLICT otherwise. `reason_fields` are fields whose values its reason
+    may tell, beside those it touches. What `applies_at_once` cannot be given a chain.
     """
 
     name: str
@@ -65,5 +68,7 @@ class Operation(Generic[AnyPayload]):
     )
     changes: frozenset[str] = frozenset()
     decisions: Decisions | None = None
+    reason_fields: frozenset[str] = frozenset()
+    reverse: Callable[[UnitOfWork, AnyPayload, Values], Awaitable[None]] | None = None
     excluded_posts: Callable[[Store, AnyPayload], Awaitable[frozenset[Post]]] = _nobody
     applies_at_once: bool = False

@@ -14,6 +14,8 @@ from archive_store.approvals.documents import (
     RequestStatus,
     Tier,
 )
+from archive_store.approvals.emergency_documents import EmergencyAction
+from archive_store.approvals.emergency_rules import acknowledging_seats, deciding_seat, ratifying_seat
 from archive_store.approvals.operation import Operation
 from archive_store.approvals.rules import chain_of, chain_without, require_requester, seat_of
 from archive_store.foundation.errors import RegistrarError
@@ -67,3 +69,18 @@ def _permission(require: Callable[[], object]) -> Permission:
     except RegistrarError as refusal:
         return Permission(refusal)
     return Permission()
+
+
+def may_acknowledge(viewer: Viewer, action: EmergencyAction) -> Permission:
+    """Whether a receipt of the viewer's post is awaited."""
+    return _permission(lambda: acknowledging_seats(viewer, action))
+
+
+def may_ratify(viewer: Viewer, action: EmergencyAction) -> Permission:
+    """Whether the emergency action is the viewer's to ratify."""
+    return _permission(lambda: ratifying_seat(viewer, action))
+
+
+def may_reverse(viewer: Viewer, action: EmergencyAction) -> Permission:
+    """Whether the emergency action is the viewer's to reverse. A later change may still stand against it."""
+    return _permission(lambda: deciding_seat(viewer, action))

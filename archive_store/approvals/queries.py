@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from bson import ObjectId
 
-from archive_store.access.policy import FieldDecision
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.contents import Asked, RequestContent, contents_of
 from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus
-from archive_store.approvals.operation import Operation
 from archive_store.approvals.rules import REQUEST_READERS, may_see, seat_of
-from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import RegistrarError
-from archive_store.foundation.field_classes import encrypted_paths, leaves_of
+from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.paging import Page, page_of_newest
-from archive_store.foundation.records import plain_value
 from archive_store.foundation.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedChange:
-    """One field of a request. Where `withheld`, `before` is None, and `after` too unless the viewer asked for it."""
-
-    field: str
-    before: Any
-    after: Any
-    withheld: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RequestContent:
-    """What a request asks for, as far as the viewer may know."""
-
-    changes: tuple[RequestedChange, ...]
-    reason: str | None
-    sees_text: bool  # reason and comments
 
 
 async def change_requests_by_id(
@@ -159,59 +134,19 @@ async def contents_for(
     Whoever decides the awaited step must see what is decided, and whoever decided one what they decided; the
     requester sees what they asked for; any other reader sees what the field-access policy lets them read.
     """
-    by_operation: dict[str, list[ChangeRequest]] = defaultdict(list)
-    for request in requests:
-        by_operation[request.operation].append(request)
-    contents: dict[ObjectId, RequestContent] = {}
-    for name, alike in by_operation.items():
-        operation = store.operations[name]
-        decisions = await _decisions(store, viewer, operation, [request.target_id for request in alike])
-        read = []
-        for request in alike:
-            content, shown = _content(viewer, operation, request, decisions.get(request.target_id))
-            contents[request.key] = content
-            read.append(ReadRows(shown & encrypted_paths(operation.record_type), [request.target_id]))
-        purpose = "变更审批 deciding on a change request"
-        await record_reading(store, viewer, operation.record_type, read, purpose=purpose)
-    return [contents[request.key] for request in requests]
+    asked = [_asked(viewer, request) for request in requests]
+    return await contents_of(store, viewer, asked, purpose="变更审批 deciding on a change request")
 
 
-async def _decisions(
-    store: Store, viewer: Viewer, operation: Operation[Any], targets: Sequence[ObjectId]
-) -> Mapping[ObjectId, FieldDecision]:
-    if operation.decisions is not None:
-        return await operation.decisions(store, viewer, targets)
-    return dict.fromkeys(targets, viewer.decide(operation.record_type))
-
-
-def _content(
-    viewer: Viewer, operation: Operation[Any], request: ChangeRequest, decision: FieldDecision | None
-) -> tuple[RequestContent, frozenset[str]]:
-    """The content, and the leaves of which it shows the stored value."""
-    if not may_see(viewer, request):
-        return RequestContent((), None, False), frozenset()
-    readable = decision.readable if decision else frozenset()
-    decides = _decides(viewer, request)
-    is_requester = viewer.person_id == request.requested_by
-    before: Row = request.sealed["current"]
-    after: Mapping[str, Any] = operation.requested_values(
-        operation.payload.model_validate(request.sealed["payload"])
+def _asked(viewer: Viewer, request: ChangeRequest) -> Asked:
+    return Asked(
+        operation=request.operation,
+        target_id=request.target_id,
+        fields=request.fields,
+        payload=request.sealed["payload"],
+        before=request.sealed["current"],
+        reason=request.sealed["reason"],
+        is_visible=may_see(viewer, request),
+        is_own=viewer.person_id == request.requested_by,
+        decides=_decides(viewer, request),
     )
-    changes, shown = [], set()
-    for field in request.fields:
-        leaves = leaves_of(operation.record_type, field)
-        may_read = decides or all(path in readable for path in leaves)
-        if may_read:
-            shown.update(leaves)
-        changes.append(
-            RequestedChange(
-                field,
-                plain_value(before.get(field)) if may_read else None,
-                plain_value(after.get(field)) if may_read or is_requester else None,
-                withheld=not may_read,
-            )
-        )
-    # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
-    sees_text = decides or is_requester or not any(change.withheld for change in changes)
-    reason = request.sealed["reason"] if sees_text else None
-    return RequestContent(tuple(changes), reason, sees_text), frozenset(shown)

@@ -35,6 +35,8 @@ KEY_IDENTITY_FIELDS = frozenset(
 DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="student.update", chain=_HEAD),
     ApprovalRule(operation="student.update", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="student.suspend", chain=_HEAD),
+    ApprovalRule(operation="student.resume", chain=_HEAD),
     ApprovalRule(operation="role_grant.give", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="delegation.give", chain=()),
     ApprovalRule(operation="delegation.end", chain=()),

@@ -48,12 +48,16 @@ class StudentStatus(StrEnum):
 
 
 class StatusPeriod(BaseModel):
-    """学籍状态区间: in force from `effective_from` to `effective_to` inclusive, known since `recorded_at`."""
+    """学籍状态区间: in force from `effective_from` to `effective_to` inclusive, as known from `recorded_at` on.
+
+    A period that was corrected or closed stays, `superseded_at` when another took its place.
+    """
 
     status: Annotated[StudentStatus, F0]
     effective_from: Annotated[date, F1]
     effective_to: Annotated[date | None, F1] = None
     recorded_at: Annotated[datetime, F1]
+    superseded_at: Annotated[datetime | None, F1] = None
 
 
 class Guardian(BaseModel):

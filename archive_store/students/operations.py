@@ -10,7 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.operation import Operation
+from archive_store.approvals.operation import Operation, Values
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError, error_fields_under
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
@@ -31,13 +31,14 @@ STUDENT_NUMBERS = {
 }
 
 
-async def _current_row(
+async def current_row(
     store: Store,
     session: AsyncClientSession | None,
     student_id: ObjectId,
     fields: frozenset[str],
     visible: Row,
 ) -> Row:
+    """These fields of a student in sight, decrypted, and `RELATIONSHIP_FACTS`."""
     row = await store.database.collection(Student).find_one(
         {"$and": [{"_id": student_id}, visible]},
         dict.fromkeys(fields | set(RELATIONSHIP_FACTS), 1),
@@ -54,7 +55,7 @@ async def _check_update(store: Store, viewer: Viewer, payload: StudentUpdate) ->
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="changes")
     scope = student_scope(viewer)
     identity = {"identity_number", "identity_document_type", "birth_date", "gender"}
-    row = await _current_row(store, None, payload.student_id, payload.fields | identity, scope.visible)
+    row = await current_row(store, None, payload.student_id, payload.fields | identity, scope.visible)
     touched = payload.values
     readable = scope.decide(row).decision.readable
     # Whether a stored number fits another type of document tells of the number; who approves is told of it then.
@@ -76,13 +77,14 @@ def _same(field: str, stored: Any, asked: Any) -> bool:
 async def _current_values(
     store: Store, session: AsyncClientSession | None, payload: StudentUpdate
 ) -> Mapping[str, Any]:
-    row = await _current_row(store, session, payload.student_id, payload.fields, {})
+    row = await current_row(store, session, payload.student_id, payload.fields, {})
     return {field: row.get(field) for field in payload.fields}
 
 
-async def _decisions(
+async def request_decisions(
     store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]
 ) -> Mapping[ObjectId, FieldDecision]:
+    """How the viewer stands to the students that requests are about."""
     # A retrieval grant opens the record, not the requests about it.
     decisions = await decisions_by_id(store, viewer, student_ids)
     return {key: held.without_grants for key, held in decisions.items()}
@@ -96,20 +98,40 @@ async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
     values = payload.values
     # Again, on the record as it is now: another field may have changed since the request was made.
     check_values(values, before | values)
-    if values.get("guardians"):
-        values["guardians"] = _with_accounts(values["guardians"], before["guardians"])
+    await _write(unit, student, _to_store(values, before), "student:update")
+    return student.key
+
+
+async def _reverse_update(unit: UnitOfWork, payload: StudentUpdate, before: Values) -> None:
+    student = await unit.load(Student, payload.student_id)
+    if student is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
+    held, written = student.to_bson(), _to_store(payload.values, before)
+    if changed := sorted(field for field in written if held[field] != written[field]):
+        raise RegistrarError(ErrorCode.CONFLICT, field=changed[0], fields=", ".join(changed))
+    await _write(unit, student, {field: before[field] for field in written}, "student:update:reverse")
+
+
+def _to_store(values: Mapping[str, Any], before: Values) -> dict[str, Any]:
+    """The values as an update of a record that had these before stores them."""
+    if not values.get("guardians"):
+        return dict(values)
+    return {**values, "guardians": _with_accounts(values["guardians"], before["guardians"])}
+
+
+async def _write(unit: UnitOfWork, student: Student, values: Mapping[str, Any], kind: str) -> None:
+    before = student.to_bson()
     changes = [
         FieldChange(field, before[field], value) for field, value in values.items() if before[field] != value
     ]
     await unit.change(student, values)
     subject = Subject(Student.subject_type, student.key)
-    unit.audit(subject, "student:update", changes, touched=payload.fields)
+    unit.audit(subject, kind, changes, touched=frozenset(values))
     if "name" in values:
         await rename_person(unit, student.person_id, values["name"])
-    for field, kind in STUDENT_NUMBERS.items():
+    for field, identifier in STUDENT_NUMBERS.items():
         if field in values and values[field] != before[field]:
-            await replace_identifier(unit, student.person_id, kind, values[field])
-    return student.key
+            await replace_identifier(unit, student.person_id, identifier, values[field])
 
 
 def _with_accounts(asked: Sequence[Row], stored: Sequence[Row]) -> list[Row]:
@@ -145,9 +167,10 @@ STUDENT_UPDATE = Operation(
     fields=lambda payload: payload.fields,
     current=_current_values,
     changes=frozenset(StudentChanges.model_fields),
-    decisions=_decisions,
+    decisions=request_decisions,
     check=_check_update,
     apply=_apply_update,
+    reverse=_reverse_update,
 )
 
 

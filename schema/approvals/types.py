@@ -12,8 +12,8 @@ from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
 from archive_store.approvals import documents as stored
+from archive_store.approvals.contents import RequestContent
 from archive_store.approvals.permissions import may_decide, may_revise, may_withdraw
-from archive_store.approvals.queries import RequestContent
 from schema.context import Request
 from schema.enums import Decision, Post, RequestStatus, Tier
 from schema.errors import camel_case
@@ -54,6 +54,19 @@ class RequestedChange:
         description="Null where `withheld`, but not to who asked: they know what they asked for."
     )
     withheld: bool = strawberry.field(description="The viewer may not read this field of this record.")
+
+
+def requested_changes(content: RequestContent) -> list[RequestedChange]:
+    """The changes as they are shown."""
+    return [
+        RequestedChange(
+            field=camel_case(change.field) or "",
+            before=shown_value(change.before),
+            after=shown_value(change.after),
+            withheld=change.withheld,
+        )
+        for change in content.changes
+    ]
 
 
 @strawberry.federation.type(
@@ -134,16 +147,7 @@ class ChangeRequest(Node):
 
     @strawberry.field(description="What would change.")
     async def changes(self, info: Request) -> list[RequestedChange]:
-        content = await _content(info, _request(self))
-        return [
-            RequestedChange(
-                field=camel_case(change.field) or "",
-                before=shown_value(change.before),
-                after=shown_value(change.after),
-                withheld=change.withheld,
-            )
-            for change in content.changes
-        ]
+        return requested_changes(await _content(info, _request(self)))
 
     @strawberry.field(description="Whether the viewer may, and else why not.")
     def viewer_can(self, info: Request, action: ChangeRequestAction) -> Permission:

@@ -22,6 +22,8 @@ from schema.permissions import Permission, asking
 @strawberry.enum(description="What can be asked for about a student.")
 class StudentAction(Enum):
     STUDENT_UPDATE = "student.update"
+    STUDENT_SUSPEND = "student.suspend"
+    STUDENT_RESUME = "student.resume"
     SCAN_FILE = "scan.file"
     RETRIEVAL_GRANT = "retrieval_grant.give"
     RETRIEVAL_GRANT_SEALED = "retrieval_grant.give_sealed"

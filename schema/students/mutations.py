@@ -34,7 +34,7 @@ async def resolve_student_update(info: Request, input: StudentUpdateInput) -> St
     payload = payload_of(StudentUpdate, {"student_id": student_id, "changes": input.changes.values()})
     asking = Asking(
         reason=input.reason,
-        evidence=await _evidence(info, student_id, input.evidence),
+        evidence=await evidence_given(info, student_id, input.evidence),
         effective_from=input.effective_from,
         is_draft=input.draft,
     )
@@ -58,7 +58,7 @@ async def resolve_student_update_revise(
     papers = input.evidence
     revision = Revision(
         values=None if input.changes is None else {"changes": input.changes.values()},
-        evidence=None if papers is None else await _evidence(info, request.target_id, papers),
+        evidence=None if papers is None else await evidence_given(info, request.target_id, papers),
         effective_from=input.effective_from,
         reason=input.reason,
     )
@@ -66,6 +66,7 @@ async def resolve_student_update_revise(
     return StudentUpdatePayload(change_request=await context.loaders.change_requests.load(key))
 
 
-async def _evidence(info: Request, student_id: ObjectId, papers: list[strawberry.ID]) -> list[Evidence]:
+async def evidence_given(info: Request, student_id: ObjectId, papers: list[strawberry.ID]) -> list[Evidence]:
+    """The scans of these ids as evidence."""
     keys = [key_of(paper, "Scan", field="evidence") for paper in papers]
     return await evidence_of(info.context.store, info.context.viewer, student_id, keys) if keys else []

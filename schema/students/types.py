@@ -38,6 +38,9 @@ class StatusPeriod:
     effective_from: Day | None = governed(stored.Student, "status_periods.effective_from", "first day")
     effective_to: Day | None = governed(stored.Student, "status_periods.effective_to", "last day, if over")
     recorded_at: datetime | None = governed(stored.Student, "status_periods.recorded_at", "known since")
+    superseded_at: datetime | None = governed(
+        stored.Student, "status_periods.superseded_at", "known until; null of what holds"
+    )
 
 
 @strawberry.federation.type(
@@ -94,7 +97,9 @@ class Student(Node):
     revision: int | None = governed(stored.Student, "revision", "counts changes of the record from 1")
     updated_at: datetime | None = governed(stored.Student, "updated_at", "when the record last changed")
     guardians: list[Guardian] | None = governed_list(Guardian, "监护人")
-    status_periods: list[StatusPeriod] | None = governed_list(StatusPeriod, "学籍状态区间, oldest first")
+    status_periods: list[StatusPeriod] | None = governed_list(
+        StatusPeriod, "学籍状态区间, in the order they were recorded"
+    )
 
     @strawberry.field(
         description="扫描件: filed scans, newest first; null where the viewer may not know of them."

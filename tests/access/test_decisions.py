@@ -115,8 +115,8 @@ def test_changeable_fields_say_their_tiers() -> None:
     for path, tiers in changes.items():
         chain = ("DEPARTMENT_HEAD", "VICE_PRINCIPAL")
         assert tiers == (chain if path in KEY_IDENTITY_FIELDS else chain[:1]), path
-    assert {"phone", "name", "guardians"} <= changes.keys()
-    assert "status" not in changes
+    assert {"phone", "name", "guardians", "status"} <= changes.keys()
+    assert "status_periods" not in changes
 
 
 @pytest.mark.parametrize("post", [Post.TEACHER, Post.PRINCIPAL, Post.LOGISTICS, Post.ARCHIVE_GROUP])

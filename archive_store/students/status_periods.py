@@ -1,0 +1,66 @@
+"""学籍状态区间 as a ledger: a change or a correction adds periods and supersedes others, and removes none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.students.documents import StatusPeriod, StudentStatus
+
+_Span = tuple[StudentStatus, date, date | None]
+
+
+def in_force(periods: Sequence[StatusPeriod]) -> list[StatusPeriod]:
+    """What holds by what is known now, in order of days."""
+    return sorted(
+        (period for period in periods if period.superseded_at is None),
+        key=lambda period: period.effective_from,
+    )
+
+
+def with_status(
+    periods: Sequence[StatusPeriod], status: StudentStatus, day: date, at: datetime
+) -> list[StatusPeriod]:
+    """With a new status from the day on, known at `at`; INVALID_DATE before the running period began.
+
+    The running period is superseded by one that ends the day before.
+    """
+    running = next((period for period in in_force(periods) if period.effective_to is None), None)
+    added = [StatusPeriod(status=status, effective_from=day, recorded_at=at)]
+    if running is not None:
+        if day < running.effective_from:
+            raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from")
+        if day > running.effective_from:
+            closed = {"effective_to": day - timedelta(days=1), "recorded_at": at}
+            added.insert(0, running.model_copy(update=closed))
+    kept = [
+        period.model_copy(update={"superseded_at": at}) if period is running else period for period in periods
+    ]
+    return kept + added
+
+
+def restored(
+    periods: Sequence[StatusPeriod], before: Sequence[StatusPeriod], at: datetime
+) -> list[StatusPeriod]:
+    """With what held before in force again: what came since is superseded."""
+    spans, held = {_span(period) for period in in_force(before)}, set()
+    kept = []
+    for period in periods:
+        if period.superseded_at is None and _span(period) not in spans:
+            kept.append(period.model_copy(update={"superseded_at": at}))
+        else:
+            kept.append(period)
+            if period.superseded_at is None:
+                held.add(_span(period))
+    again = [period for period in in_force(before) if _span(period) not in held]
+    return kept + [period.model_copy(update={"recorded_at": at}) for period in again]
+
+
+def say_the_same(one: Sequence[StatusPeriod], other: Sequence[StatusPeriod]) -> bool:
+    """Whether the same holds by both, whenever it was recorded."""
+    return [_span(period) for period in in_force(one)] == [_span(period) for period in in_force(other)]
+
+
+def _span(period: StatusPeriod) -> _Span:
+    return period.status, period.effective_from, period.effective_to
