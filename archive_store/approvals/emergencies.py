@@ -6,6 +6,7 @@ approval policy; having executed it gives no right to read.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +37,7 @@ from archive_store.approvals.emergency_rules import (
 )
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import REASON_LIMIT
-from archive_store.approvals.routing import payload_content
+from archive_store.approvals.routing import digest_of, payload_content
 from archive_store.approvals.rules import POLICY_SECTION, Seat
 from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -72,13 +73,15 @@ async def execute(
     async def write(unit: UnitOfWork) -> ObjectId:
         before = bson_value(dict(await operation.current(store, unit.session, payload)))
         await operation.apply(unit, payload)
+        sealed = {"payload": payload_content(payload), "before": before, "reason": reason}
         action = EmergencyAction(
             id=action_id,
             operation=name,
             target_type=target.type,
             target_id=target.id,
             fields=sorted(fields),
-            sealed={"payload": payload_content(payload), "before": before, "reason": reason},
+            sealed=sealed,
+            digest=_digest(store, action_id, sealed),
             policy_version=policy.version,
             executed_by=viewer.person_id,
             executed_by_name=viewer.name,
@@ -137,6 +140,8 @@ async def reverse(
     async def write(unit: UnitOfWork) -> EmergencyStatus:
         action = await _load_visible(unit, viewer, action_id)
         seat = deciding_seat(viewer, action)
+        if not hmac.compare_digest(_digest(store, action_id, action.sealed), action.digest):
+            raise AssertionError(f"what {action_id} holds is not what was executed")
         operation: Operation[Any] = unit.store.operations[action.operation]
         assert operation.reverse is not None  # noqa: S101 - else it was not executed
         before: Mapping[str, Any] = action.sealed["before"]
@@ -233,6 +238,10 @@ def _receipt(unit: UnitOfWork, viewer: Viewer, seat: Seat) -> Receipt:
         for_person_name=held.delegator_name if held else None,
         acknowledged_at=unit.at,
     )
+
+
+def _digest(store: Store, action_id: ObjectId, sealed: Mapping[str, Any]) -> str:
+    return digest_of(store, {"id": action_id, **sealed}, (), None)
 
 
 def _subject(action: EmergencyAction) -> Subject:

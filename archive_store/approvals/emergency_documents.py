@@ -53,7 +53,8 @@ class Ruling(BaseModel):
 class EmergencyAction(Record):
     """An operation that was executed before anybody signed.
 
-    `sealed` holds `{payload, before, reason}`: the input, the values that it replaced, and why.
+    `sealed` holds `{payload, before, reason}`: the input, the values that it replaced, and why; `digest` is a keyed
+    digest of it, so that nothing else is restored than what was.
     """
 
     subject_type: ClassVar[str] = "EmergencyAction"
@@ -63,6 +64,7 @@ class EmergencyAction(Record):
     target_id: Annotated[PydanticObjectId, F0]
     fields: Annotated[list[str], F0]
     sealed: Annotated[dict[str, Any], F3]
+    digest: Annotated[str, F1]
     policy_version: Annotated[int, F0]
     executed_by: Annotated[PydanticObjectId, F0]
     executed_by_name: Annotated[str, F0]

@@ -21,16 +21,16 @@ from schema.permissions import Permission, permission
 
 
 @strawberry.enum(description="What can be done with an emergency action.")
-class EmergencyActionAction(Enum):
+class EmergencyStep(Enum):
     ACKNOWLEDGE = "ACKNOWLEDGE"
     RATIFY = "RATIFY"
     REVERSE = "REVERSE"
 
 
 _PERMISSIONS = {
-    EmergencyActionAction.ACKNOWLEDGE: may_acknowledge,
-    EmergencyActionAction.RATIFY: may_ratify,
-    EmergencyActionAction.REVERSE: may_reverse,
+    EmergencyStep.ACKNOWLEDGE: may_acknowledge,
+    EmergencyStep.RATIFY: may_ratify,
+    EmergencyStep.REVERSE: may_reverse,
 }
 
 
@@ -103,7 +103,7 @@ class EmergencyAction(Node):
         return requested_changes(await _content(info, _action(self)))
 
     @strawberry.field(description="Whether the viewer may, and else why not.")
-    def viewer_can(self, info: Request, action: EmergencyActionAction) -> Permission:
+    def viewer_can(self, info: Request, action: EmergencyStep) -> Permission:
         return permission(_PERMISSIONS[action](info.context.viewer, _action(self)))
 
     @classmethod

@@ -119,6 +119,12 @@ def test_changeable_fields_say_their_tiers() -> None:
     assert "status_periods" not in changes
 
 
+def test_what_an_older_policy_does_not_name_cannot_be_asked_for() -> None:
+    rules = tuple(rule for rule in DEFAULT_APPROVAL_RULES if rule.operation == "student.update")
+    approval = ApprovalPolicy.model_construct(version=1, rules=rules)
+    assert {rule.operation for rule in change_rules(OPERATIONS, approval)} == {"student.update"}
+
+
 @pytest.mark.parametrize("post", [Post.TEACHER, Post.PRINCIPAL, Post.LOGISTICS, Post.ARCHIVE_GROUP])
 def test_others_ask_for_no_change(post: Post) -> None:
     assert changes_of(post) == {}

@@ -366,6 +366,18 @@ async def test_a_suspension_that_has_ended_is_not_reversed(school: School) -> No
     assert await reverse(school, "director", again) is S.REVERSED
 
 
+async def test_what_was_altered_is_not_restored(school: School) -> None:
+    """As with a request, also against someone who can write to the database."""
+    mine, other = await updated(school), await updated(school, email="a@example.cn")
+    actions = school.store.database.collection(EmergencyAction)
+    stolen = await actions.find_one({"_id": other})
+    assert stolen is not None
+    await actions.update_one({"_id": mine}, {"$set": {"sealed": stolen["sealed"]}})
+    with pytest.raises(AssertionError):
+        await reverse(school, "director", mine)
+    assert (await school.student()).email == "a@example.cn"
+
+
 async def test_no_decision_on_the_own_child_or_by_the_executors_delegate(school: School) -> None:
     key = await updated(school)
     action = await held(school, key)
