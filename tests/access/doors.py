@@ -266,6 +266,7 @@ WITHOUT_VALUES = {
     "staff": "names and posts, open inside the school",
     "delegations": "who signs in whose seat, to the two of them",
     "crisisTeams": "what a team is lent, to its own and those who decide; texts by class (tests/crisis)",
+    "emergencyActions": "as change requests are shown, by the same function; tested in tests/approvals",
     "workCalendar": "days off, as published",
     "WS /graphql": "the door of GraphQL, whose root fields are listed",
     "GET /graphql": "the door of GraphQL, whose root fields are listed",

@@ -20,14 +20,25 @@ from schema.students.types import STUDENT
 # Why each field that no class governs may be shown. A field may stand here only after it was thought about.
 REVIEWED: dict[str, str] = {
     "a record's key: random, told only of a record in sight": """
-        Node.id ChangeRequest.id RetrievalGrant.id Scan.id Student.id""",
+        Node.id ChangeRequest.id ChangeRequestResult.id CrisisTeam.id Delegation.id DelegationPayload.delegationId
+        EmergencyAction.id Notification.id Person.id RetrievalGrant.id Scan.id Student.id Task.id""",
     "the way to nodes, each of them governed or reviewed itself": """
         AuditEntryConnection.edges AuditEntryEdge.node ChangeRequestConnection.edges ChangeRequestEdge.node
         NotificationConnection.edges NotificationEdge.node PseudonymisedStudentConnection.edges
         PseudonymisedStudentEdge.node RetrievalGrantConnection.edges RetrievalGrantEdge.node StudentConnection.edges
         StudentEdge.node AuditEntryConnection.pageInfo ChangeRequestConnection.pageInfo
         NotificationConnection.pageInfo PseudonymisedStudentConnection.pageInfo RetrievalGrantConnection.pageInfo
-        StudentConnection.pageInfo AuditEntry.changes ChangeRequest.steps ChangeRequest.changes Student.guardians
+        StudentConnection.pageInfo CrisisTeamConnection.edges CrisisTeamEdge.node CrisisTeamConnection.pageInfo
+        DelegationConnection.edges DelegationEdge.node DelegationConnection.pageInfo EmergencyActionConnection.edges
+        EmergencyActionEdge.node EmergencyActionConnection.pageInfo PersonConnection.edges PersonEdge.node
+        PersonConnection.pageInfo TaskConnection.edges TaskEdge.node TaskConnection.pageInfo
+        Subscription.notificationAdded Subscription.taskAdded Viewer.tasks Task.subject ChangeRequest.evidence
+        ChangeRequestPayload.conflicts ChangeRequestResult.changeRequest ChangeRequestsPayload.results
+        CalendarLoadPayload.changeRequest CalendarLoadPayload.workCalendar CrisisTeam.members CrisisTeam.reviews
+        CrisisTeam.viewerCan CrisisTeamMember.retrievals CrisisTeamPayload.crisisTeam EmergencyAction.changes
+        EmergencyAction.receipts EmergencyAction.ruling EmergencyAction.viewerCan EmergencyPayload.emergencyAction
+        StudentStatusPayload.changeRequest AuditEntry.changes ChangeRequest.steps ChangeRequest.changes
+        Student.guardians
         Student.statusPeriods Student.scans Student.auditHistory Student.viewerCan Student.fieldAccess
         Scan.viewerCan ChangeRequest.viewerCan StudentStatistics.cells PolicyReplacePayload.differences
         RosterImportPayload.report RosterReport.bad RosterBadRow.errors ChangeRequestPayload.changeRequest
@@ -35,17 +46,41 @@ REVIEWED: dict[str, str] = {
         RetrievalGrantRevokePayload.retrievalGrant StudentUpdatePayload.changeRequest Permission.reason""",
     "a place in a list: a key, or the value that the list is in order by, which the viewer reads of every row": """
         AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor PseudonymisedStudentEdge.cursor
-        RetrievalGrantEdge.cursor StudentEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
+        RetrievalGrantEdge.cursor StudentEdge.cursor CrisisTeamEdge.cursor DelegationEdge.cursor
+        EmergencyActionEdge.cursor PersonEdge.cursor TaskEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
         PageInfo.startCursor PageInfo.endCursor""",
     "values and free text redacted by the leaves that they speak of": """
         AuditChange.before AuditChange.after AuditEntry.reason RequestedChange.before RequestedChange.after
-        ChangeRequest.reason ApprovalStep.comment""",
+        ChangeRequest.reason ApprovalStep.comment EmergencyAction.reason EmergencyRuling.comment""",
+    "both changes of a conflict: to whoever decides on the request, who sees what is decided": """
+        FieldConflict.field FieldConflict.before FieldConflict.current FieldConflict.requested""",
+    "the course of an emergency action: for those who decide on it and who executed it": """
+        EmergencyAction.operation EmergencyAction.targetId EmergencyAction.status EmergencyAction.executedByName
+        EmergencyAction.executedAt EmergencyAction.dueAt EmergencyAction.escalatedAt EmergencyReceipt.post
+        EmergencyReceipt.acknowledgedByName EmergencyReceipt.acknowledgedAt EmergencyReceipt.onBehalfOfName
+        EmergencyRuling.post EmergencyRuling.decidedAt EmergencyRuling.decidedByName EmergencyRuling.onBehalfOfName
+        StudentStatusPayload.applied""",
+    "a crisis team: for its own, those who decide, and the director; its texts have classes": """
+        CrisisTeam.status CrisisTeam.formedByName CrisisTeam.leaderName CrisisTeam.days CrisisTeam.formedAt
+        CrisisTeam.activatedAt CrisisTeam.validTo CrisisTeam.stoodDownAt CrisisTeam.reviewDue CrisisTeam.closedAt
+        CrisisTeam.isReviewOverdue CrisisTeamMember.name CrisisTeamMember.personId CrisisTeamMember.posts
+        CrisisTeamRetrieval.documentType CrisisTeamRetrieval.secrecy CrisisTeamRetrieval.studentId
+        CrisisTeamRetrieval.views AfterActionReview.authorName AfterActionReview.submittedAt""",
+    "who works here, in whose seat, and when: open inside the school (F0)": """
+        Person.name Person.posts Delegation.delegatorName Delegation.delegateName Delegation.post
+        Delegation.operations Delegation.validFrom Delegation.validTo""",
+    "what awaits the viewer": "Task.kind Task.at",
+    "days off, as published": """
+        WorkCalendar.year WorkCalendar.version WorkCalendar.daysOff WorkCalendar.madeUpWorkdays WorkCalendar.source""",
     "that something happened, by whom and when: for those who read internal values (F1) of the record": """
         AuditChange.field AuditChange.withheld AuditEntry.sequence AuditEntry.at AuditEntry.actorName
         AuditEntry.operation AuditEntry.kind AuditEntry.hash AuditEntry.actorPosts AuditEntry.changeRequestId""",
     "the course of a request: for the department, those who decide, and who asked": """
         ChangeRequest.operation ChangeRequest.status ChangeRequest.chain ChangeRequest.requestedByName
         ChangeRequest.createdAt ChangeRequest.appliedAt ChangeRequest.targetId ChangeRequest.awaits
+        ChangeRequest.awaitsPosts ChangeRequest.awaitsPersonName ChangeRequest.dueAt ChangeRequest.isOverdue
+        ChangeRequest.escalatedAt ChangeRequest.blockedAt ChangeRequest.effectiveFrom ChangeRequest.round
+        ChangeRequest.digest ApprovalStep.post ApprovalStep.onBehalfOfName ApprovalStep.isVoid
         RequestedChange.field RequestedChange.withheld ApprovalStep.tier ApprovalStep.decision
         ApprovalStep.decidedByName ApprovalStep.decidedAt RetrievalGrantRequestPayload.applied
         StudentUpdatePayload.applied RosterReport.changeRequestId""",
@@ -72,7 +107,9 @@ REVIEWED: dict[str, str] = {
         RosterRowError.messageEn""",
     "an error names fields and rules, and never a stored value": """
         ChangeRequestPayload.errors PolicyReplacePayload.errors RetrievalGrantRequestPayload.errors
-        RetrievalGrantRevokePayload.errors RosterImportPayload.errors StudentUpdatePayload.errors UserError.code
+        RetrievalGrantRevokePayload.errors CalendarLoadPayload.errors ChangeRequestResult.errors
+        ChangeRequestsPayload.errors CrisisTeamPayload.errors DelegationPayload.errors EmergencyPayload.errors
+        StudentStatusPayload.errors RosterImportPayload.errors StudentUpdatePayload.errors UserError.code
         UserError.field UserError.rule UserError.messageZh UserError.messageEn""",
     "the SDL": "_Service.sdl",
 }
