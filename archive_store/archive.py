@@ -15,6 +15,7 @@ from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
 from archive_store.approvals.emergencies import escalate_overdue
 from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.operation import Operation
+from archive_store.approvals.reasons import REASON_TEMPLATES_REPLACE, ReasonTemplates
 from archive_store.audit.governed_transaction import prepare_indexes
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.crisis.operations import (
@@ -42,6 +43,7 @@ from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
+from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.retrieval.operations import (
     RETRIEVAL_GRANT_GIVE,
@@ -65,6 +67,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Export,
     FieldAccessPolicy,
     Person,
+    ReasonTemplates,
     RetrievalGrant,
     RoleGrant,
     RosterImport,
@@ -74,6 +77,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 )
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
+    "approval_policy.replace": APPROVAL_POLICY_REPLACE,
     "calendar.load": CALENDAR_LOAD,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
@@ -84,6 +88,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "delegation.end": DELEGATION_END,
     "delegation.give": DELEGATION_GIVE,
     "policy.replace": POLICY_REPLACE,
+    "reason_templates.replace": REASON_TEMPLATES_REPLACE,
     "retrieval_grant.give": RETRIEVAL_GRANT_GIVE,
     "retrieval_grant.give_sealed": RETRIEVAL_GRANT_GIVE_SEALED,
     "retrieval_grant.revoke": RETRIEVAL_GRANT_REVOKE,

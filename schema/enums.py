@@ -10,6 +10,7 @@ from archive_store.access.rules import Relationship
 from archive_store.analysis.dimensions import StudentDimension
 from archive_store.approvals.documents import Decision, RequestStatus, Tier
 from archive_store.approvals.emergency_documents import EmergencyStatus
+from archive_store.approvals.reasons import ReasonUse
 from archive_store.crisis.documents import CrisisTeamStatus
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
@@ -23,6 +24,7 @@ strawberry.enum(EmergencyStatus, description="应急处置状态.")
 strawberry.enum(FieldClass, description="字段分级, F0 (open inside the school) to F4 (sealed).")
 strawberry.enum(Gender, description="性别, GB/T 2261.1.")
 strawberry.enum(Post, description="岗位, the posts of the school policy §二(一).")
+strawberry.enum(ReasonUse, description="What a common reason is given for.")
 strawberry.enum(Relationship, description="What ties a viewer to a student, beside posts.")
 strawberry.enum(RequestStatus, name="ChangeRequestStatus", description="申请状态.")
 strawberry.enum(RetentionClass, description="保管期限.")
@@ -42,6 +44,7 @@ __all__ = [
     "FieldClass",
     "Gender",
     "Post",
+    "ReasonUse",
     "Relationship",
     "RequestStatus",
     "RetentionClass",

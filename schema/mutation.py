@@ -22,6 +22,7 @@ from schema.approvals.mutations import (
     resolve_submit,
     resolve_withdraw,
 )
+from schema.approvals.reasons import ReasonTemplatesPayload, resolve_reason_templates_replace
 from schema.crisis.mutations import (
     CrisisTeamPayload,
     resolve_crisis_team_activate,
@@ -37,7 +38,12 @@ from schema.people.delegations import (
     resolve_delegation_end,
     resolve_delegation_give,
 )
-from schema.policies.mutations import PolicyReplacePayload, resolve_policy_replace
+from schema.policies.mutations import (
+    ApprovalPolicyReplacePayload,
+    PolicyReplacePayload,
+    resolve_approval_policy_replace,
+    resolve_policy_replace,
+)
 from schema.retrieval.mutations import (
     RetrievalGrantRequestPayload,
     RetrievalGrantRevokePayload,
@@ -155,6 +161,12 @@ class Mutation:
     )
     crisis_team_close: CrisisTeamPayload = strawberry.field(
         resolver=resolve_crisis_team_close, description="Close it, once it is reviewed (结案)."
+    )
+    approval_policy_replace: ApprovalPolicyReplacePayload = strawberry.field(
+        resolver=resolve_approval_policy_replace, description="Ask for a new approval policy (调整审批规则)."
+    )
+    reason_templates_replace: ReasonTemplatesPayload = strawberry.field(
+        resolver=resolve_reason_templates_replace, description="Replace the common reasons (常用意见)."
     )
     policy_replace: PolicyReplacePayload = strawberry.field(
         resolver=resolve_policy_replace, description="Ask for a new field-access policy (调整字段权限)."

@@ -17,6 +17,7 @@ from schema.analysis.types import PseudonymisedStudent, StudentStatistics
 from schema.approvals.emergency_queries import resolve_emergency_action, resolve_emergency_actions
 from schema.approvals.emergency_types import EmergencyAction
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
+from schema.approvals.reasons import ReasonTemplate, resolve_reason_templates
 from schema.approvals.types import ChangeRequest
 from schema.audit.queries import resolve_notifications
 from schema.audit.subscriptions import subscribe_to_notifications
@@ -36,7 +37,12 @@ from schema.people.delegations import (
 )
 from schema.people.staff import StaffMember, resolve_staff
 from schema.people.types import Viewer, resolve_viewer
-from schema.policies.types import FieldAccessPolicy, resolve_field_access_policy
+from schema.policies.types import (
+    ApprovalPolicy,
+    FieldAccessPolicy,
+    resolve_approval_policy,
+    resolve_field_access_policy,
+)
 from schema.retrieval.queries import resolve_retrieval_grant, resolve_retrieval_grants
 from schema.retrieval.types import RetrievalGrant
 from schema.scalars import CONFIG
@@ -99,6 +105,12 @@ class Query:
     )
     delegations: Connection[Delegation] = strawberry.field(
         resolver=resolve_delegations, description="委托 from and to the viewer."
+    )
+    approval_policy: ApprovalPolicy = strawberry.field(
+        resolver=resolve_approval_policy, description="审批规则 in effect."
+    )
+    reason_templates: list[ReasonTemplate] = strawberry.field(
+        resolver=resolve_reason_templates, description="常用意见 for requests and decisions."
     )
     field_access_policy: FieldAccessPolicy = strawberry.field(
         resolver=resolve_field_access_policy, description="字段权限 in effect."

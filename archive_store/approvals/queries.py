@@ -84,6 +84,7 @@ def _awaiting(viewer: Viewer) -> Row:
     for held in viewer.delegations:
         seat: Row = {
             "awaited_posts": held.post.value,
+            "route.posts": {"$nin": sorted(viewer.posts)},
             "requested_by": {"$ne": held.delegator_id},
             "$expr": {"$not": [_signed_by(held.delegator_id)]},
         }

@@ -12,6 +12,7 @@ from bson import ObjectId
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import (
     UNDECIDED_STATUSES,
+    ApprovalPolicy,
     ChangeRequest,
     Evidence,
     RequestStatus,
@@ -34,6 +35,7 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.foundation.versioned import newest_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
     check_day(store, revision.effective_from)
     held = await _own(store, viewer, request_id)
     operation: Operation[Any] = store.operations[held.operation]
+    viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
     payload = _revised(operation, held, revision)
     await operation.check(store, viewer, payload)
     if operation.subject(payload) != Subject(held.target_type, held.target_id):
@@ -128,7 +131,10 @@ async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> Re
     """Submit one's own draft, as it stands."""
     held = await _own(store, viewer, request_id)
     operation: Operation[Any] = store.operations[held.operation]
-    await operation.check(store, viewer, operation.payload.model_validate(held.sealed["payload"]))
+    viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
+    asked = operation.payload.model_validate(held.sealed["payload"])
+    await operation.check(store, viewer, asked)
+    excluded = viewer.posts | await operation.excluded_posts(store, asked)
 
     async def submit(unit: UnitOfWork) -> RequestStatus:
         request = await load_visible(unit, viewer, request_id)
@@ -139,10 +145,21 @@ async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> Re
         payload = operation.payload.model_validate(request.sealed["payload"])
         # What the record says today is what the change starts from.
         current = bson_value(dict(await operation.current(store, unit.session, payload)))
-        first = awaiting(request.route, 0, RequestStatus.SUBMITTED)
-        place = await placed(unit, await policy_of(unit, request.policy_version), first)
-        sealed = request.sealed | {"current": current}
-        await unit.change(request, {"status": RequestStatus.SUBMITTED, "sealed": sealed, **place})
+        # And who signs is what the policy of the day says.
+        policy = await newest_version(store, ApprovalPolicy)
+        route = route_of(rule_of(policy, operation.name, operation.fields(payload)), excluded)
+        first = awaiting(route, 0, RequestStatus.SUBMITTED)
+        await unit.change(
+            request,
+            {
+                "status": RequestStatus.SUBMITTED,
+                "sealed": request.sealed | {"current": current},
+                "policy_version": policy.version,
+                "chain": [step.tier for step in route if step.tier is not None],
+                "route": route,
+                **await placed(unit, policy, first),
+            },
+        )
         subject = Subject(ChangeRequest.subject_type, request_id)
         unit.audit(subject, "change_request:submit")
         notify_awaited(unit, subject, first)

@@ -53,6 +53,8 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="crisis_team.close", chain=()),
     # §四(一): changes of school policy.
     ApprovalRule(operation="policy.replace", chain=_ALL_TIERS),
+    ApprovalRule(operation="approval_policy.replace", chain=_ALL_TIERS),
+    ApprovalRule(operation="reason_templates.replace", chain=()),
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
     ApprovalRule(operation="roster.import", chain=()),
     ApprovalRule(operation="scan.file", chain=()),
@@ -115,8 +117,12 @@ def chain_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> 
 
 def route_of(rule: ApprovalRule, own_posts: frozenset[Post]) -> list[RouteStep]:
     """The steps of a request by somebody who holds these posts; empty where nobody has to sign."""
-    joint = [RouteStep(posts=list(rule.joint))] if rule.joint else []
-    return joint + [RouteStep(tier=tier, posts=[tier.post]) for tier in chain_without(rule.chain, own_posts)]
+    tiers = [RouteStep(tier=tier, posts=[tier.post]) for tier in chain_without(rule.chain, own_posts)]
+    # An office that asks has had its say; perhaps nobody else holds its post.
+    posts = [post for post in rule.joint if post not in own_posts]
+    if not posts and not tiers:
+        posts = list(rule.joint)
+    return [RouteStep(posts=posts), *tiers] if posts else tiers
 
 
 def chain_without(chain: tuple[Tier, ...], posts: frozenset[Post]) -> tuple[Tier, ...]:
@@ -160,7 +166,9 @@ def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
         if post in viewer.posts:
             return Seat(post)
     involved = involved_in(request)
-    for delegation in viewer.delegations:
+    # Who signs a step of their own must not spend their one signature in another's seat.
+    own_step = any(not viewer.posts.isdisjoint(step.posts) for step in request.route)
+    for delegation in viewer.delegations if not own_step else ():
         is_awaited = delegation.post in request.awaited_posts and delegation.covers(request.operation)
         if is_awaited and delegation.delegator_id not in involved:
             return Seat(delegation.post, delegation)

@@ -24,6 +24,7 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
 from archive_store.policies.rules import RULE, AccessDifference, access_differences, check_rules
+from archive_store.policies.versions import next_version, version_in_store
 from archive_store.scans.documents import Scan
 from archive_store.students.documents import Student, StudentStatus
 
@@ -85,20 +86,14 @@ async def _check(store: Store, viewer: Viewer, payload: PolicyReplace) -> None:
 async def _current(
     store: Store, session: AsyncClientSession | None, payload: PolicyReplace
 ) -> Mapping[str, Any]:
-    newest = await store.database.collection(FieldAccessPolicy).find_one(
-        {}, {"version": 1}, sort=[("version", -1)], session=session
-    )
-    return {"version": newest["version"] if newest else 0}
+    return {"version": await version_in_store(store, session, FieldAccessPolicy)}
 
 
 async def _apply(unit: UnitOfWork, payload: PolicyReplace) -> ObjectId:
-    version = (await _current(unit.store, unit.session, payload))["version"] + 1
     policy = FieldAccessPolicy(
         id=payload.policy_id,
-        version=version,
-        # Never into the past, however long the approval took.
-        effective_from=max(payload.effective_from, school_day(unit.at)),
         rules=payload.rules,
+        **await next_version(unit, FieldAccessPolicy, payload.effective_from),
     )
     await unit.insert(policy)
     told = ("version", "effective_from", "rules")

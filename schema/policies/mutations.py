@@ -1,4 +1,4 @@
-"""`policyReplace`: asks for a new version of the field-access policy; the principal decides."""
+"""`policyReplace` and `approvalPolicyReplace` ask for a new version; the principal decides."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import strawberry
 from strawberry.scalars import JSON
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.policies.approvals import replace_approval_policy
 from archive_store.policies.operations import replace_policy
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
-from schema.errors import UserError, typed_errors
-from schema.policies.types import AccessDifference
+from schema.errors import UserError, camel_case, typed_errors
+from schema.policies.types import AccessDifference, RouteDifference
 from schema.scalars import Day
 
 
@@ -36,14 +37,10 @@ class PolicyReplacePayload:
 @typed_errors(PolicyReplacePayload)
 async def resolve_policy_replace(info: Request, input: PolicyReplaceInput) -> PolicyReplacePayload:  # noqa: A002
     context = info.context
-    if not isinstance(input.rules, dict):
-        raise RegistrarError(
-            ErrorCode.INVALID_ARGUMENT, field="rules", detail_zh="须为对象", detail_en="must be an object"
-        )
     asked = await replace_policy(
         context.store,
         context.viewer,
-        rules=input.rules,
+        rules=_object(input.rules, "rules"),
         effective_from=input.effective_from,
         reason=input.reason,
         dry_run=input.dry_run,
@@ -62,3 +59,59 @@ async def resolve_policy_replace(info: Request, input: PolicyReplaceInput) -> Po
         ],
         change_request=None if key is None else await context.loaders.change_requests.load(key),
     )
+
+
+@strawberry.input(description="Input of `approvalPolicyReplace`.")
+class ApprovalPolicyReplaceInput:
+    content: JSON = strawberry.field(
+        description="The whole content, in the shape of `approvalPolicy.content`."
+    )
+    effective_from: Day = strawberry.field(description="The day from which it holds, in China.")
+    reason: str | None = None
+    dry_run: bool = strawberry.field(default=False, description="Only say whose signatures would change.")
+
+
+@strawberry.type(description="Result of `approvalPolicyReplace`.")
+class ApprovalPolicyReplacePayload:
+    differences: list[RouteDifference] = strawberry.field(default_factory=list)
+    change_request: ChangeRequest | None = None
+    errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+@typed_errors(ApprovalPolicyReplacePayload)
+async def resolve_approval_policy_replace(
+    info: Request,
+    input: ApprovalPolicyReplaceInput,  # noqa: A002
+) -> ApprovalPolicyReplacePayload:
+    context = info.context
+    asked = await replace_approval_policy(
+        context.store,
+        context.viewer,
+        content=_object(input.content, "content"),
+        effective_from=input.effective_from,
+        reason=input.reason,
+        dry_run=input.dry_run,
+    )
+    key = asked.change_request_id
+    return ApprovalPolicyReplacePayload(
+        differences=[
+            RouteDifference(
+                operation=held.operation,
+                fields=[camel_case(name) or "" for name in held.fields],
+                joint_before=list(held.joint_before),
+                tiers_before=list(held.tiers_before),
+                joint_after=list(held.joint_after),
+                tiers_after=list(held.tiers_after),
+            )
+            for held in asked.differences
+        ],
+        change_request=None if key is None else await context.loaders.change_requests.load(key),
+    )
+
+
+def _object(value: object, field: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT, field=field, detail_zh="须为对象", detail_en="must be an object"
+        )
+    return value

@@ -6,10 +6,12 @@ import strawberry
 from strawberry.scalars import JSON
 
 from archive_store.access.rules import FieldAccessPolicy as StoredPolicy
+from archive_store.approvals.documents import ApprovalPolicy as StoredApprovalPolicy
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.versioned import newest_version
+from archive_store.policies.approvals import content_of
 from schema.context import Request
-from schema.enums import Post, Relationship
+from schema.enums import Post, Relationship, Tier
 from schema.scalars import Day
 
 
@@ -29,6 +31,33 @@ class AccessDifference:
     )
     gains: list[str] = strawberry.field(description="Fields as `Type.path`, bytes as `Scan.content(type)`.")
     loses: list[str]
+
+
+@strawberry.type(description="审批规则: the version in effect.")
+class ApprovalPolicy:
+    version: int
+    effective_from: Day
+    content: JSON = strawberry.field(description="In the shape that `approvalPolicyReplace` takes.")
+
+
+@strawberry.type(description="Who signed and who will sign an operation, where that changes.")
+class RouteDifference:
+    operation: str
+    fields: list[str] = strawberry.field(description="When it touches one of these; empty: always.")
+    joint_before: list[Post]
+    tiers_before: list[Tier]
+    joint_after: list[Post]
+    tiers_after: list[Tier]
+
+
+async def resolve_approval_policy(info: Request) -> ApprovalPolicy:
+    """The version in effect today."""
+    policy = await newest_version(info.context.store, StoredApprovalPolicy)
+    return ApprovalPolicy(
+        version=policy.version,
+        effective_from=Day(policy.effective_from),
+        content=bson_value(content_of(policy)),
+    )
 
 
 async def resolve_field_access_policy(info: Request) -> FieldAccessPolicy:

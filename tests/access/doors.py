@@ -267,6 +267,8 @@ WITHOUT_VALUES = {
     "delegations": "who signs in whose seat, to the two of them",
     "crisisTeams": "what a team is lent, to its own and those who decide; texts by class (tests/crisis)",
     "emergencyActions": "as change requests are shown, by the same function; tested in tests/approvals",
+    "approvalPolicy": "the policy, open to all who are signed in",
+    "reasonTemplates": "sentences, for whoever holds a post",
     "workCalendar": "days off, as published",
     "WS /graphql": "the door of GraphQL, whose root fields are listed",
     "GET /graphql": "the door of GraphQL, whose root fields are listed",

@@ -34,7 +34,9 @@ REVIEWED: dict[str, str] = {
         PersonConnection.pageInfo TaskConnection.edges TaskEdge.node TaskConnection.pageInfo
         Subscription.notificationAdded Subscription.taskAdded Viewer.tasks Task.subject ChangeRequest.evidence
         ChangeRequestPayload.conflicts ChangeRequestResult.changeRequest ChangeRequestsPayload.results
-        CalendarLoadPayload.changeRequest CalendarLoadPayload.workCalendar CrisisTeam.members CrisisTeam.reviews
+        ApprovalPolicyReplacePayload.differences ApprovalPolicyReplacePayload.changeRequest
+        ReasonTemplatesPayload.templates CalendarLoadPayload.changeRequest
+        CalendarLoadPayload.workCalendar CrisisTeam.members CrisisTeam.reviews
         CrisisTeam.viewerCan CrisisTeamMember.retrievals CrisisTeamPayload.crisisTeam EmergencyAction.changes
         EmergencyAction.receipts EmergencyAction.ruling EmergencyAction.viewerCan EmergencyPayload.emergencyAction
         StudentStatusPayload.changeRequest AuditEntry.changes ChangeRequest.steps ChangeRequest.changes
@@ -98,6 +100,9 @@ REVIEWED: dict[str, str] = {
         StudentStatistics.smallestCell StudentStatisticsCell.count StudentStatisticsCell.suppressed
         PseudonymisedStudent.pseudonym""",
     "the policy, open to all who are signed in": """
+        ApprovalPolicy.version ApprovalPolicy.effectiveFrom ApprovalPolicy.content RouteDifference.operation
+        RouteDifference.fields RouteDifference.jointBefore RouteDifference.tiersBefore RouteDifference.jointAfter
+        RouteDifference.tiersAfter ReasonTemplate.use ReasonTemplate.zh ReasonTemplate.en
         FieldAccessPolicy.version FieldAccessPolicy.effectiveFrom FieldAccessPolicy.rules AccessDifference.post
         AccessDifference.relationship AccessDifference.purposeStated AccessDifference.gains AccessDifference.loses""",
     "the viewer's own": "Viewer.name Viewer.isService Viewer.posts Viewer.classNames",
@@ -107,6 +112,7 @@ REVIEWED: dict[str, str] = {
         RosterRowError.messageEn""",
     "an error names fields and rules, and never a stored value": """
         ChangeRequestPayload.errors PolicyReplacePayload.errors RetrievalGrantRequestPayload.errors
+        ApprovalPolicyReplacePayload.errors ReasonTemplatesPayload.errors
         RetrievalGrantRevokePayload.errors CalendarLoadPayload.errors ChangeRequestResult.errors
         ChangeRequestsPayload.errors CrisisTeamPayload.errors DelegationPayload.errors EmergencyPayload.errors
         StudentStatusPayload.errors RosterImportPayload.errors StudentUpdatePayload.errors UserError.code

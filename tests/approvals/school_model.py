@@ -221,6 +221,9 @@ class SchoolModel:
             return (None, None), None
         if POSTS[who] in request["awaited"]:
             return (POSTS[who], None), None
+        # Who has a step of their own must not spend their one signature in another's seat.
+        if any(POSTS[who] in step for step in request["route"]):
+            held = []
         for given in held:
             delegator, is_awaited = given["from"], given["post"] in request["awaited"]
             if is_awaited and self._covers(given) and delegator not in request["involved"]:
