@@ -266,6 +266,7 @@ WITHOUT_VALUES = {
     "staff": "names and posts, open inside the school",
     "delegations": "who signs in whose seat, to the two of them",
     "crisisTeams": "what a team is lent, to its own and those who decide; texts by class (tests/crisis)",
+    "emergencyAction": "as `emergencyActions`",
     "emergencyActions": "as change requests are shown, by the same function; tested in tests/approvals",
     "approvalPolicy": "the policy, open to all who are signed in",
     "reasonTemplates": "sentences, for whoever holds a post",

@@ -14,7 +14,7 @@ from archive_store.scans.documents import Scan
 from archive_store.students.documents import Gender, Student, StudentStatus
 
 DAYS = {"birth_date", "status_periods.effective_from", "status_periods.effective_to"}
-MOMENTS = {"created_at", "updated_at", "status_periods.recorded_at"}
+MOMENTS = {"created_at", "updated_at", "status_periods.recorded_at", "status_periods.superseded_at"}
 FLAGS = {"is_only_child", "is_left_behind", "is_migrant_worker_child", "is_orphan", "needs_financial_aid"}
 CHOICES = {"gender", "status", "status_periods.status"}
 STUDENT_PATHS = tuple(field_classes(Student))
