@@ -105,7 +105,7 @@ def _subjects(visitor: Visitor, viewer: Viewer, answer: Answer) -> Iterator[str]
         yield f"subject told: {not expected}"
 
 
-def test_every_root_field_and_route_is_a_door_or_shows_no_value(visitor: Visitor) -> None:
+async def test_every_root_field_and_route_is_a_door_or_shows_no_value(visitor: Visitor) -> None:
     fields = set(build_schema()._schema.query_type.fields)  # type: ignore[union-attr, attr-defined]
     routes = {
         f"{method} {path}" for path, methods in visitor.routes for method in methods if method != "HEAD"
@@ -123,7 +123,7 @@ def test_the_roles_and_relationships_are_those_of_the_policy() -> None:
     assert MUST_SHOW.keys() == {door.name for door in DOORS}
 
 
-def test_size_of_the_matrix(visitor: Visitor, record_property: Callable[[str, object], None]) -> None:
+async def test_size_of_the_matrix(visitor: Visitor, record_property: Callable[[str, object], None]) -> None:
     leaves = len(universe(visitor.world))
     size = len(ROLES) * len(RELATIONSHIPS) * len(PURPOSES) * leaves * len(DOORS)
     told = (
