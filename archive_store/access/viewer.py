@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,6 +19,8 @@ from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import Actor
 
 PURPOSE_LIMIT = 200
+# Hangul fillers, which are letters by category.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class HeldDelegation:
     delegator_name: str
     post: Post
     operations: frozenset[str] | None
+    concerned_ids: frozenset[ObjectId] = frozenset()  # the delegator and their children: not theirs to decide
 
     def covers(self, operation: str) -> bool:
         return self.operations is None or operation in self.operations
@@ -98,7 +102,10 @@ class Viewer:
 
     def for_purpose(self, purpose: str | None) -> Viewer:
         """The viewer of one request, who states this purpose (调阅目的) or none."""
-        purpose = (purpose or "").strip() or None
+        purpose = (purpose or "").strip()
+        # Characters that nobody sees state nothing.
+        if not any(unicodedata.category(c)[0] in "LN" and c not in _BLANK_LETTERS for c in purpose):
+            purpose = None
         check_text(purpose, field="purpose", limit=PURPOSE_LIMIT)
         return replace(self, reading=Reading(purpose))
 

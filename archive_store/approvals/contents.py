@@ -111,4 +111,6 @@ def _content(
     told = [leaf for field in operation.reason_fields for leaf in leaves_of(operation.record_type, field)]
     reads_all = not any(change.withheld for change in changes) and readable.issuperset(told)
     sees_text = asked.decides or asked.is_own or reads_all
+    if sees_text and not asked.is_own:
+        shown.update(told)
     return RequestContent(tuple(changes), asked.reason if sees_text else None, sees_text), frozenset(shown)

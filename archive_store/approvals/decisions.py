@@ -19,6 +19,8 @@ from archive_store.approvals.documents import (
 )
 from archive_store.approvals.operations import REASON_LIMIT
 from archive_store.approvals.routing import (
+    DECIDING,
+    ConflictError,
     apply_request,
     digest_of_request,
     load_visible,
@@ -35,8 +37,11 @@ from archive_store.approvals.rules import (
     seat_of,
 )
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import encrypted_paths
+from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
@@ -67,6 +72,7 @@ async def decide(
     is written and the request stays open.
     """
     check_text(comment, field="comment", limit=REASON_LIMIT, is_one_line=False)
+    comment = (comment or "").strip() or None
     if decision is not Decision.APPROVED and not comment:
         raise RegistrarError(ErrorCode.REQUIRED, field="comment", rule=POLICY_SECTION)
 
@@ -103,7 +109,14 @@ async def decide(
             notify_awaited(unit, subject, progress)
         return status
 
-    return await governed_transaction(store, viewer.actor, "change_request.decide", sign, reason=comment)
+    try:
+        return await governed_transaction(store, viewer.actor, "change_request.decide", sign, reason=comment)
+    except ConflictError as conflict:
+        # It shows the record as it is, and the transaction that would have said so is undone.
+        shown = frozenset(leaf for held in conflict.conflicts for leaf in held.leaves)
+        read = ReadRows(shown & encrypted_paths(conflict.record_type), [conflict.target_id])
+        await record_reading(store, viewer, conflict.record_type, [read], purpose=DECIDING)
+        raise
 
 
 def _signature(
@@ -167,14 +180,14 @@ async def add_signer(
 ) -> RequestStatus:
     """Ask another person to sign before one's own step is signed (前加签). Only whose step it is may ask."""
     check_text(comment, field="comment", limit=REASON_LIMIT, is_one_line=False)
-    if not comment:
+    if not comment.strip():
         raise RegistrarError(ErrorCode.REQUIRED, field="comment", rule=POLICY_SECTION)
 
     async def add(unit: UnitOfWork) -> RequestStatus:
         request = await load_visible(unit, viewer, request_id)
         seat_of(viewer, request)
         name = await _name_of(unit, person_id)
-        involved = involved_in(request) | {viewer.person_id, request.target_id}
+        involved = involved_in(request) | {viewer.person_id, *request.concerns}
         if person_id in involved or await _signs_otherwise(unit, request, person_id):
             raise RegistrarError(ErrorCode.SELF_APPROVAL, field="person_id", rule=POLICY_SECTION)
         added = [step for step in request.route if step.person_id is not None]
@@ -202,10 +215,16 @@ async def _name_of(unit: UnitOfWork, person_id: ObjectId) -> str:
     # Named here, not imported: the people's room stands above this one.
     persons, grants = unit.store.database.mongo["persons"], unit.store.database.mongo["role_grants"]
     person = await persons.find_one({"_id": person_id, "kind": "HUMAN"}, {"name": 1}, session=unit.session)
-    holds_post = await grants.find_one({"person_id": person_id}, {"_id": 1}, session=unit.session)
+    in_force = {"person_id": person_id, "post": {"$ne": Post.ANALYSIS_GROUP.value}, **_in_force(unit)}
+    holds_post = await grants.find_one(in_force, {"_id": 1}, session=unit.session)
     if person is None or holds_post is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="person_id")
     return str(person["name"])
+
+
+def _in_force(unit: UnitOfWork) -> dict[str, Any]:
+    today = school_day(unit.at).isoformat()
+    return {"valid_from": {"$lte": today}, "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}]}
 
 
 async def _signs_otherwise(unit: UnitOfWork, request: ChangeRequest, person_id: ObjectId) -> bool:
@@ -216,10 +235,9 @@ async def _signs_otherwise(unit: UnitOfWork, request: ChangeRequest, person_id: 
     left = request.route[request.position :]
     if any(step.person_id == person_id for step in left):
         return True
-    today = school_day(unit.at).isoformat()
     mongo = unit.store.database.mongo
     posts = sorted({post for step in left for post in step.posts})
-    in_force = {"valid_from": {"$lte": today}, "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}]}
+    in_force = _in_force(unit)
     holders: dict[str, set[object]] = {post: set() for post in posts}
     async for grant in mongo["role_grants"].find({"post": {"$in": posts}, **in_force}, session=unit.session):
         holders[grant["post"]].add(grant["person_id"])

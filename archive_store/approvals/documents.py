@@ -166,6 +166,8 @@ class ChangeRequest(Record):
     operation: Annotated[str, F0]
     target_type: Annotated[str, F0]
     target_id: Annotated[PydanticObjectId, F0]
+    # The target, and students whom it is about beside it: who is one of them, or theirs, decides nothing.
+    concerns: Annotated[list[PydanticObjectId], F0]
     fields: Annotated[list[str], F0]
     sealed: Annotated[dict[str, Any], F3]
     evidence: list[Evidence] = Field(default_factory=list)

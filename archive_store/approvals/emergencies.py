@@ -241,7 +241,7 @@ def _receipt(unit: UnitOfWork, viewer: Viewer, seat: Seat) -> Receipt:
 
 
 def _digest(store: Store, action_id: ObjectId, sealed: Mapping[str, Any]) -> str:
-    return digest_of(store, {"id": action_id, **sealed}, (), None)
+    return digest_of(store, (action_id, 1), sealed)
 
 
 def _subject(action: EmergencyAction) -> Subject:

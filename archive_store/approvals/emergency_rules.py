@@ -111,5 +111,5 @@ def _delegated_seats(viewer: Viewer, action: EmergencyAction, posts: Collection[
     return [
         Seat(held.post, held)
         for held in viewer.delegations
-        if held.post in posts and (held.operations is None or action.operation in held.operations)
+        if held.post in posts and held.covers(action.operation) and action.target_id not in held.concerned_ids
     ]

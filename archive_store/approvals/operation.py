@@ -36,6 +36,12 @@ async def _nobody(store: Store, payload: Payload) -> frozenset[Post]:
 
 
 Values = Mapping[str, Any]
+
+
+def _no_one_else(payload: Payload) -> frozenset[ObjectId]:
+    return frozenset()
+
+
 Decisions = Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Mapping[ObjectId, FieldDecision]]]
 AnyPayload = TypeVar("AnyPayload", bound=Payload)
 
@@ -48,10 +54,11 @@ class Operation(Generic[AnyPayload]):
     chain of approval; `requested_values` what they would become; `current` what they are, kept with a request
     so that a later change of the record shows as a conflict. `changes` are the fields that it can change at all;
     `decisions` how a viewer stands to its targets, where that differs by record; `excluded_posts` the posts of
-    those it is about, who sign no step of it. `check` raises `RegistrarError`; `apply` writes through the unit of
-    work and may run more than once. `reverse` compensates for it: given the values of `current` before, it
-    restores what is unchanged since, and raises CONFLICT otherwise. `reason_fields` are fields whose values its reason
-    may tell, beside those it touches. What `applies_at_once` cannot be given a chain.
+    those it is about, who sign no step of it; `concerns` the students it is about beside its subject. `check` raises
+    `RegistrarError`; `apply` writes through the unit of work and may run more than once. `reverse` compensates for
+    it: given the values of `current` before, it restores what is unchanged since, and raises CONFLICT otherwise.
+    `reason_fields` are fields whose values its reason may tell, beside those it touches. What `applies_at_once`
+    cannot be given a chain.
     """
 
     name: str
@@ -71,4 +78,5 @@ class Operation(Generic[AnyPayload]):
     reason_fields: frozenset[str] = frozenset()
     reverse: Callable[[UnitOfWork, AnyPayload, Values], Awaitable[None]] | None = None
     excluded_posts: Callable[[Store, AnyPayload], Awaitable[frozenset[Post]]] = _nobody
+    concerns: Callable[[AnyPayload], frozenset[ObjectId]] = _no_one_else
     applies_at_once: bool = False

@@ -7,7 +7,7 @@ what a requester does with a request in `requests.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -76,6 +76,7 @@ async def perform(
     Raises FORBIDDEN without a post that may ask, and whatever the operation's check refuses.
     """
     asking = asking or Asking(reason)
+    asking = replace(asking, reason=(asking.reason or "").strip() or None)
     operation: Operation[Any] = store.operations[name]
     viewer.require_any(operation.requesters, rule=f"operation {name}")
     check_text(asking.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
@@ -113,13 +114,14 @@ async def perform(
             sealed={"payload": content, "current": bson_value(dict(current)), "reason": asking.reason},
             evidence=list(asking.evidence),
             effective_from=asking.effective_from,
-            digest=digest_of(store, content, asking.evidence, asking.effective_from),
+            digest=digest_of(store, (request_id, 1), content, asking.evidence, asking.effective_from),
             policy_version=policy.version,
             chain=[step.tier for step in route if step.tier is not None],
             route=route,
             status=status,
             requested_by=viewer.person_id,
             requested_by_name=viewer.name,
+            concerns=sorted({target.id, *operation.concerns(payload)}),
             **await placed(unit, policy, first),
         )
         await unit.insert(request)

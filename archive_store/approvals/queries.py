@@ -10,6 +10,7 @@ from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.contents import Asked, RequestContent, contents_of
 from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus
+from archive_store.approvals.routing import DECIDING
 from archive_store.approvals.rules import REQUEST_READERS, may_see, seat_of
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import RegistrarError
@@ -77,7 +78,7 @@ def _visible(viewer: Viewer) -> Row:
 def _awaiting(viewer: Viewer) -> Row:
     """Open requests with a seat of the viewer's, as `rules.seat_of` says of one."""
     seats: list[Row] = [
-        {"awaited_person": viewer.person_id},
+        *([{"awaited_person": viewer.person_id}] if viewer.posts else []),
         {"awaited_posts": {"$in": sorted(viewer.posts)}},
         {"escalated_posts": {"$in": sorted(viewer.posts)}},
     ]
@@ -86,6 +87,7 @@ def _awaiting(viewer: Viewer) -> Row:
             "awaited_posts": held.post.value,
             "route.posts": {"$nin": sorted(viewer.posts)},
             "requested_by": {"$ne": held.delegator_id},
+            "concerns": {"$nin": sorted(held.concerned_ids)},
             "$expr": {"$not": [_signed_by(held.delegator_id)]},
         }
         if held.operations is not None:
@@ -95,7 +97,7 @@ def _awaiting(viewer: Viewer) -> Row:
     return {
         "status": {"$in": [status.value for status in OPEN_STATUSES]},
         "requested_by": {"$nin": uninvolved},
-        "target_id": {"$nin": [viewer.person_id, *viewer.ward_ids, *viewer.own_student_ids]},
+        "concerns": {"$nin": [viewer.person_id, *viewer.ward_ids, *viewer.own_student_ids]},
         "$or": seats,
         "$expr": {"$not": [_signed_by(viewer.person_id)]},
     }
@@ -118,7 +120,7 @@ async def _open(store: Store, rows: Sequence[Row]) -> list[ChangeRequest]:
 
 
 def _decides(viewer: Viewer, request: ChangeRequest) -> bool:
-    if any(step.decided_by == viewer.person_id for step in request.steps):
+    if any(step.decided_by == viewer.person_id for step in request.signatures):
         return True
     try:
         seat_of(viewer, request)
@@ -136,7 +138,7 @@ async def contents_for(
     requester sees what they asked for; any other reader sees what the field-access policy lets them read.
     """
     asked = [_asked(viewer, request) for request in requests]
-    return await contents_of(store, viewer, asked, purpose="变更审批 deciding on a change request")
+    return await contents_of(store, viewer, asked, purpose=DECIDING)
 
 
 def _asked(viewer: Viewer, request: ChangeRequest) -> Asked:

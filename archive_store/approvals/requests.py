@@ -87,7 +87,7 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
                 "sealed": {"payload": content, "current": bson_value(dict(current)), "reason": reason},
                 "evidence": evidence,
                 "effective_from": day,
-                "digest": digest_of(store, content, evidence, day),
+                "digest": digest_of(store, (request.key, request.round + 1), content, evidence, day),
                 "chain": [step.tier for step in route if step.tier is not None],
                 "route": route,
                 "round": request.round + 1,

@@ -23,11 +23,15 @@ from archive_store.approvals.documents import (
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.rules import POLICY_SECTION, Progress, may_see
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.records import bson_value, plain_value
+from archive_store.foundation.field_classes import leaves_of
+from archive_store.foundation.records import Record, bson_value, plain_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
 from archive_store.foundation.working_days import due_after
+
+# What deciders read for, who need not state it.
+DECIDING = "变更审批 deciding on a change request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,17 @@ class FieldConflict:
     before: Any
     current: Any
     requested: Any
+    leaves: tuple[str, ...] = ()  # of the field
 
 
 class ConflictError(RegistrarError):
     """CONFLICT with both changes, for those who decide on the request."""
 
-    def __init__(self, conflicts: Sequence[FieldConflict]) -> None:
+    def __init__(
+        self, conflicts: Sequence[FieldConflict], record_type: type[Record], target_id: ObjectId
+    ) -> None:
         self.conflicts = tuple(conflicts)
+        self.record_type, self.target_id = record_type, target_id
         names = ", ".join(conflict.field for conflict in conflicts)
         super().__init__(ErrorCode.CONFLICT, field=conflicts[0].field, rule=POLICY_SECTION, fields=names)
 
@@ -55,17 +63,30 @@ def payload_content(payload: Payload) -> dict[str, Any]:
 
 
 def digest_of(
-    store: Store, content: Mapping[str, Any], evidence: Sequence[Evidence], effective_from: date | None
+    store: Store,
+    request: tuple[ObjectId, int],
+    content: Mapping[str, Any],
+    evidence: Sequence[Evidence] = (),
+    effective_from: date | None = None,
 ) -> str:
-    """Keyed digest of what is asked for, 64 hex digits: payload, evidence by content, and day."""
+    """Keyed digest of what is asked for, 64 hex digits: payload, evidence by content, and day.
+
+    Of this request (key and round) alone: two that ask for the same must not tell so to who reads neither.
+    """
     papers = [[str(paper.scan_id), paper.sha256] for paper in evidence]
-    asked = {"payload": content, "evidence": papers, "effective_from": effective_from}
+    asked = {
+        "request": [str(part) for part in request],
+        "payload": content,
+        "evidence": papers,
+        "effective_from": effective_from,
+    }
     canonical = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)
     return hmac.new(store.keyring.audit, b"request\0" + canonical, hashlib.sha256).hexdigest()
 
 
 def digest_of_request(store: Store, request: ChangeRequest) -> str:
-    return digest_of(store, request.sealed["payload"], request.evidence, request.effective_from)
+    this = (request.key, request.round)
+    return digest_of(store, this, request.sealed["payload"], request.evidence, request.effective_from)
 
 
 def notify_awaited(
@@ -127,9 +148,17 @@ async def apply_request(unit: UnitOfWork, request: ChangeRequest) -> None:
     if changed := sorted(name for name in current if current[name] != before.get(name)):
         raise ConflictError(
             [
-                FieldConflict(name, *(plain_value(values.get(name)) for values in (before, current, asked)))
+                FieldConflict(
+                    name,
+                    plain_value(before.get(name)),
+                    plain_value(current.get(name)),
+                    plain_value(asked.get(name)),
+                    tuple(leaves_of(operation.record_type, name)),
+                )
                 for name in changed
-            ]
+            ],
+            operation.record_type,
+            request.target_id,
         )
     unit.change_request = request.key
     unit.reason = request.sealed["reason"]

@@ -160,7 +160,7 @@ def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
     require_uninvolved(viewer, request)
     if viewer.is_service:
         raise RegistrarError(ErrorCode.FORBIDDEN, rule=POLICY_SECTION)
-    if request.awaited_person == viewer.person_id:
+    if request.awaited_person == viewer.person_id and viewer.posts:
         return Seat()
     for post in request.awaited_posts:
         if post in viewer.posts:
@@ -170,7 +170,8 @@ def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
     own_step = any(not viewer.posts.isdisjoint(step.posts) for step in request.route)
     for delegation in viewer.delegations if not own_step else ():
         is_awaited = delegation.post in request.awaited_posts and delegation.covers(request.operation)
-        if is_awaited and delegation.delegator_id not in involved:
+        concerned = not delegation.concerned_ids.isdisjoint(request.concerns)
+        if is_awaited and delegation.delegator_id not in involved and not concerned:
             return Seat(delegation.post, delegation)
     for post in request.escalated_posts:
         if post in viewer.posts:
@@ -191,7 +192,7 @@ def require_uninvolved(viewer: Viewer, request: ChangeRequest) -> None:
     # What somebody is given, or what is said of their child, is not theirs to decide either.
     own = {viewer.person_id} | viewer.ward_ids | viewer.own_student_ids
     is_delegate = any(held.delegator_id == request.requested_by for held in viewer.delegations)
-    if viewer.person_id in involved_in(request) or request.target_id in own or is_delegate:
+    if viewer.person_id in involved_in(request) or not own.isdisjoint(request.concerns) or is_delegate:
         raise RegistrarError(ErrorCode.SELF_APPROVAL, rule=POLICY_SECTION)
 
 

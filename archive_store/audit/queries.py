@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from archive_store.audit.documents import ENTRIES
 from archive_store.foundation.database import Row
-from archive_store.foundation.field_classes import leaves_of
+from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.paging import Page
 from archive_store.foundation.records import Record, plain_value
 from archive_store.foundation.store import Store
@@ -79,6 +79,8 @@ def _entry(row: Row, record_type: type[Record], readable: frozenset[str]) -> His
     # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
     touched = (leaves_of(record_type, name) for name in sealed["touched"])
     shows_reason = not any(change.withheld for change in changes) and all(map(readable.issuperset, touched))
+    if not changes and not sealed["touched"]:
+        shows_reason = encrypted_paths(record_type) <= readable
     return HistoryEntry(
         id=row["_id"],
         sequence=row["sequence"],

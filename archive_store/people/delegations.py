@@ -25,7 +25,7 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.people.documents import Person, PersonKind, RoleGrant
+from archive_store.people.staff import names_of_people, posts_in_force
 
 F0, F1, F2, F3, F4 = FieldClass
 DECIDING_POSTS = frozenset(tier.post for tier in Tier)
@@ -84,11 +84,11 @@ async def _check_give(store: Store, viewer: Viewer, payload: DelegationGive) -> 
 
 
 async def _staff_name(store: Store, person_id: ObjectId) -> str | None:
-    person = await store.database.collection(Person).find_one(
-        {"_id": person_id, "kind": PersonKind.HUMAN.value}, {"name": 1}
-    )
-    grant = await store.database.collection(RoleGrant).find_one({"person_id": person_id}, {"_id": 1})
-    return person["name"] if person and grant else None
+    """The name of somebody who holds a post today; the analysis group reads no single record (§二(一))."""
+    posts = (await posts_in_force(store, [person_id], school_day(store.clock.now()))).get(person_id)
+    if not posts or posts == {Post.ANALYSIS_GROUP}:
+        return None
+    return (await names_of_people(store, [person_id])).get(person_id)
 
 
 async def _give(unit: UnitOfWork, payload: DelegationGive) -> ObjectId:
@@ -175,26 +175,33 @@ DELEGATION_END = Operation(
 async def delegations_in_force(store: Store, delegate_id: ObjectId, day: date) -> tuple[HeldDelegation, ...]:
     """Those to the delegate on this day, of delegators who hold the post themselves on it."""
     today = day.isoformat()
-    rows = store.database.collection(Delegation).find(
+    found = store.database.collection(Delegation).find(
         {"delegate_id": delegate_id, "valid_from": {"$lte": today}, "valid_to": {"$gte": today}}
     )
-    held = []
-    for row in await rows.to_list():
-        holds = await store.database.collection(RoleGrant).find_one(
-            {
-                "person_id": row["delegator_id"],
-                "post": row["post"],
-                "valid_from": {"$lte": today},
-                "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}],
-            },
-            {"_id": 1},
+    rows = await found.to_list()
+    if not rows or await _staff_name(store, delegate_id) is None:
+        return ()
+    posts = await posts_in_force(store, [row["delegator_id"] for row in rows], day)
+    held = [
+        HeldDelegation(
+            row["delegator_id"],
+            row["delegator_name"],
+            Post(row["post"]),
+            None if row["operations"] is None else frozenset(row["operations"]),
+            await _concerned(store, row["delegator_id"]),
         )
-        if holds:
-            operations = None if row["operations"] is None else frozenset(row["operations"])
-            held.append(
-                HeldDelegation(row["delegator_id"], row["delegator_name"], Post(row["post"]), operations)
-            )
+        for row in rows
+        if row["post"] in posts.get(row["delegator_id"], ())
+    ]
     return tuple(held)
+
+
+async def _concerned(store: Store, person_id: ObjectId) -> frozenset[ObjectId]:
+    # Named here, not imported: the students' room stands above this one.
+    ties = store.database.mongo["students"].find(
+        {"$or": [{"person_id": person_id}, {"guardians.person_id": person_id}]}, {"_id": 1}
+    )
+    return frozenset({person_id, *(row["_id"] for row in await ties.to_list())})
 
 
 async def list_delegations(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
@@ -41,9 +41,9 @@ class ApprovalContent(BaseModel):
 
     rules: Annotated[tuple[ApprovalRule, ...], Field(min_length=1, max_length=RULES_LIMIT)]
     step_period: Period
-    reminder_hours: Annotated[int, Field(ge=1, le=24 * 31)]
+    reminder_hours: Annotated[StrictInt, Field(ge=1, le=24 * 31)]
     emergency: Annotated[tuple[EmergencyRule, ...], Field(max_length=RULES_LIMIT)]
-    emergency_hours: Annotated[int, Field(ge=1, le=24 * 31)]
+    emergency_hours: Annotated[StrictInt, Field(ge=1, le=24 * 31)]
 
 
 def content_of(policy: ApprovalPolicy) -> ApprovalContent:

@@ -116,6 +116,7 @@ def _giving(name: str, apply: object) -> Operation[RetrievalGrantGive]:
         subject=lambda payload: Subject(RetrievalGrant.subject_type, payload.grant_id),
         requested_values=_asked,
         fields=lambda payload: frozenset(_asked(payload)),
+        concerns=lambda payload: frozenset({payload.student_id} if payload.student_id else ()),
         check=_check_give,
         apply=apply,  # type: ignore[arg-type]
     )

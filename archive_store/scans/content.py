@@ -18,7 +18,6 @@ from archive_store.scans.encryption import DATA_KEY, unwrap_key
 from archive_store.scans.operations import archive_file_key, read_archive_file
 from archive_store.scans.pipeline import read_scan
 from archive_store.scans.queries import ScanView, find_scan
-from archive_store.students.documents import Student
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,8 @@ async def open_scan(
     data_key = unwrap_key(file_key, scan.wrapped_data_key, DATA_KEY, scan.key)
 
     async def note_view(unit: UnitOfWork) -> None:
+        # Not in the student's history, whose readers need not know of the paper.
         unit.audit(Subject(Scan.subject_type, scan_id), "scan:view")
-        unit.audit(Subject(Student.subject_type, scan.student_id), "student:scan:view", note=str(scan_id))
 
     await governed_transaction(store, viewer.actor, "scan.view", note_view, reason=viewer.reading.purpose)
     content = read_scan(

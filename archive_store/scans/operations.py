@@ -35,7 +35,6 @@ from archive_store.scans.file_names import RULE as FILE_NAME_RULE
 from archive_store.scans.file_names import parse_file_name
 from archive_store.scans.pipeline import StoredScan, store_scan
 from archive_store.scans.places import upload_place
-from archive_store.students.documents import Student
 from archive_store.students.queries import find_student
 
 log = structlog.get_logger("registrar.scans")
@@ -203,10 +202,7 @@ async def _apply_file(unit: UnitOfWork, payload: ScanFile) -> Scan:
     told = ("file_name", "media_type", "size", "sha256")
     changes = [FieldChange(field, None, getattr(scan, field)) for field in told]
     unit.audit(Subject(Scan.subject_type, scan.key), "scan:file", changes)
-    # In the student's own history only that it happened: the rest is said under the scan.
-    unit.audit(
-        Subject(Student.subject_type, archive_file.student_id), "student:scan:file", note=str(scan.key)
-    )
+    # Not in the student's history, whose readers need not know of the paper.
     return scan
 
 

@@ -121,8 +121,12 @@ def _to_store(values: Mapping[str, Any], before: Values) -> dict[str, Any]:
 
 async def _write(unit: UnitOfWork, student: Student, values: Mapping[str, Any], kind: str) -> None:
     before = student.to_bson()
+    # A sensitive value is listed although it stays: its absence would tell a guesser that they were right.
+    sensitive = {path.partition(".")[0] for path in encrypted_paths(Student)}
     changes = [
-        FieldChange(field, before[field], value) for field, value in values.items() if before[field] != value
+        FieldChange(field, before[field], value)
+        for field, value in values.items()
+        if before[field] != value or field in sensitive
     ]
     await unit.change(student, values)
     subject = Subject(Student.subject_type, student.key)

@@ -17,12 +17,15 @@ from schema.nodes import Node, global_id
 class RetrievalGrant(Node):
     grantee_name: str
     secrecy: Secrecy
-    purpose: str
     document_type: str | None = strawberry.field(description="Scans of this type only; null: any material.")
     expires_at: datetime
     views_allowed: int = strawberry.field(description="A view is what one request reads.")
     views_taken: int
     created_at: datetime
+
+    @strawberry.field(description="调阅目的; of other people's grants for a stated purpose only.")
+    def purpose(self) -> str | None:
+        return _grant(self).purpose or None
 
     @strawberry.field(description="Of this student only; null: of any student in sight.")
     def student_id(self) -> strawberry.ID | None:

@@ -156,6 +156,7 @@ class MarkedSchool:
             operation="student.update",
             target_type="Student",
             target_id=PydanticObjectId(student.key),
+            concerns=[PydanticObjectId(student.key)],
             fields=sorted(fields),
             sealed={
                 "payload": {"student_id": student.key, "changes": after},

@@ -262,3 +262,39 @@ async def test_an_acting_post_counts_while_it_lasts(school: School) -> None:
     acting = await school.viewer("archive")
     student = await school.student()
     assert "phone" in (await find_student(school.store, acting, student.key, PHONE)).rows[0]
+
+
+async def test_papers_leave_nothing_in_the_students_history(school: School) -> None:
+    """Its readers need not know that there is a sealed one."""
+    student = await school.student()
+    (before,) = await student_histories(school.store, await school.viewer("teacher"), [student.key], first=5)
+    medical = await paper(school, "2023级新生学籍信息表")
+    await open_scan(school.store, await school.viewer("director", "核实病情"), medical)
+    (after,) = await student_histories(school.store, await school.viewer("teacher"), [student.key], first=5)
+    assert before is not None and after is not None
+    assert [entry.kind for entry in after.rows] == [entry.kind for entry in before.rows]
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\u2060", "\u00ad", "\ufeff", "\u3164", "\u2800", "\ufffd", " . "]
+)
+async def test_what_nobody_sees_is_no_purpose(school: School, unseen: str) -> None:
+    director = await school.viewer("director", None)
+    assert director.for_purpose(unseen).reading.purpose is None
+    assert director.for_purpose(f"{unseen}核对").reading.purpose is not None
+
+
+async def test_a_right_guess_looks_like_a_wrong_one_in_the_history(school: School) -> None:
+    student = await school.student()
+    listed = []
+    for guess in (student.phone, "13700000009"):
+        request = await school.request(
+            "information", await school.student(), phone=guess, class_seat_number="9"
+        )
+        await school.approve("director", request)
+        (page,) = await student_histories(
+            school.store, await school.viewer("information"), [student.key], first=1
+        )
+        assert page is not None
+        listed.append({change.field for change in page.rows[0].changes} - {"class_seat_number"})
+    assert listed == [{"phone"}, {"phone"}]

@@ -168,17 +168,15 @@ class SchoolModel:
 
     # Deciding
 
-    def decide(
-        self, key: Any, who: str, decision: str, has_comment: bool, version: tuple[Any, Any] | None
-    ) -> str | None:
-        """`version` is that of the request which the decider saw, None when they do not say."""
+    def decide(self, key: Any, who: str, decision: str, has_comment: bool, version: int | None) -> str | None:
+        """`version` counts from 0 those of the request; the one that the decider saw, None when they do not say."""
         if decision != "APPROVED" and not has_comment:
             return "required"
         seat, code = self.seat(key, who)
         if code:
             return code
         request = self.requests[key]
-        if version not in (None, request["history"][-1]):
+        if version not in (None, len(request["history"]) - 1):
             return "conflict"
         left = [post for post in request["awaited"] if post != seat[0]] if seat[0] else []
         following = request["position"] + 1

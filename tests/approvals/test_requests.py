@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -18,7 +19,7 @@ from archive_store.approvals.documents import (
     RequestStatus,
 )
 from archive_store.approvals.operations import Asking, payload_of, perform
-from archive_store.approvals.queries import change_requests_by_id, list_change_requests
+from archive_store.approvals.queries import change_requests_by_id, contents_for, list_change_requests
 from archive_store.approvals.requests import Revision, revise, submit_draft, withdraw
 from archive_store.approvals.routing import ConflictError
 from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
@@ -435,3 +436,92 @@ async def test_a_batch_tells_of_each(school: School, monkeypatch: pytest.MonkeyP
         await code(decide_each(school.store, director, [mine, gone], Decision.APPROVED))
         is ErrorCode.OUT_OF_RANGE
     )
+
+
+async def test_equal_requests_have_unlike_digests(school: School) -> None:
+    """Else a draft with a guess would tell whether somebody else's request asks for the same."""
+    keys = [await asked(school, health_status="1"), await asked(school, health_status="1", is_draft=True)]
+    one, other = [await held(school, key) for key in keys]
+    assert one.sealed["payload"] == other.sealed["payload"]
+    assert one.digest != other.digest
+
+
+async def test_a_draft_follows_the_policy_and_the_posts_of_the_day_it_is_submitted(school: School) -> None:
+    key = await asked(school, is_draft=True)
+    information = await school.viewer("information")
+    await revise(school.store, information, key, Revision(reason="补填"))
+    await jointly(school, "ACADEMIC_AFFAIRS")
+    gone = replace(information, posts=frozenset())
+    assert await code(submit_draft(school.store, gone, key)) is ErrorCode.FORBIDDEN
+    assert await code(revise(school.store, gone, key, Revision(reason="x"))) is ErrorCode.FORBIDDEN
+    assert await submit_draft(school.store, information, key) is S.SUBMITTED
+    assert (await held(school, key)).awaited_posts == ["ACADEMIC_AFFAIRS"]
+
+
+async def test_who_left_signs_nothing(school: School) -> None:
+    await delegated(school, "director", "deputy-2", "DIRECTOR")
+    grants = school.store.database.mongo["role_grants"]
+    key = await asked(school)
+    await grants.update_many(
+        {"person_id": await person(school, "deputy-2")}, {"$set": {"valid_to": "2026-01-01"}}
+    )
+    assert await code(sign(school, "deputy-2", key)) is ErrorCode.NOT_FOUND
+    assert await code(delegated(school, "director", "deputy-2", "DIRECTOR")) is ErrorCode.NOT_FOUND
+    director = await school.viewer("director")
+    for left in ("deputy-2", "analysis"):
+        adding = add_signer(school.store, director, key, await person(school, left), comment="请核对")
+        assert await code(adding) is ErrorCode.NOT_FOUND
+    added = await person(school, "archive")
+    await add_signer(school.store, director, key, added, comment="请核对")
+    await grants.update_many({"person_id": added}, {"$set": {"valid_to": "2026-01-01"}})
+    assert await code(sign(school, "archive", key)) is ErrorCode.FORBIDDEN
+    assert await awaiting(school, "archive") == []
+
+
+async def test_a_delegate_does_not_decide_on_the_delegators_child(school: School) -> None:
+    student = await school.student()
+    director = await person(school, "director")
+    guardians = [{**held.model_dump(), "person_id": director} for held in student.guardians]
+    await school.store.cipher.encrypt_paths(
+        [{"guardians": guardians}], ["guardians.phone", "guardians.workplace"]
+    )
+    await school.store.database.mongo["students"].update_one(
+        {"_id": student.key}, {"$set": {"guardians": guardians}}
+    )
+    await delegated(school, "director", "deputy-2", "DIRECTOR")
+    key = await asked(school)
+    assert await code(sign(school, "director", key)) is ErrorCode.SELF_APPROVAL
+    assert await code(sign(school, "deputy-2", key)) is ErrorCode.FORBIDDEN
+    assert (await awaiting(school, "director"), await awaiting(school, "deputy-2")) == ([], [])
+
+
+async def test_signatures_of_an_earlier_round_show_nothing(school: School) -> None:
+    key = await asked(school, name="王改名")
+    await sign(school, "director", key)
+    await sign(school, "vice-principal", key, Decision.RETURNED)
+    information = await school.viewer("information")
+    await revise(school.store, information, key, Revision(values={"changes": {"address": "甲路"}}))
+    vice = await school.viewer("vice-principal")
+    (request,) = await change_requests_by_id(school.store, vice, [key])
+    assert request is not None
+    (content,) = await contents_for(school.store, vice, [request])
+    assert [change.withheld for change in content.changes] == [True]
+
+
+async def test_a_conflict_that_shows_sensitive_values_is_recorded(school: School) -> None:
+    one, other = await asked(school, phone="13700000001"), await asked(school, phone="13700000002")
+    await sign(school, "director", one)
+    before = (await school.counts())["access_events"]
+    assert await code(sign(school, "director", other)) is ErrorCode.CONFLICT
+    assert (await school.counts())["access_events"] == before + 1
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\u3000"])
+async def test_blank_reasons_and_comments_are_none(school: School, blank: str) -> None:
+    student = await school.student()
+    payload = payload_of(StudentUpdate, {"student_id": student.key, "changes": {"phone": "13700000001"}})
+    information = await school.viewer("information")
+    asking = perform(school.store, information, "student.update", payload, reason=blank)
+    assert await code(asking) is ErrorCode.REQUIRED
+    key = await asked(school)
+    assert await code(sign(school, "director", key, Decision.REJECTED, comment=blank)) is ErrorCode.REQUIRED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from bson import ObjectId
 
 from api.dev.demo import demo_paper
 from archive_store.access.retrieval_grants import RetrievalGrant, Secrecy
+from archive_store.approvals.decisions import decide
+from archive_store.approvals.documents import Decision
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
@@ -239,3 +242,24 @@ async def test_who_sees_grants(school: School) -> None:
         page = await list_grants(school.store, await school.viewer(subject), first=5)
         seen[subject] = len(page.rows)
     assert seen == {"logistics": 1, "director": 1, "vice-principal": 1, "information": 0, "service": 0}
+
+
+async def test_what_others_ask_for_is_read_for_a_purpose_and_recorded(school: School) -> None:
+    student = await school.student()
+    await given(school, "logistics", "director", student_id=student.key)
+    before = len(await events(school))
+    (unsaid,) = (await list_grants(school.store, await school.viewer("director", None), first=5)).rows
+    assert unsaid.purpose == "" and len(await events(school)) == before
+    (told,) = (await list_grants(school.store, await school.viewer("director"), first=5)).rows
+    assert told.purpose == "奖学金评审" and len(await events(school)) == before + 1
+    (own,) = (await list_grants(school.store, await school.viewer("logistics", None), first=5)).rows
+    assert own.purpose == "奖学金评审" and len(await events(school)) == before + 1
+
+
+async def test_nobody_decides_on_a_grant_for_their_own_child(school: School) -> None:
+    student = await school.student()
+    request = await ask(school, "logistics", student_id=student.key)
+    parent = replace(await school.viewer("director"), ward_ids=frozenset({student.key}))
+    with pytest.raises(RegistrarError) as caught:
+        await decide(school.store, parent, request, Decision.APPROVED)
+    assert caught.value.code is ErrorCode.SELF_APPROVAL

@@ -143,7 +143,7 @@ async def test_a_filed_scan_comes_back_to_the_director_and_each_view_is_told(sch
     entries = school.store.database.mongo["audit_entries"]
     kinds = [row["kind"] async for row in entries.find({"subject_id": scan.key}).sort("sequence", 1)]
     assert kinds == ["scan:file", "scan:view"]
-    view = await entries.find_one({"kind": "student:scan:view"})
+    view = await entries.find_one({"kind": "scan:view"})
     assert view is not None
     assert view["actor_name"] == director.name
 
