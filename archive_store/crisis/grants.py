@@ -11,9 +11,9 @@ from beanie import PydanticObjectId
 
 from archive_store.access.retrieval_grants import RetrievalGrant
 from archive_store.crisis.documents import CrisisTeam, MemberRetrieval, TeamMember
-from archive_store.crisis.rules import end_of_day
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.foundation.working_days import end_of_day
 from archive_store.people.lent_posts import team_purpose
 
 Given = tuple[PydanticObjectId, MemberRetrieval]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from enum import StrEnum
 
 from bson import ObjectId
 
 from archive_store.approvals.rules import POLICY_SECTION
 from archive_store.crisis.documents import CrisisTeam, CrisisTeamStatus, MemberRetrieval, TeamMember
-from archive_store.foundation.clock import SCHOOL_TIME
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.unit_of_work import Actor
@@ -158,11 +157,6 @@ def _gains(member: TeamMember, before: Sequence[TeamMember]) -> bool:
     posts = {post for old in held for post in old.posts}
     retrievals = {retrieval for old in held for retrieval in old.retrievals}
     return not (posts.issuperset(member.posts) and retrievals.issuperset(member.retrievals))
-
-
-def end_of_day(day: date) -> datetime:
-    """The moment at which a day in China is over."""
-    return datetime.combine(day + timedelta(days=1), time(), SCHOOL_TIME).astimezone(UTC)
 
 
 def is_review_overdue(team: CrisisTeam, today: date) -> bool:

@@ -23,12 +23,10 @@ from archive_store.crisis.rules import (
     TeamAction,
     after,
     check_members,
-    end_of_day,
     is_review_overdue,
     require,
     require_no_gain,
 )
-from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.unit_of_work import Actor
@@ -224,13 +222,6 @@ def test_nobody_lends_to_themself() -> None:
         with pytest.raises(RegistrarError) as caught:
             require_no_gain([more], [mine], LEADER)
         assert caught.value.code is ErrorCode.SELF_APPROVAL
-
-
-@given(st.dates(date(2020, 1, 1), date(2040, 1, 1)))
-def test_a_day_ends_at_midnight_in_china(day: date) -> None:
-    end = end_of_day(day)
-    assert school_day(end).toordinal() == day.toordinal() + 1
-    assert (end.hour, end.minute, end.second) == (16, 0, 0)
 
 
 def test_a_review_is_overdue_after_its_last_day() -> None:

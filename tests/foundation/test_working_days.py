@@ -72,6 +72,13 @@ def test_who_starts_later_is_never_due_earlier(
     assert due_after(earlier, Period(working_days=count), calendar) < due_after(earlier, longer, calendar)
 
 
+@given(DAYS)
+def test_a_day_ends_at_midnight_in_china(day: date) -> None:
+    end = end_of_day(day)
+    assert school_day(end).toordinal() == day.toordinal() + 1
+    assert (end.hour, end.minute, end.second) == (16, 0, 0)
+
+
 @given(MOMENTS, st.integers(1, 500), CALENDARS)
 def test_hours_are_clock_hours(start: datetime, hours: int, calendar: WorkingDays) -> None:
     here = start.astimezone(SCHOOL_TIME)
