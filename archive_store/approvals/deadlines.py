@@ -19,9 +19,8 @@ from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Actor, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import CLOCK, Subject, UnitOfWork
 
-CLOCK = Actor(None, "clock")
 # Of one round; what is left comes with the next.
 _AT_ONCE = 200
 _OPEN = {"$in": [status.value for status in OPEN_STATUSES]}

@@ -15,7 +15,6 @@ from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.deadlines import CLOCK
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.emergency_documents import (
     UNRATIFIED_STATUSES,
@@ -45,7 +44,7 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
-from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import CLOCK, Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
 
 
@@ -166,9 +165,8 @@ async def escalate_overdue(store: Store, now: datetime) -> int:
         try:
             escalated += await _escalate(store, row["_id"], now)
         except RegistrarError as error:
-            if (
-                error.code is not ErrorCode.TRY_AGAIN
-            ):  # somebody else had it in hand; the next run looks again
+            # Somebody else had it in hand; the next run looks again.
+            if error.code is not ErrorCode.TRY_AGAIN:
                 raise
     return escalated
 

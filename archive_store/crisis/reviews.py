@@ -30,9 +30,8 @@ from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Actor, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import CLOCK, FieldChange, Subject, UnitOfWork
 
-CLOCK = Actor(None, "clock")
 TEXT_LIMIT = 10_000
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_LIMIT)]

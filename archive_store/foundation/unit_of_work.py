@@ -30,7 +30,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `person_id` is None for the installation itself."""
+    """Who acts. `person_id` is None for what no person does: the installation, and the clock's jobs."""
 
     person_id: ObjectId | None
     name: str
@@ -38,6 +38,7 @@ class Actor:
 
 
 INSTALLATION = Actor(None, "installation")
+CLOCK = Actor(None, "clock")
 
 
 @dataclass(frozen=True, slots=True)
