@@ -43,6 +43,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
+from archive_store.foundation.terms import in_force_on
 from archive_store.foundation.texts import check_text
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 
@@ -215,16 +216,11 @@ async def _name_of(unit: UnitOfWork, person_id: ObjectId) -> str:
     # Named here, not imported: the people's room stands above this one.
     persons, grants = unit.store.database.mongo["persons"], unit.store.database.mongo["role_grants"]
     person = await persons.find_one({"_id": person_id, "kind": "HUMAN"}, {"name": 1}, session=unit.session)
-    in_force = {"person_id": person_id, "post": {"$ne": Post.ANALYSIS_GROUP.value}, **_in_force(unit)}
+    in_force = {"person_id": person_id, "post": {"$ne": Post.ANALYSIS_GROUP.value}, **in_force_on(school_day(unit.at))}
     holds_post = await grants.find_one(in_force, {"_id": 1}, session=unit.session)
     if person is None or holds_post is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="person_id")
     return str(person["name"])
-
-
-def _in_force(unit: UnitOfWork) -> dict[str, Any]:
-    today = school_day(unit.at).isoformat()
-    return {"valid_from": {"$lte": today}, "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}]}
 
 
 async def _signs_otherwise(unit: UnitOfWork, request: ChangeRequest, person_id: ObjectId) -> bool:
@@ -235,9 +231,9 @@ async def _signs_otherwise(unit: UnitOfWork, request: ChangeRequest, person_id: 
     left = request.route[request.position :]
     if any(step.person_id == person_id for step in left):
         return True
+    in_force = in_force_on(school_day(unit.at))
     mongo = unit.store.database.mongo
     posts = sorted({post for step in left for post in step.posts})
-    in_force = _in_force(unit)
     holders: dict[str, set[object]] = {post: set() for post in posts}
     async for grant in mongo["role_grants"].find({"post": {"$in": posts}, **in_force}, session=unit.session):
         holders[grant["post"]].add(grant["person_id"])

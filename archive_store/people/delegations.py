@@ -24,6 +24,7 @@ from archive_store.foundation.paging import Page, check_page_size, page_of_newes
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
+from archive_store.foundation.terms import in_force_on
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.staff import names_of_people, posts_in_force
 
@@ -174,14 +175,11 @@ DELEGATION_END = Operation(
 
 async def delegations_in_force(store: Store, delegate_id: ObjectId, day: date) -> tuple[HeldDelegation, ...]:
     """Those to the delegate on this day, of delegators who hold the post themselves on it."""
-    today = day.isoformat()
-    found = store.database.collection(Delegation).find(
-        {"delegate_id": delegate_id, "valid_from": {"$lte": today}, "valid_to": {"$gte": today}}
-    )
-    rows = await found.to_list()
+    query = {"delegate_id": delegate_id, **in_force_on(day)}
+    rows = await store.database.collection(Delegation).find(query).to_list()
     if not rows or await _staff_name(store, delegate_id) is None:
         return ()
-    posts = await posts_in_force(store, [row["delegator_id"] for row in rows], day)
+    posts = await posts_in_force(store, {row["delegator_id"] for row in rows}, day)
     held = [
         HeldDelegation(
             row["delegator_id"],

@@ -12,6 +12,7 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page, check_page_size
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
+from archive_store.foundation.terms import in_force_on
 from archive_store.people.documents import Person, PersonKind, RoleGrant
 
 
@@ -31,11 +32,7 @@ async def list_staff(
     check_page_size(first, store.settings.page_size_limit)
     if not viewer.posts or viewer.is_service:
         return Page([], False)
-    today = school_day(store.clock.now()).isoformat()
-    in_force: Row = {
-        "valid_from": {"$lte": today},
-        "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}],
-    }
+    in_force = in_force_on(school_day(store.clock.now()))
     group = {"$group": {"_id": "$person_id", "posts": {"$addToSet": "$post"}}}
     steps: list[Row] = [{"$match": in_force}, group]
     if post is not None:

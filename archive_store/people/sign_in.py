@@ -17,6 +17,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
+from archive_store.foundation.terms import in_force_on
 from archive_store.people.delegations import delegations_in_force
 from archive_store.people.documents import Person, PersonKind, RoleGrant
 from archive_store.people.lent_posts import lent_posts
@@ -49,15 +50,10 @@ async def reload_viewer(store: Store, viewer: Viewer) -> Viewer:
 
 async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -> Viewer:
     day = school_day(store.clock.now())
-    today = day.isoformat()
     grants = (
         await store.database.collection(RoleGrant)
         .find(
-            {
-                "person_id": person["_id"],
-                "valid_from": {"$lte": today},
-                "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}],
-            },
+            {"person_id": person["_id"], **in_force_on(day)},
             {"post": 1, "business_line": 1, "class_names": 1, "homeroom_class_names": 1},
         )
         .to_list()

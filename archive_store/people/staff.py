@@ -11,6 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
+from archive_store.foundation.terms import in_force_on
 from archive_store.people.documents import Person, PersonKind, RoleGrant
 
 
@@ -18,13 +19,8 @@ async def posts_in_force(
     store: Store, person_ids: Collection[ObjectId], day: date, session: AsyncClientSession | None = None
 ) -> Mapping[ObjectId, frozenset[Post]]:
     """The posts that role grants give each of them on the day; nothing of those without one."""
-    today = day.isoformat()
     grants = store.database.collection(RoleGrant).find(
-        {
-            "person_id": {"$in": sorted(person_ids)},
-            "valid_from": {"$lte": today},
-            "$or": [{"valid_to": None}, {"valid_to": {"$gte": today}}],
-        },
+        {"person_id": {"$in": sorted(person_ids)}, **in_force_on(day)},
         {"person_id": 1, "post": 1},
         session=session,
     )
