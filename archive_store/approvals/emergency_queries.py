@@ -18,7 +18,7 @@ from archive_store.approvals.emergency_rules import READERS, REPORT_POSTS, decid
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
-from archive_store.foundation.paging import Page, page_of_newest
+from archive_store.foundation.paging import Page, check_page_size, page_of_newest
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 
@@ -50,6 +50,7 @@ async def list_emergency_actions(
     is_overdue: bool | None = None,
 ) -> Page[EmergencyAction]:
     """Actions, newest first. Overdue is what nobody ratified or reversed in time."""
+    check_page_size(first, store.settings.page_size_limit)
     conditions = [_visible(viewer)]
     if status is not None:
         conditions.append({"status": status.value})

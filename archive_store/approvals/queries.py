@@ -15,7 +15,7 @@ from archive_store.approvals.rules import REQUEST_READERS, may_see, seat_of
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
-from archive_store.foundation.paging import Page, page_of_newest
+from archive_store.foundation.paging import Page, check_page_size, page_of_newest
 from archive_store.foundation.store import Store
 
 
@@ -47,6 +47,7 @@ async def list_change_requests(
     awaiting_me: bool = False,
 ) -> Page[ChangeRequest]:
     """Requests, newest first."""
+    check_page_size(first, store.settings.page_size_limit)
     query: Row = _visible(viewer)
     if status is not None:
         query["status"] = status.value

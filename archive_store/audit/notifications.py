@@ -10,7 +10,7 @@ from bson import ObjectId
 from archive_store.access.viewer import Viewer
 from archive_store.audit.documents import NOTIFICATIONS
 from archive_store.foundation.database import Row
-from archive_store.foundation.paging import Page, page_of_newest
+from archive_store.foundation.paging import Page, check_page_size, page_of_newest
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject
 
@@ -32,6 +32,7 @@ async def list_notifications(
     store: Store, viewer: Viewer, *, first: int, after: ObjectId | None = None
 ) -> Page[Notification]:
     """Notifications, newest first. A service account gets none: they are for people who act on them."""
+    check_page_size(first, store.settings.page_size_limit)
     if viewer.is_service:
         return Page([], has_next=False)
     addressed: list[Row] = [{"recipient_person": viewer.person_id}]

@@ -82,7 +82,8 @@ async def page_of_newest(
     return Page(found[:first], len(found) > first)
 
 
-def check_page_size(first: int, limit: int) -> int:
+def check_page_size(first: int, limit: int) -> None:
+    """INVALID_ARGUMENT on `first` unless a page may have so many."""
     if not 0 < first <= limit:
         raise RegistrarError(
             ErrorCode.INVALID_ARGUMENT,
@@ -90,4 +91,3 @@ def check_page_size(first: int, limit: int) -> int:
             detail_zh=f"须为 1 至 {limit}",
             detail_en=f"must be from 1 to {limit}",
         )
-    return first

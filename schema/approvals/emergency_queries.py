@@ -5,7 +5,6 @@ from __future__ import annotations
 import strawberry
 
 from archive_store.approvals.emergency_queries import list_emergency_actions
-from archive_store.foundation.paging import check_page_size
 from schema.approvals.emergency_types import EmergencyAction
 from schema.context import Request
 from schema.enums import EmergencyStatus
@@ -35,7 +34,7 @@ async def resolve_emergency_actions(
     page = await list_emergency_actions(
         context.store,
         context.viewer,
-        first=check_page_size(first, context.store.settings.page_size_limit),
+        first=first,
         after=None if after is None else key_of(after, "EmergencyAction", field="after"),
         status=chosen.status,
         is_overdue=chosen.overdue,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import strawberry
 
 from archive_store.approvals import queries as store
-from archive_store.foundation.paging import check_page_size
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.enums import RequestStatus
@@ -34,7 +33,7 @@ async def resolve_change_requests(
     page = await store.list_change_requests(
         context.store,
         context.viewer,
-        first=check_page_size(first, context.store.settings.page_size_limit),
+        first=first,
         after=None if after is None else key_of(after, "ChangeRequest", field="after"),
         status=chosen.status,
         target_id=key_of(chosen.student_id, "Student", field="where.studentId")

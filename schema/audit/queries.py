@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from archive_store.audit.notifications import list_notifications
-from archive_store.foundation.paging import check_page_size
 from schema.audit.types import Notification
 from schema.context import Request
 from schema.nodes import Connection, connection, global_id, key_of
@@ -17,7 +16,7 @@ async def resolve_notifications(
     page = await list_notifications(
         context.store,
         context.viewer,
-        first=check_page_size(first, context.store.settings.page_size_limit),
+        first=first,
         after=None if after is None else key_of(after, "Notification", field="after"),
     )
     cursors = [global_id("Notification", notification.id) for notification in page.rows]

@@ -14,7 +14,7 @@ from schema.tasks.types import Task, decision_task
 async def resolve_tasks(info: Request, first: int = 20, after: str | None = None) -> Connection[Task]:
     """A page of what awaits the viewer. A service account never decides, so that nothing awaits it."""
     context = info.context
-    first = check_page_size(first, context.store.settings.page_size_limit)
+    check_page_size(first, context.store.settings.page_size_limit)
     key = None if after is None else key_of(after, "Task", field="after")
     if context.viewer.is_service:
         return connection([], [], has_next=False, after=after)  # type: ignore[no-any-return]
