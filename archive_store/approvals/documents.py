@@ -105,8 +105,10 @@ class RequestStatus(StrEnum):
 
 
 OPEN_STATUSES = frozenset({RequestStatus.SUBMITTED, RequestStatus.IN_REVIEW})
-# What the requester may still change or withdraw.
+# What the requester may still change.
 UNDECIDED_STATUSES = OPEN_STATUSES | {RequestStatus.DRAFT, RequestStatus.RETURNED}
+# What the requester may still withdraw: also what is approved for a day to come.
+WITHDRAWABLE_STATUSES = UNDECIDED_STATUSES | {RequestStatus.APPROVED}
 
 
 class Decision(StrEnum):

@@ -8,10 +8,9 @@ from typing import Any
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import (
-    UNDECIDED_STATUSES,
+    WITHDRAWABLE_STATUSES,
     ApprovalPolicy,
     ChangeRequest,
-    RequestStatus,
     Tier,
 )
 from archive_store.approvals.emergency_documents import EmergencyAction
@@ -59,8 +58,7 @@ def may_revise(viewer: Viewer, request: ChangeRequest) -> Permission:
 
 def may_withdraw(viewer: Viewer, request: ChangeRequest) -> Permission:
     """Whether the request is the viewer's own and not in force."""
-    statuses = UNDECIDED_STATUSES | {RequestStatus.APPROVED}
-    return _permission(lambda: require_requester(viewer, request, statuses))
+    return _permission(lambda: require_requester(viewer, request, WITHDRAWABLE_STATUSES))
 
 
 def _permission(require: Callable[[], object]) -> Permission:

@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import (
-    UNDECIDED_STATUSES,
+    WITHDRAWABLE_STATUSES,
     ApprovalPolicy,
     ChangeRequest,
     Evidence,
@@ -173,7 +173,7 @@ async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> Reques
 
     async def step(unit: UnitOfWork) -> RequestStatus:
         request = await load_visible(unit, viewer, request_id)
-        require_requester(viewer, request, UNDECIDED_STATUSES | {RequestStatus.APPROVED})
+        require_requester(viewer, request, WITHDRAWABLE_STATUSES)
         told: list[ObjectId | Post] = [*request.awaited_posts]
         if request.awaited_person is not None:
             told.append(request.awaited_person)

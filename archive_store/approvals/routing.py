@@ -22,6 +22,7 @@ from archive_store.approvals.documents import (
 )
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.rules import POLICY_SECTION, Progress, may_see
+from archive_store.audit.notifications import AWAITS_DECISION
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import leaves_of
 from archive_store.foundation.records import Record, bson_value, plain_value
@@ -90,7 +91,7 @@ def digest_of_request(store: Store, request: ChangeRequest) -> str:
 
 
 def notify_awaited(
-    unit: UnitOfWork, subject: Subject, progress: Progress, kind: str = "change_request:awaits_decision"
+    unit: UnitOfWork, subject: Subject, progress: Progress, kind: str = AWAITS_DECISION
 ) -> None:
     """Tell those whose signature is awaited."""
     if progress.awaited_person is not None:
