@@ -5,7 +5,7 @@ A delegate sees what they are asked to sign; a delegation opens nothing else.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from beanie import PydanticObjectId
@@ -31,6 +31,7 @@ from archive_store.people.staff import names_of_people, posts_in_force
 F0, F1, F2, F3, F4 = FieldClass
 DECIDING_POSTS = frozenset(tier.post for tier in Tier)
 LONGEST_DAYS = 90
+_TOLD = ("delegate_id", "post", "operations", "valid_from", "valid_to")
 
 
 class Delegation(Record):
@@ -106,8 +107,7 @@ async def _give(unit: UnitOfWork, payload: DelegationGive) -> ObjectId:
         valid_to=payload.valid_to,
     )
     await unit.insert(delegation)
-    told = ("delegate_id", "post", "operations", "valid_from", "valid_to")
-    changes = [FieldChange(field, None, bson_value(getattr(delegation, field))) for field in told]
+    changes = [FieldChange(field, None, bson_value(getattr(delegation, field))) for field in _TOLD]
     subject = Subject(Delegation.subject_type, delegation.key)
     unit.audit(subject, "delegation:give", changes)
     unit.notify(delegation.delegate_id, "delegation:given", subject)
@@ -120,11 +120,8 @@ DELEGATION_GIVE = Operation(
     payload=DelegationGive,
     requesters=DECIDING_POSTS,
     subject=lambda payload: Subject(Delegation.subject_type, payload.delegation_id),
-    requested_values=lambda payload: {
-        name: bson_value(getattr(payload, name))
-        for name in ("delegate_id", "post", "operations", "valid_from", "valid_to")
-    },
-    fields=lambda payload: frozenset({"delegate_id", "post", "operations", "valid_from", "valid_to"}),
+    requested_values=lambda payload: {name: bson_value(getattr(payload, name)) for name in _TOLD},
+    fields=lambda payload: frozenset(_TOLD),
     check=_check_give,
     apply=_give,
     applies_at_once=True,
@@ -150,7 +147,7 @@ async def _end(unit: UnitOfWork, payload: DelegationEnd) -> ObjectId:
     if delegation is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
     # Yesterday was its last day: what ends is over at once.
-    last = date.fromordinal(school_day(unit.at).toordinal() - 1)
+    last = school_day(unit.at) - timedelta(days=1)
     await unit.change(delegation, {"valid_to": last})
     subject = Subject(Delegation.subject_type, delegation.key)
     change = FieldChange("valid_to", bson_value(delegation.valid_to), bson_value(last))

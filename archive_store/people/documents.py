@@ -73,7 +73,7 @@ class GrantKind(StrEnum):
 
 
 class RoleGrant(Record):
-    """A post held by a person from one moment to another (policy §二).
+    """A post held by a person from one day in China to another (policy §二).
 
     `business_line` is a deputy director's (分管具体业务), one of the field-access policy's lines; `class_names` and
     `homeroom_class_names` (班主任) are a teacher's. `qualified` and `confidentiality_undertaken` are conditions of

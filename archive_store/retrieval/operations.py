@@ -5,7 +5,8 @@ A person asks for themself; the approval policy says who decides. What a grant o
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated
 
 from beanie import PydanticObjectId
@@ -107,7 +108,9 @@ def _asked(payload: RetrievalGrantGive) -> dict[str, object]:
     return {_STORED_AS.get(name, name): bson_value(getattr(payload, name)) for name in names}
 
 
-def _giving(name: str, apply: object) -> Operation[RetrievalGrantGive]:
+def _giving(
+    name: str, apply: Callable[[UnitOfWork, RetrievalGrantGive], Awaitable[ObjectId]]
+) -> Operation[RetrievalGrantGive]:
     return Operation(
         name=name,
         record_type=RetrievalGrant,
@@ -118,7 +121,7 @@ def _giving(name: str, apply: object) -> Operation[RetrievalGrantGive]:
         fields=lambda payload: frozenset(_asked(payload)),
         concerns=lambda payload: frozenset({payload.student_id} if payload.student_id else ()),
         check=_check_give,
-        apply=apply,  # type: ignore[arg-type]
+        apply=apply,
     )
 
 
@@ -146,10 +149,9 @@ async def _revoke(unit: UnitOfWork, payload: RetrievalGrantRevoke) -> ObjectId:
     grant = await unit.load(RetrievalGrant, payload.grant_id)
     if grant is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    ended: datetime = unit.at
-    await unit.change(grant, {"expires_at": ended})
+    await unit.change(grant, {"expires_at": unit.at})
     subject = Subject(RetrievalGrant.subject_type, grant.key)
-    unit.audit(subject, "retrieval_grant:revoke", [FieldChange("expires_at", grant.expires_at, ended)])
+    unit.audit(subject, "retrieval_grant:revoke", [FieldChange("expires_at", grant.expires_at, unit.at)])
     unit.notify(grant.grantee_id, "retrieval_grant:revoked", subject)
     return grant.key
 
