@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import strawberry
+from bson import ObjectId
 
 from archive_store.approvals import queries as store
 from schema.approvals.types import ChangeRequest
@@ -22,6 +23,11 @@ async def resolve_change_request(info: Request, id: strawberry.ID) -> ChangeRequ
     """One request; null when there is none to see."""
     key = key_of(id, "ChangeRequest", field="id")
     return await info.context.loaders.change_requests.load(key)
+
+
+async def request_of(info: Request, key: ObjectId | None) -> ChangeRequest | None:
+    """The request that asking for an operation led to; null where it was applied at once."""
+    return None if key is None else await info.context.loaders.change_requests.load(key)
 
 
 async def resolve_change_requests(

@@ -7,6 +7,7 @@ from bson import ObjectId
 
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.duties.operations import CalendarLoad
+from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.duties.types import WorkCalendar, resolve_work_calendar
@@ -50,8 +51,7 @@ async def resolve_calendar_load(info: Request, input: CalendarLoadInput) -> Cale
         },
     )
     outcome = await perform(context.store, context.viewer, "calendar.load", payload, reason=input.reason)
-    key = outcome.change_request_id
     return CalendarLoadPayload(
         work_calendar=await resolve_work_calendar(info, input.year),
-        change_request=None if key is None else await context.loaders.change_requests.load(key),
+        change_request=await request_of(info, outcome.change_request_id),
     )

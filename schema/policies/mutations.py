@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.policies.approvals import replace_approval_policy
 from archive_store.policies.operations import replace_policy
+from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.errors import UserError, camel_case, typed_errors
@@ -45,7 +46,6 @@ async def resolve_policy_replace(info: Request, input: PolicyReplaceInput) -> Po
         reason=input.reason,
         dry_run=input.dry_run,
     )
-    key = asked.change_request_id
     return PolicyReplacePayload(
         differences=[
             AccessDifference(
@@ -57,7 +57,7 @@ async def resolve_policy_replace(info: Request, input: PolicyReplaceInput) -> Po
             )
             for held in asked.differences
         ],
-        change_request=None if key is None else await context.loaders.change_requests.load(key),
+        change_request=await request_of(info, asked.change_request_id),
     )
 
 

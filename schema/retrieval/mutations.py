@@ -8,6 +8,7 @@ from bson import ObjectId
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.retrieval.operations import RetrievalGrantGive, RetrievalGrantRevoke, ask_for_grant
 from archive_store.retrieval.queries import find_grant
+from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.enums import Secrecy
@@ -68,10 +69,8 @@ async def resolve_retrieval_grant_request(
         },
     )
     outcome = await ask_for_grant(context.store, context.viewer, payload, input.secrecy)
-    if outcome.change_request_id is None:
-        return RetrievalGrantRequestPayload(applied=True)
-    request = await context.loaders.change_requests.load(outcome.change_request_id)
-    return RetrievalGrantRequestPayload(change_request=request)
+    request = await request_of(info, outcome.change_request_id)
+    return RetrievalGrantRequestPayload(change_request=request, applied=outcome.applied)
 
 
 @typed_errors(RetrievalGrantRevokePayload)

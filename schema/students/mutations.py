@@ -11,6 +11,7 @@ from archive_store.approvals.requests import Revision, revise
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.scans.evidence import evidence_of
 from archive_store.students.changes import StudentUpdate
+from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.errors import UserError, typed_errors
@@ -39,10 +40,8 @@ async def resolve_student_update(info: Request, input: StudentUpdateInput) -> St
         is_draft=input.draft,
     )
     outcome = await perform(context.store, context.viewer, "student.update", payload, asking=asking)
-    if outcome.change_request_id is None:
-        return StudentUpdatePayload(applied=True)
-    request = await context.loaders.change_requests.load(outcome.change_request_id)
-    return StudentUpdatePayload(change_request=request)
+    request = await request_of(info, outcome.change_request_id)
+    return StudentUpdatePayload(change_request=request, applied=outcome.applied)
 
 
 @typed_errors(StudentUpdatePayload)

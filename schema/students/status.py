@@ -9,6 +9,7 @@ from archive_store.approvals.requests import Revision, revise
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND, StatusChange
+from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.errors import UserError, typed_errors
@@ -67,10 +68,8 @@ async def _ask(info: Request, operation: str, asked: StudentStatusInput) -> Stud
         is_draft=asked.draft,
     )
     outcome = await perform(context.store, context.viewer, operation, payload, asking=asking)
-    if outcome.change_request_id is None:
-        return StudentStatusPayload(applied=True)
-    request = await context.loaders.change_requests.load(outcome.change_request_id)
-    return StudentStatusPayload(change_request=request)
+    request = await request_of(info, outcome.change_request_id)
+    return StudentStatusPayload(change_request=request, applied=outcome.applied)
 
 
 def _to_wait_for(info: Request, day: Day) -> Day | None:
