@@ -47,9 +47,9 @@ def _check_conditions(payload: RoleGrantGive | RoleGrant, rules: AccessRules) ->
     if payload.business_line is not None and payload.business_line not in rules.business_lines:
         raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="business_line", rule=ACCESS_RULE)
     if payload.valid_to is not None and payload.valid_to < payload.valid_from:
-        raise RegistrarError(ErrorCode.INVALID_DATE, field="validTo")
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="valid_to")
     if payload.kind is not GrantKind.PRIMARY and payload.valid_to is None:
-        raise RegistrarError(ErrorCode.REQUIRED, field="validTo", rule=_RULE)
+        raise RegistrarError(ErrorCode.REQUIRED, field="valid_to", rule=_RULE)
     for field in ("qualified", "confidentiality_undertaken"):
         if not getattr(payload, field):
             raise RegistrarError(ErrorCode.REQUIRED, field=field, rule=_RULE)
@@ -58,7 +58,7 @@ def _check_conditions(payload: RoleGrantGive | RoleGrant, rules: AccessRules) ->
 async def _check_grant(store: Store, viewer: Viewer, payload: RoleGrantGive) -> None:
     _check_conditions(payload, viewer.policy.rules)
     if await store.database.collection(Person).find_one({"_id": payload.person_id}, {"_id": 1}) is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="personId")
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="person_id")
 
 
 def _check_seats(store: Store, grant: RoleGrant, others: Sequence[RoleGrant]) -> None:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from bson import ObjectId
 
 from archive_store.audit.governed_transaction import governed_transaction
-from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import INSTALLATION, Subject, UnitOfWork
 from archive_store.people.documents import Person
 from archive_store.students.documents import Student
+from archive_store.students.operations import load_student
 
 
 async def link_account(store: Store, student_id: ObjectId, sign_in_subject: str) -> None:
     """Let the student sign in as `sign_in_subject`."""
 
     async def link(unit: UnitOfWork) -> None:
-        student = await _student(unit, student_id)
+        student = await load_student(unit, student_id)
         person = await unit.load(Person, student.person_id)
         if person is None:
             raise LookupError(f"student {student_id} has no person")
@@ -36,7 +36,7 @@ async def link_guardian_account(
     """Let the guardian at this position of the student's list sign in as `sign_in_subject`."""
 
     async def link(unit: UnitOfWork) -> None:
-        student = await _student(unit, student_id)
+        student = await load_student(unit, student_id)
         guardian = student.guardians[position]
         person = Person(name=guardian.name, sign_in_subject=sign_in_subject)
         await unit.insert(person)
@@ -47,10 +47,3 @@ async def link_guardian_account(
         unit.audit(Subject(Student.subject_type, student.key), "student:guardian:link")
 
     await governed_transaction(store, INSTALLATION, "account.link", link)
-
-
-async def _student(unit: UnitOfWork, student_id: ObjectId) -> Student:
-    student = await unit.load(Student, student_id)
-    if student is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
-    return student

@@ -45,9 +45,17 @@ async def current_row(
         session=session,
     )
     if row is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="student_id")
     await store.cipher.decrypt_paths([row], encrypted_paths(Student))
     return row
+
+
+async def load_student(unit: UnitOfWork, student_id: ObjectId) -> Student:
+    """The whole record as of the transaction; NOT_FOUND without one."""
+    student = await unit.load(Student, student_id)
+    if student is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="student_id")
+    return student
 
 
 async def _check_update(store: Store, viewer: Viewer, payload: StudentUpdate) -> None:
@@ -91,9 +99,7 @@ async def request_decisions(
 
 
 async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
-    student = await unit.load(Student, payload.student_id)
-    if student is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
+    student = await load_student(unit, payload.student_id)
     before = student.to_bson()
     values = payload.values
     # Again, on the record as it is now: another field may have changed since the request was made.
@@ -103,9 +109,7 @@ async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
 
 
 async def _reverse_update(unit: UnitOfWork, payload: StudentUpdate, before: Values) -> None:
-    student = await unit.load(Student, payload.student_id)
-    if student is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
+    student = await load_student(unit, payload.student_id)
     held, written = student.to_bson(), _to_store(payload.values, before)
     if changed := sorted(field for field in written if held[field] != written[field]):
         raise RegistrarError(ErrorCode.CONFLICT, field=changed[0], fields=", ".join(changed))

@@ -23,7 +23,7 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
-from archive_store.students.operations import current_row, request_decisions
+from archive_store.students.operations import current_row, load_student, request_decisions
 from archive_store.students.scope import student_scope
 from archive_store.students.status_periods import restored, say_the_same, with_status
 
@@ -62,7 +62,7 @@ class _Transition:
         return {"status": self.after.value, "status_periods": [added]}
 
     async def apply(self, unit: UnitOfWork, payload: StatusChange) -> ObjectId:
-        student = await _load(unit, payload)
+        student = await load_student(unit, payload.student_id)
         self._require(student.status)
         if payload.effective_from > school_day(unit.at):
             # The record says what holds; a day to come is waited for by the request.
@@ -72,7 +72,7 @@ class _Transition:
         return student.key
 
     async def reverse(self, unit: UnitOfWork, payload: StatusChange, before: Values) -> None:
-        student, earlier = await _load(unit, payload), _periods(before)
+        student, earlier = await load_student(unit, payload.student_id), _periods(before)
         written = with_status(earlier, self.after, payload.effective_from, unit.at)
         if student.status is not self.after or not say_the_same(student.status_periods, written):
             raise RegistrarError(ErrorCode.CONFLICT, field="status", rule=RULE, fields="status")
@@ -82,13 +82,6 @@ class _Transition:
 
 def _periods(row: Values) -> list[StatusPeriod]:
     return [StatusPeriod.model_validate(period) for period in row["status_periods"]]
-
-
-async def _load(unit: UnitOfWork, payload: StatusChange) -> Student:
-    student = await unit.load(Student, payload.student_id)
-    if student is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="studentId")
-    return student
 
 
 async def _write(
