@@ -18,7 +18,7 @@ from archive_store.analysis.dimensions import StudentDimension, StudentStatistic
 from archive_store.analysis.rules import ROW_FIELDS, Cell, RareValues, told_cells
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.paging import Page, check_page_size
+from archive_store.foundation.paging import Page, check_page_size, foreign_cursor
 from archive_store.foundation.store import Store
 from archive_store.students.documents import Student
 
@@ -88,12 +88,7 @@ async def pseudonymised_students(
     viewer.require_any(viewer.policy.rules.pseudonymised_rows, rule=ACCESS_RULE)
     check_page_size(first, store.settings.page_size_limit)
     if after is not None and not _PSEUDONYM.fullmatch(after):
-        raise RegistrarError(
-            ErrorCode.INVALID_ARGUMENT,
-            field="after",
-            detail_zh="不是此列表的游标",
-            detail_en="not a cursor of this list",
-        )
+        raise foreign_cursor()
     # The index holds text alone, and is used where the query says so.
     query: Row = {"pseudonym": {"$type": "string"} | ({"$gt": after} if after else {})}
     shown = {dimension.attribute: dimension.expression for dimension in _ROW_DIMENSIONS}

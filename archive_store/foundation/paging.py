@@ -82,6 +82,16 @@ async def page_of_newest(
     return Page(found[:first], len(found) > first)
 
 
+def foreign_cursor() -> RegistrarError:
+    """The refusal of an `after` that is no cursor of the list."""
+    return RegistrarError(
+        ErrorCode.INVALID_ARGUMENT,
+        field="after",
+        detail_zh="不是此列表的游标",
+        detail_en="not a cursor of this list",
+    )
+
+
 def check_page_size(first: int, limit: int) -> None:
     """INVALID_ARGUMENT on `first` unless a page may have so many."""
     if not 0 < first <= limit:

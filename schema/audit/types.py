@@ -11,7 +11,7 @@ from strawberry.scalars import JSON
 
 from archive_store.audit.notifications import Notification as StoredNotification
 from archive_store.audit.queries import HistoryChange, HistoryEntry
-from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.paging import foreign_cursor
 from schema.context import Request
 from schema.enums import Post
 from schema.errors import camel_case
@@ -95,12 +95,7 @@ async def audit_connection(
 ) -> Connection[AuditEntry] | None:
     """The history of a student as a connection; the cursor is the sequence number."""
     if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
-        raise RegistrarError(
-            ErrorCode.INVALID_ARGUMENT,
-            field="after",
-            detail_zh="不是此列表的游标",
-            detail_en="not a cursor of this list",
-        )
+        raise foreign_cursor()
     key = HistoryKey(student_id, first, None if after is None else int(after))
     page = await info.context.loaders.histories.load(key)
     if page is None:
