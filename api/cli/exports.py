@@ -10,7 +10,7 @@ from api.cli.files import check_free, written_beside
 
 
 async def export_file(url: str, token: str, to: Path, purpose: str, asked: Mapping[str, str | None]) -> None:
-    """Export beside the target, then rename: a file of that name is whole, or is not there.
+    """Export beside the target, then give it the name: a file of that name is whole, or is not there.
 
     An answer that breaks off is an error of HTTP, whose last chunk is then missing.
     """

@@ -252,7 +252,7 @@ def keyring_create(file: Annotated[Path, typer.Argument(help="File to write, mod
         Keyring.create(file)
     except (KeyringError, OSError) as error:
         fail(str(error))
-    out.print(f"wrote {file}")
+    out.print(f"wrote {file}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:
