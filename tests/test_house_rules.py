@@ -69,6 +69,17 @@ def test_every_error_has_a_sentence_in_both_languages() -> None:
         assert re.search(r"[A-Za-z]|\{detail\}", text.en)
 
 
+def test_every_error_code_is_raised() -> None:
+    told = {
+        name
+        for package in ("api", "schema", "archive_store")
+        for file in (ROOT / package).rglob("*.py")
+        if file.name != "errors.py" or package != "archive_store"
+        for name in re.findall(r"\bErrorCode\.([A-Z_]+)", file.read_text(encoding="utf-8"))
+    }
+    assert told == {code.name for code in ErrorCode}
+
+
 def test_every_setting_is_documented() -> None:
     text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     names = {f"REGISTRAR_{name.upper()}" for name in Settings.model_fields}
@@ -81,6 +92,27 @@ def test_every_command_is_documented() -> None:
     for name, inner in command.commands.items():  # type: ignore[attr-defined]
         for path in [f"{name} {below}" for below in getattr(inner, "commands", {})] or [name]:
             assert f"registrar {path}" in text, path
+
+
+def test_every_option_is_documented_with_its_command() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## registrar ", text, flags=re.MULTILINE)[1:]
+    told = {
+        section.partition("\n")[0]: set(re.findall(r"--[a-z][a-z-]*", _first_cells(section)))
+        for section in sections
+    }
+    found = {}
+    for name, inner in get_command(app).commands.items():  # type: ignore[attr-defined]
+        below = getattr(inner, "commands", None)
+        leaves = {name: inner} if below is None else {f"{name} {each}": leaf for each, leaf in below.items()}
+        for path, leaf in leaves.items():
+            options = {option for parameter in leaf.params for option in parameter.opts}
+            found[path] = {option for option in options if option.startswith("--")}
+    assert told == found
+
+
+def _first_cells(section: str) -> str:
+    return " ".join(re.findall(r"^\|([^|]*)", section, flags=re.MULTILINE))
 
 
 def test_requirements_are_hashed_and_name_no_address() -> None:

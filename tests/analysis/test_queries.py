@@ -32,7 +32,6 @@ from tests.graphql.test_schema import recorded
 from tests.school import School
 
 DIMENSIONS = list(StudentDimension)
-COUNTED = "query($by: [StudentDimension!]!) { studentStatistics(groupBy: $by) { cells { count } } }"
 ROWS = """query($first: Int!, $after: String) { pseudonymisedStudents(first: $first, after: $after) {
   edges { cursor node { pseudonym gender birthYear grade status enrolledMonth admissionMethod boarding
     studentSource } } pageInfo { hasNextPage endCursor } } }"""
