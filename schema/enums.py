@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import strawberry
+from strawberry.types.enum import has_enum_definition
 
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import Secrecy
@@ -15,26 +18,98 @@ from archive_store.crisis.documents import CrisisTeamStatus
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.scans.documents import RetentionClass
-from archive_store.students.documents import Gender, StudentStatus
+from archive_store.students.documents import STATUS_LABELS, Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
 
-strawberry.enum(CrisisTeamStatus, description="临时小组状态.")
-strawberry.enum(Decision, description="审批意见.")
-strawberry.enum(EmergencyStatus, description="应急处置状态.")
+
+def _name(kind: type[Enum], description: str, words: dict[str, str], *, name: str | None = None) -> None:
+    """Name the enum in the schema, and each of its values in Chinese."""
+    strawberry.enum(kind, name=name, description=description)
+    assert has_enum_definition(kind)  # noqa: S101
+    for value in kind.__strawberry_definition__.values:
+        value.description = words[value.name]
+
+
+_name(
+    CrisisTeamStatus,
+    "临时小组状态.",
+    {
+        "FORMED": "已组建",
+        "ACTIVE": "处置中",
+        "STOOD_DOWN": "已解散",
+        "REVIEW_DUE": "待复盘",
+        "CLOSED": "已结案",
+    },
+)
+_name(Decision, "审批意见.", {"APPROVED": "批准", "REJECTED": "驳回", "RETURNED": "退回补正"})
+_name(
+    EmergencyStatus,
+    "应急处置状态.",
+    {"EXECUTED": "已执行", "REPORTED": "已报备", "RATIFIED": "已追认", "REVERSED": "已撤销"},
+)
 strawberry.enum(FieldClass, description="字段分级, F0 (open inside the school) to F4 (sealed).")
-strawberry.enum(Gender, description="性别, GB/T 2261.1.")
-strawberry.enum(Post, description="岗位, the posts of the school policy §二(一).")
+_name(
+    Gender,
+    "性别, GB/T 2261.1.",
+    {"UNKNOWN": "未知的性别", "MALE": "男性", "FEMALE": "女性", "NOT_STATED": "未说明的性别"},
+)
+_name(
+    Post,
+    "岗位, the posts of the school policy §二(一).",
+    {
+        "DIRECTOR": "主任, the department head",
+        "DEPUTY_DIRECTOR": "副主任",
+        "INFORMATION_GROUP": "信息管理组",
+        "ANALYSIS_GROUP": "数据分析组",
+        "ARCHIVE_GROUP": "档案管理组",
+        "VICE_PRINCIPAL": "分管副校长",
+        "PRINCIPAL": "校长",
+        "ACADEMIC_AFFAIRS": "教务处",
+        "ADMISSIONS": "招生办",
+        "LOGISTICS": "后勤保障部",
+        "TEACHER": "教师",
+    },
+)
 strawberry.enum(ReasonUse, description="What a common reason is given for.")
-strawberry.enum(Relationship, description="What ties a viewer to a student, beside posts.")
-strawberry.enum(RequestStatus, name="ChangeRequestStatus", description="申请状态.")
+_name(
+    Relationship,
+    "What ties a viewer to a student, beside posts.",
+    {
+        "BUSINESS_LINE": "分管",
+        "TEACHER": "任课教师",
+        "HOMEROOM_TEACHER": "班主任",
+        "GUARDIAN": "监护人",
+        "SELF": "本人",
+    },
+)
+_name(
+    RequestStatus,
+    "申请状态.",
+    {
+        "DRAFT": "草稿",
+        "SUBMITTED": "已提交",
+        "IN_REVIEW": "审批中",
+        "RETURNED": "退回补正",
+        "REJECTED": "驳回",
+        "WITHDRAWN": "撤回",
+        "APPROVED": "已批准, and waits for its day",
+        "APPLIED": "已生效",
+        "SUPERSEDED": "已被取代",
+    },
+    name="ChangeRequestStatus",
+)
 strawberry.enum(RetentionClass, description="保管期限.")
 strawberry.enum(Secrecy, description="How secret the material is that a retrieval grant opens.")
 strawberry.enum(
     StudentDimension, description="What `studentStatistics` counts by; only open to personal values."
 )
 strawberry.enum(StudentOrder, description="Order of `students`.")
-strawberry.enum(StudentStatus, description="学籍状态.")
-strawberry.enum(Tier, description="审批级别, policy §四(一).")
+_name(StudentStatus, "学籍状态.", {status.name: label for status, label in STATUS_LABELS.items()})
+_name(
+    Tier,
+    "审批级别, policy §四(一).",
+    {"DEPARTMENT_HEAD": "部门负责人", "VICE_PRINCIPAL": "分管副校长", "PRINCIPAL": "校长"},
+)
 strawberry.enum(Withheld, name="WithheldReason", description="Why a value is kept back.")
 
 __all__ = [

@@ -29,22 +29,42 @@ class Gender(StrEnum):
 class StudentStatus(StrEnum):
     """学籍状态."""
 
-    PENDING_ADMISSION = "PENDING_ADMISSION"  # 待入学
-    ADMISSION_DEFERRED = "ADMISSION_DEFERRED"  # 保留入学资格
-    ENROLLED = "ENROLLED"  # 在读
-    SUSPENDED = "SUSPENDED"  # 休学
-    STATUS_RETAINED = "STATUS_RETAINED"  # 保留学籍
-    STUDY_HALTED = "STUDY_HALTED"  # 停学
-    DROPPED_OUT = "DROPPED_OUT"  # 辍学
-    TRANSFERRED_OUT = "TRANSFERRED_OUT"  # 转出
-    GRADUATED = "GRADUATED"  # 毕业
-    COMPLETED = "COMPLETED"  # 结业
-    INCOMPLETE = "INCOMPLETE"  # 肄业
-    WITHDRAWN = "WITHDRAWN"  # 退学
-    EXPELLED = "EXPELLED"  # 开除学籍
-    CANCELLED = "CANCELLED"  # 取消入学资格/学籍
-    DECEASED = "DECEASED"  # 死亡
-    VOIDED = "VOIDED"  # 注销
+    PENDING_ADMISSION = "PENDING_ADMISSION"
+    ADMISSION_DEFERRED = "ADMISSION_DEFERRED"
+    ENROLLED = "ENROLLED"
+    SUSPENDED = "SUSPENDED"
+    STATUS_RETAINED = "STATUS_RETAINED"
+    STUDY_HALTED = "STUDY_HALTED"
+    DROPPED_OUT = "DROPPED_OUT"
+    TRANSFERRED_OUT = "TRANSFERRED_OUT"
+    GRADUATED = "GRADUATED"
+    COMPLETED = "COMPLETED"
+    INCOMPLETE = "INCOMPLETE"
+    WITHDRAWN = "WITHDRAWN"
+    EXPELLED = "EXPELLED"
+    CANCELLED = "CANCELLED"
+    DECEASED = "DECEASED"
+    VOIDED = "VOIDED"
+
+
+STATUS_LABELS = {
+    StudentStatus.PENDING_ADMISSION: "待入学",
+    StudentStatus.ADMISSION_DEFERRED: "保留入学资格",
+    StudentStatus.ENROLLED: "在读",
+    StudentStatus.SUSPENDED: "休学",
+    StudentStatus.STATUS_RETAINED: "保留学籍",
+    StudentStatus.STUDY_HALTED: "停学",
+    StudentStatus.DROPPED_OUT: "辍学",
+    StudentStatus.TRANSFERRED_OUT: "转出",
+    StudentStatus.GRADUATED: "毕业",
+    StudentStatus.COMPLETED: "结业",
+    StudentStatus.INCOMPLETE: "肄业",
+    StudentStatus.WITHDRAWN: "退学",
+    StudentStatus.EXPELLED: "开除学籍",
+    StudentStatus.CANCELLED: "取消入学资格/学籍",
+    StudentStatus.DECEASED: "死亡",
+    StudentStatus.VOIDED: "注销",
+}
 
 
 class StatusPeriod(BaseModel):

@@ -15,7 +15,7 @@ from archive_store.foundation.code_tables import code_table
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import UnclassifiedFieldError, field_classes
 from archive_store.foundation.texts import starts_formula
-from archive_store.students.documents import Student, StudentStatus
+from archive_store.students.documents import STATUS_LABELS, Student, StudentStatus
 
 # Guardians that have columns, as in a roster.
 GUARDIANS = 2
@@ -73,28 +73,8 @@ def _yes_no(value: bool) -> str:
     return _label("yes_no", "1" if value else "0")
 
 
-_STATUS_LABELS = {
-    StudentStatus.PENDING_ADMISSION: "待入学",
-    StudentStatus.ADMISSION_DEFERRED: "保留入学资格",
-    StudentStatus.ENROLLED: "在读",
-    StudentStatus.SUSPENDED: "休学",
-    StudentStatus.STATUS_RETAINED: "保留学籍",
-    StudentStatus.STUDY_HALTED: "停学",
-    StudentStatus.DROPPED_OUT: "辍学",
-    StudentStatus.TRANSFERRED_OUT: "转出",
-    StudentStatus.GRADUATED: "毕业",
-    StudentStatus.COMPLETED: "结业",
-    StudentStatus.INCOMPLETE: "肄业",
-    StudentStatus.WITHDRAWN: "退学",
-    StudentStatus.EXPELLED: "开除学籍",
-    StudentStatus.CANCELLED: "取消入学资格/学籍",
-    StudentStatus.DECEASED: "死亡",
-    StudentStatus.VOIDED: "注销",
-}
-
-
 def _status(value: str) -> str:
-    return _STATUS_LABELS[StudentStatus(value)]
+    return STATUS_LABELS[StudentStatus(value)]
 
 
 def _coded(header: str, name: str) -> ExportColumn:

@@ -28,11 +28,11 @@ class AuditChange:
     def field(self) -> str:
         return camel_case(_change(self).field) or ""
 
-    @strawberry.field
+    @strawberry.field(description="The value before; null where there was none.")
     def before(self) -> JSON | None:
         return JSON(shown_value(_change(self).before))
 
-    @strawberry.field
+    @strawberry.field(description="The value after; null where it was cleared.")
     def after(self) -> JSON | None:
         return JSON(shown_value(_change(self).after))
 

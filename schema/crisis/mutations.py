@@ -66,10 +66,10 @@ class CrisisTeamStandDownInput:
 @strawberry.input(description="Input of `crisisTeamSubmitReview`.")
 class CrisisTeamSubmitReviewInput:
     id: strawberry.ID
-    timeline: str | None = strawberry.field(default=None, description="What happened, in order.")
-    findings: str
-    lessons: str
-    measures: str | None = strawberry.field(default=None, description="What shall be done.")
+    timeline: str | None = strawberry.field(default=None, description="What happened, in order (经过).")
+    findings: str = strawberry.field(description="What was found (发现).")
+    lessons: str = strawberry.field(description="What was learnt (经验教训).")
+    measures: str | None = strawberry.field(default=None, description="What shall be done (改进措施).")
 
 
 @strawberry.input(description="Input of `crisisTeamClose`.")

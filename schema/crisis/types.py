@@ -52,10 +52,21 @@ class CrisisTeamMember:
     description="复盘: one version of the after-action review. Its texts are null where withheld."
 )
 class AfterActionReview:
-    timeline: str | None = strawberry.field(directives=directives_of(stored.CrisisTeam, "reviews.timeline"))
-    findings: str | None = strawberry.field(directives=directives_of(stored.CrisisTeam, "reviews.findings"))
-    lessons: str | None = strawberry.field(directives=directives_of(stored.CrisisTeam, "reviews.lessons"))
-    measures: str | None = strawberry.field(directives=directives_of(stored.CrisisTeam, "reviews.measures"))
+    timeline: str | None = strawberry.field(
+        description="What happened, in order (经过).",
+        directives=directives_of(stored.CrisisTeam, "reviews.timeline"),
+    )
+    findings: str | None = strawberry.field(
+        description="What was found (发现).", directives=directives_of(stored.CrisisTeam, "reviews.findings")
+    )
+    lessons: str | None = strawberry.field(
+        description="What was learnt (经验教训).",
+        directives=directives_of(stored.CrisisTeam, "reviews.lessons"),
+    )
+    measures: str | None = strawberry.field(
+        description="What shall be done (改进措施).",
+        directives=directives_of(stored.CrisisTeam, "reviews.measures"),
+    )
     author_name: str
     submitted_at: datetime
 
@@ -64,7 +75,10 @@ class AfterActionReview:
     description="临时小组: temporary, lent what it names, and reviewed afterwards. Policy §四(一)."
 )
 class CrisisTeam(Node):
-    @strawberry.field(directives=directives_of(stored.CrisisTeam, "title"))
+    @strawberry.field(
+        description="What it is called; names no student.",
+        directives=directives_of(stored.CrisisTeam, "title"),
+    )
     def title(self, info: Request) -> str | None:
         return _team(self).title if _reads(info, self, "title") else None
 
