@@ -1,1 +1,4 @@
-"""Change requests and their chains of approval (policy §四(一)). Governs every operation, knows no domain."""
+"""Change requests with their chains of approval, and emergency actions (policy §四(一)).
+
+Governs every operation, knows no domain.
+"""

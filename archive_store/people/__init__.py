@@ -1,1 +1,1 @@
-"""Persons, their identifiers, posts in force and sign-in."""
+"""Persons, their identifiers, posts in force, the staff directory, delegations and sign-in."""

@@ -1,1 +1,1 @@
-"""Change requests in GraphQL."""
+"""Change requests and emergency actions in GraphQL."""

@@ -1,1 +1,1 @@
-"""Audit history in GraphQL."""
+"""Audit history and notifications in GraphQL."""

@@ -1,1 +1,1 @@
-"""The viewer in GraphQL."""
+"""The viewer, the staff directory and delegations in GraphQL."""
