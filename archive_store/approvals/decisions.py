@@ -216,7 +216,11 @@ async def _name_of(unit: UnitOfWork, person_id: ObjectId) -> str:
     # Named here, not imported: the people's room stands above this one.
     persons, grants = unit.store.database.mongo["persons"], unit.store.database.mongo["role_grants"]
     person = await persons.find_one({"_id": person_id, "kind": "HUMAN"}, {"name": 1}, session=unit.session)
-    in_force = {"person_id": person_id, "post": {"$ne": Post.ANALYSIS_GROUP.value}, **in_force_on(school_day(unit.at))}
+    in_force = {
+        "person_id": person_id,
+        "post": {"$ne": Post.ANALYSIS_GROUP.value},
+        **in_force_on(school_day(unit.at)),
+    }
     holds_post = await grants.find_one(in_force, {"_id": 1}, session=unit.session)
     if person is None or holds_post is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="person_id")

@@ -30,7 +30,7 @@ from archive_store.foundation.field_classes import FieldClass, encrypted_paths, 
 from archive_store.foundation.paging import Page, check_page_size, page_of_newest
 from archive_store.foundation.store import Store
 from archive_store.people.lent_posts import team_purpose
-from archive_store.people.staff import posts_in_force
+from archive_store.people.queries import posts_in_force
 
 F0, F1, F2, F3, F4 = FieldClass
 # What is written for a team is for its people to read.

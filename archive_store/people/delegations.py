@@ -26,7 +26,7 @@ from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.terms import in_force_on
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.people.staff import names_of_people, posts_in_force
+from archive_store.people.queries import names_of_people, posts_in_force
 
 F0, F1, F2, F3, F4 = FieldClass
 DECIDING_POSTS = frozenset(tier.post for tier in Tier)

@@ -1,10 +1,14 @@
-"""The staff directory (工作人员): who holds which post, open inside the school."""
+"""Who is on the staff (工作人员): people who hold a post in force, and the directory of them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.clock import school_day
@@ -50,3 +54,28 @@ async def list_staff(
         for row in rows[:first]
     ]
     return Page(members, len(rows) > first)
+
+
+async def posts_in_force(
+    store: Store, person_ids: Collection[ObjectId], day: date, session: AsyncClientSession | None = None
+) -> Mapping[ObjectId, frozenset[Post]]:
+    """The posts that role grants give each of them on the day; nothing of those without one."""
+    grants = store.database.collection(RoleGrant).find(
+        {"person_id": {"$in": sorted(person_ids)}, **in_force_on(day)},
+        {"person_id": 1, "post": 1},
+        session=session,
+    )
+    held: defaultdict[ObjectId, set[Post]] = defaultdict(set)
+    for grant in await grants.to_list():
+        held[grant["person_id"]].add(Post(grant["post"]))
+    return {person_id: frozenset(posts) for person_id, posts in held.items()}
+
+
+async def names_of_people(
+    store: Store, person_ids: Collection[ObjectId], session: AsyncClientSession | None = None
+) -> Mapping[ObjectId, str]:
+    """Names by key; service accounts are no people."""
+    people = store.database.collection(Person).find(
+        {"_id": {"$in": sorted(person_ids)}, "kind": PersonKind.HUMAN.value}, {"name": 1}, session=session
+    )
+    return {person["_id"]: person["name"] for person in await people.to_list()}
