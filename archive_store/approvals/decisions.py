@@ -128,7 +128,6 @@ def _signature(
     decision: Decision,
     comment: str | None,
 ) -> ApprovalStep:
-    held = seat.delegation
     return ApprovalStep(
         position=request.position,
         round=request.round,
@@ -137,11 +136,10 @@ def _signature(
         decision=decision,
         decided_by=PydanticObjectId(viewer.person_id),
         decided_by_name=viewer.name,
-        for_person_id=PydanticObjectId(held.delegator_id) if held else None,
-        for_person_name=held.delegator_name if held else None,
         decided_at=unit.at,
         digest=digest_of_request(unit.store, request),
         comment=comment,
+        **seat.signed_for,
     )
 
 

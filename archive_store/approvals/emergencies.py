@@ -193,15 +193,13 @@ async def _close(
     comment: str | None,
 ) -> EmergencyStatus:
     assert seat.post is not None  # noqa: S101 - no seat here is without
-    held = seat.delegation
     ruling = Ruling(
         post=seat.post,
         decided_by=PydanticObjectId(viewer.person_id),
         decided_by_name=viewer.name,
-        for_person_id=PydanticObjectId(held.delegator_id) if held else None,
-        for_person_name=held.delegator_name if held else None,
         decided_at=unit.at,
         comment=comment,
+        **seat.signed_for,
     )
     # Who decides knows of it.
     seats = [seat] if seat.post in unacknowledged(action) else []
@@ -227,14 +225,12 @@ def _with_receipts(
 
 def _receipt(unit: UnitOfWork, viewer: Viewer, seat: Seat) -> Receipt:
     assert seat.post is not None  # noqa: S101 - no seat here is without
-    held = seat.delegation
     return Receipt(
         post=seat.post,
         acknowledged_by=PydanticObjectId(viewer.person_id),
         acknowledged_by_name=viewer.name,
-        for_person_id=PydanticObjectId(held.delegator_id) if held else None,
-        for_person_name=held.delegator_name if held else None,
         acknowledged_at=unit.at,
+        **seat.signed_for,
     )
 
 

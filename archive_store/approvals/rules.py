@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bson import ObjectId
 
@@ -149,6 +150,15 @@ class Seat:
     post: Post | None = None
     delegation: HeldDelegation | None = None
     stands_in: bool = False  # for all who let the time of the step pass
+
+    @property
+    def signed_for(self) -> dict[str, Any]:
+        """Whose seat it is where a delegate signs, by the fields in which signatures, receipts and rulings say it."""
+        held = self.delegation
+        return {
+            "for_person_id": held.delegator_id if held else None,
+            "for_person_name": held.delegator_name if held else None,
+        }
 
 
 def seat_of(viewer: Viewer, request: ChangeRequest) -> Seat:
