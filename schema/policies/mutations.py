@@ -92,7 +92,6 @@ async def resolve_approval_policy_replace(
         reason=input.reason,
         dry_run=input.dry_run,
     )
-    key = asked.change_request_id
     return ApprovalPolicyReplacePayload(
         differences=[
             RouteDifference(
@@ -105,7 +104,7 @@ async def resolve_approval_policy_replace(
             )
             for held in asked.differences
         ],
-        change_request=None if key is None else await context.loaders.change_requests.load(key),
+        change_request=await request_of(info, asked.change_request_id),
     )
 
 
