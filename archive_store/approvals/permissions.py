@@ -38,8 +38,9 @@ def may_ask(
     policy: ApprovalPolicy, viewer: Viewer, operation: Operation[Any], fields: frozenset[str] = frozenset()
 ) -> Permission:
     """Whether the viewer may ask for the operation, and who would decide."""
-    chain = chain_of(policy, operation.name, fields)
+    chain: tuple[Tier, ...] = ()
     try:
+        chain = chain_of(policy, operation.name, fields)
         viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
         return Permission(tiers=chain_without(chain, viewer.posts))
     except RegistrarError as refusal:

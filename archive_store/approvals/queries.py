@@ -78,6 +78,8 @@ def _visible(viewer: Viewer) -> Row:
 
 def _awaiting(viewer: Viewer) -> Row:
     """Open requests with a seat of the viewer's, as `rules.seat_of` says of one."""
+    if viewer.is_service:
+        return {"_id": {"$exists": False}}
     seats: list[Row] = [
         *([{"awaited_person": viewer.person_id}] if viewer.posts else []),
         {"awaited_posts": {"$in": sorted(viewer.posts)}},

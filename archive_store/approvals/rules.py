@@ -92,8 +92,11 @@ def may_see(viewer: Viewer, request: ChangeRequest) -> bool:
     )
 
 
-class UngovernedOperationError(LookupError):
-    """No rule names the operation. Nothing is allowed by omission."""
+class UngovernedOperationError(RegistrarError):
+    """No rule of the policy in effect names the operation, perhaps a newer one: nothing is allowed by omission."""
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(ErrorCode.FORBIDDEN, rule=f"approval policy 审批规则: no rule for {operation}")
 
 
 def rule_of(policy: ApprovalPolicy, operation: str, fields: frozenset[str]) -> ApprovalRule:
