@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from beanie import PydanticObjectId
+from bson import ObjectId
 
 from archive_store.access.retrieval_grants import RetrievalGrant
+from archive_store.approvals.rules import POLICY_SECTION
 from archive_store.crisis.documents import CrisisTeam, MemberRetrieval, TeamMember
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.foundation.working_days import end_of_day
@@ -19,17 +22,25 @@ from archive_store.people.lent_posts import team_purpose
 Given = tuple[PydanticObjectId, MemberRetrieval]
 
 
-async def align_grants(unit: UnitOfWork, team: CrisisTeam, members: Iterable[TeamMember]) -> None:
-    """End the team's grants that these members are no longer given, and begin those that are new."""
+async def align_grants(
+    unit: UnitOfWork, team: CrisisTeam, members: Iterable[TeamMember], giver_id: ObjectId | None = None
+) -> None:
+    """End the team's grants that these members are no longer given, and begin those that never were.
+
+    What the team has given once it does not give again, also where that was revoked, used up or taken back: only
+    another retrieval, such as one of other views, begins a grant. SELF_APPROVAL where one would begin for the giver.
+    """
     names = {member.person_id: member.name for member in members}
     wanted = [(member.person_id, given) for member in members for given in member.retrievals]
-    kept: set[Given] = set()
-    for grant in await _open_grants(unit, team):
+    once: set[Given] = set()
+    for grant in await _grants(unit, team):
         held = (grant.grantee_id, _given_by(grant))
-        if held in wanted:
-            kept.add(held)
-        else:
+        once.add(held)
+        if held not in wanted and grant.expires_at > unit.at:
             await _end(unit, grant)
+    begun = [held for held in wanted if held not in once]
+    if any(person_id == giver_id for person_id, _ in begun):
+        raise RegistrarError(ErrorCode.SELF_APPROVAL, field="members", rule=POLICY_SECTION)
     assert team.valid_to is not None  # noqa: S101 - an active team's
     grants = [
         RetrievalGrant(
@@ -43,8 +54,7 @@ async def align_grants(unit: UnitOfWork, team: CrisisTeam, members: Iterable[Tea
             views_allowed=given.views,
             team_id=team.key,
         )
-        for person_id, given in wanted
-        if (person_id, given) not in kept
+        for person_id, given in begun
     ]
     await unit.insert(*grants)
     told = ("grantee_id", "secrecy", "student_id", "document_type", "expires_at", "views_allowed", "team_id")
@@ -55,14 +65,14 @@ async def align_grants(unit: UnitOfWork, team: CrisisTeam, members: Iterable[Tea
 
 async def end_grants(unit: UnitOfWork, team: CrisisTeam) -> None:
     """At this moment, not at the end of the day."""
-    for grant in await _open_grants(unit, team):
-        await _end(unit, grant)
+    for grant in await _grants(unit, team):
+        if grant.expires_at > unit.at:
+            await _end(unit, grant)
 
 
-async def _open_grants(unit: UnitOfWork, team: CrisisTeam) -> list[RetrievalGrant]:
-    rows = unit.store.database.collection(RetrievalGrant).find(
-        {"team_id": team.key, "expires_at": {"$gt": unit.at}}, session=unit.session
-    )
+async def _grants(unit: UnitOfWork, team: CrisisTeam) -> list[RetrievalGrant]:
+    """All that were ever given, ended ones too."""
+    rows = unit.store.database.collection(RetrievalGrant).find({"team_id": team.key}, session=unit.session)
     return [await unit.decrypted(RetrievalGrant, row) for row in await rows.to_list()]
 
 

@@ -179,7 +179,7 @@ async def _change_members(unit: UnitOfWork, payload: CrisisTeamChangeMembers) ->
     values = {"leader_id": payload.leader_id, "leader_name": names[payload.leader_id], "members": members}
     await write(unit, team, "change_members", "members_changed", values, also_told=frozenset(people))
     if status is CrisisTeamStatus.ACTIVE:
-        await align_grants(unit, team, members)
+        await align_grants(unit, team, members, unit.actor.person_id)
     return team.key
 
 

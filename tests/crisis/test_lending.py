@@ -10,11 +10,13 @@ from bson import ObjectId
 
 from archive_store.access.retrieval_grants import RetrievalGrant
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.operations import perform
 from archive_store.audit.readings import GrantExhaustedError, ReadRows, record_reading
 from archive_store.crisis.queries import open_texts
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.people import sign_in
+from archive_store.retrieval.operations import RetrievalGrantRevoke
 from archive_store.students.documents import Student
 from archive_store.students.queries import find_student
 from tests.access.test_readings import events
@@ -130,6 +132,71 @@ async def test_a_change_of_members_begins_and_ends_what_differs(school: School) 
     await act(school, "principal", "change_members", team, members=await named(school, teacher={}))
     assert not await reads(school, before, student.key)
     assert await open_grants(school) == 0
+
+
+async def grants_of(school: School, team: ObjectId) -> list[ObjectId]:
+    found = await school.store.database.collection(RetrievalGrant).find({"team_id": team}).to_list()
+    return [grant["_id"] for grant in found]
+
+
+async def revoke(school: School, grant_id: ObjectId) -> None:
+    payload = RetrievalGrantRevoke(grant_id=grant_id)
+    await perform(
+        school.store, await school.viewer("director"), "retrieval_grant.revoke", payload, reason="误给"
+    )
+
+
+async def test_no_change_of_members_undoes_a_revocation(school: School) -> None:
+    student = await school.student(0)
+    team = await active(school)
+    (grant,) = await grants_of(school, team)
+    await revoke(school, grant)
+    await act(school, "vice-principal", "change_members", team)
+    assert await grants_of(school, team) == [grant]
+    assert not await reads(school, await school.viewer("logistics", None), student.key)
+
+
+async def test_nobody_renews_their_own_views_by_a_change(school: School) -> None:
+    """The vice principal, to whom the principal gave one view in the vice principal's team."""
+    student = await school.student(0)
+    team = await form(school, members=await named(school, teacher={}))
+    members = await named(school, teacher={}, vice_principal={"retrievals": (lent(student.key, views=1),)})
+    await act(school, "principal", "change_members", team, members=members)
+    await act(school, "vice-principal", "activate", team)
+    seen = []
+    for _ in range(2):
+        seen.append(await reads(school, await school.viewer("vice-principal", None), student.key))
+        await act(school, "vice-principal", "change_members", team, members=members)
+    assert seen == [True, False]
+    (grant,) = await grants_of(school, team)
+    # Nor where the team has it in its list and the grant is not there.
+    await school.store.database.collection(RetrievalGrant).delete_one({"_id": grant})
+    before = await school.counts()
+    with pytest.raises(RegistrarError) as caught:
+        await act(school, "vice-principal", "change_members", team, members=members)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.SELF_APPROVAL, "members")
+    assert await school.counts() == before
+
+
+async def test_views_are_not_renewed_by_removing_and_naming_again(school: School) -> None:
+    student = await school.student(0)
+
+    async def change(**lending: Any) -> None:
+        members = await named(school, logistics=lending, teacher={})
+        await act(school, "vice-principal", "change_members", team, members=members)
+
+    given = {"retrievals": (lent(student.key, views=1),)}
+    team = await active(school, members=await named(school, logistics=given, teacher={}))
+    assert await reads(school, await school.viewer("logistics", None), student.key)
+    for _ in range(2):
+        await change()
+        await change(**given)
+        assert not await reads(school, await school.viewer("logistics", None), student.key)
+    assert len(await grants_of(school, team)) == 1
+    # More is given by another retrieval.
+    await change(retrievals=(lent(student.key, views=2),))
+    assert await reads(school, await school.viewer("logistics", None), student.key)
+    assert len(await grants_of(school, team)) == 2
 
 
 async def test_nobody_lends_themself_more_by_a_change(school: School) -> None:
