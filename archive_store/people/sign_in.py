@@ -73,7 +73,9 @@ async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -
     # A crisis team lends nothing to who has left the staff, or works on pseudonymised rows by now.
     borrows = bool(posts) and Post.ANALYSIS_GROUP not in posts and not is_service
     lent = await lent_posts(store, person["_id"], day) if borrows else ()
-    opened = await _open_grants(store, person["_id"])
+    # Nor does a retrieval grant outlive the posts for which it was asked; a team's goes with what the team lends.
+    retrieves = bool(posts - {Post.ANALYSIS_GROUP})
+    opened = await _open_grants(store, person["_id"]) if retrieves else ()
     return Viewer(
         person_id=person["_id"],
         name=person["name"],

@@ -17,11 +17,13 @@ from archive_store.access.retrieval_grants import RetrievalGrant, Secrecy
 from archive_store.access.viewer import PURPOSE_LIMIT, Viewer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import Outcome, perform
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.people.staff import posts_in_force
 from archive_store.students.queries import facts_by_id
 
 RULE = "policy §三(二)"
@@ -69,7 +71,15 @@ async def _check_give(store: Store, viewer: Viewer, payload: RetrievalGrantGive)
         raise RegistrarError(ErrorCode.NOT_FOUND, field="student_id")
 
 
+async def _require_still_on_staff(unit: UnitOfWork, grantee_id: ObjectId) -> None:
+    """WRONG_STATE where the grantee, who asked a while ago, by now holds no post that may ask."""
+    posts = await posts_in_force(unit.store, {grantee_id}, school_day(unit.at), unit.session)
+    if ASKERS.isdisjoint(posts.get(grantee_id, ())):
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="grantee_id", rule=RULE, state="POST_ENDED")
+
+
 async def _give(unit: UnitOfWork, payload: RetrievalGrantGive, secrecy: Secrecy) -> ObjectId:
+    await _require_still_on_staff(unit, payload.grantee_id)
     grant = RetrievalGrant(
         id=payload.grant_id,
         grantee_id=payload.grantee_id,

@@ -123,6 +123,41 @@ async def test_a_revoked_grant_opens_nothing(school: School) -> None:
     assert caught.value.code is ErrorCode.WRONG_STATE
 
 
+async def end_posts(school: School, subject: str) -> None:
+    await set_posts(school, subject, valid_to="2024-07-31")
+
+
+async def set_posts(school: School, subject: str, **values: Any) -> None:
+    own = {"person_id": (await school.viewer(subject)).person_id}
+    await school.store.database.mongo["role_grants"].update_many(own, {"$set": values})
+
+
+async def test_a_grant_opens_nothing_without_a_post_or_for_the_analysis_group(school: School) -> None:
+    student = await school.student()
+    await given(school, "academic-affairs", "director", student_id=student.key, views=5)
+    assert await phone(school, "academic-affairs", student.key) == student.phone
+    await set_posts(school, "academic-affairs", post="ANALYSIS_GROUP")
+    assert (await school.viewer("academic-affairs", None)).grants == ()
+    assert await phone(school, "academic-affairs", student.key) == "nobody"
+    await end_posts(school, "academic-affairs")
+    assert (await school.viewer("academic-affairs", None)).grants == ()
+    assert await phone(school, "academic-affairs", student.key) == "nobody"
+
+
+@pytest.mark.parametrize("values", [{"valid_to": "2024-07-31"}, {"post": "ANALYSIS_GROUP"}])
+async def test_nothing_is_given_to_who_has_left_since_they_asked(
+    school: School, values: dict[str, Any]
+) -> None:
+    student = await school.student()
+    request = await ask(school, "logistics", student_id=student.key)
+    await set_posts(school, "logistics", **values)
+    before = await school.counts()
+    with pytest.raises(RegistrarError) as caught:
+        await school.approve("director", request)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.WRONG_STATE, "grantee_id")
+    assert await school.counts() == before
+
+
 async def test_who_decides(school: School) -> None:
     student = await school.student()
     sealed = await ask(school, "archive", Secrecy.SEALED, student_id=student.key)
