@@ -69,8 +69,11 @@ def sees_team(actor: Actor, team: CrisisTeam) -> bool:
 
 
 def answers_for(actor: Actor, team: CrisisTeam) -> bool:
-    """Whether its texts are this person's business: those it concerns, and the principal, who may close it."""
-    return actor.person_id in team.person_ids or Post.PRINCIPAL in actor.posts
+    """Whether its texts are this person's business: those it concerns, and the principal, who may close it.
+
+    Nobody's any longer who has left the staff.
+    """
+    return bool(actor.posts) and (actor.person_id in team.person_ids or Post.PRINCIPAL in actor.posts)
 
 
 def require(team: CrisisTeam, actor: Actor, action: TeamAction, office: InOffice) -> CrisisTeamStatus:

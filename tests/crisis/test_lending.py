@@ -263,6 +263,24 @@ async def test_its_texts_are_for_its_people_the_principal_and_whom_the_policy_le
     assert purposes == ["临时小组:甲流处置小组"] * 3 + ["了解情况"]
 
 
+async def test_its_texts_are_no_longer_for_who_has_left_the_staff(school: School) -> None:
+    team = await active(school)
+    wanted = {team: frozenset({"occasion"})}
+    for subject in ("logistics", "teacher", "vice-principal"):
+        opened = await open_texts(school.store, await school.viewer(subject, None), wanted)
+        assert opened[team]["occasion"] == OCCASION
+        own = {"person_id": await key(school, subject)}
+        await school.store.database.mongo["role_grants"].update_many(
+            own, {"$set": {"valid_to": "2024-07-31"}}
+        )
+        seen = len(await events(school))
+        for purpose in (None, "了解情况"):
+            left = await school.viewer(subject, purpose)
+            opened = (await open_texts(school.store, left, wanted)).get(team, {})
+            assert opened.get("occasion") != OCCASION
+        assert len(await events(school)) == seen
+
+
 async def test_the_posts_of_sign_in_come_from_active_teams_alone(school: School) -> None:
     team = await active(school)
     person = await key(school, "logistics")
