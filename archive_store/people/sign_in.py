@@ -45,10 +45,14 @@ async def reload_viewer(store: Store, viewer: Viewer) -> Viewer:
     person = await store.database.collection(Person).find_one({"_id": viewer.person_id}, _PERSON_FIELDS)
     if person is None:
         raise RegistrarError(ErrorCode.FORBIDDEN)
-    return replace(await _viewer_of(store, person, viewer.scopes or ()), reading=viewer.reading)
+    # A view that this request has taken is good for all of it, also where it was the last one.
+    now = await _viewer_of(store, person, viewer.scopes or (), viewer.reading.grants_used)
+    return replace(now, reading=viewer.reading)
 
 
-async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -> Viewer:
+async def _viewer_of(
+    store: Store, person: Row, token_scopes: Collection[str], grants_used: Collection[ObjectId] = ()
+) -> Viewer:
     day = school_day(store.clock.now())
     grants = (
         await store.database.collection(RoleGrant)
@@ -75,7 +79,7 @@ async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -
     lent = await lent_posts(store, person["_id"], day) if borrows else ()
     # Nor does a retrieval grant outlive the posts for which it was asked; a team's goes with what the team lends.
     retrieves = bool(posts - {Post.ANALYSIS_GROUP})
-    opened = await _open_grants(store, person["_id"]) if retrieves else ()
+    opened = await _open_grants(store, person["_id"], grants_used) if retrieves else ()
     return Viewer(
         person_id=person["_id"],
         name=person["name"],
@@ -99,7 +103,9 @@ async def _viewer_of(store: Store, person: Row, token_scopes: Collection[str]) -
     )
 
 
-async def _open_grants(store: Store, person_id: ObjectId) -> tuple[HeldGrant, ...]:
+async def _open_grants(
+    store: Store, person_id: ObjectId, used: Collection[ObjectId]
+) -> tuple[HeldGrant, ...]:
     now = store.clock.now()
     rows = (
         await store.database.collection(RetrievalGrant)
@@ -107,7 +113,10 @@ async def _open_grants(store: Store, person_id: ObjectId) -> tuple[HeldGrant, ..
             {
                 "grantee_id": person_id,
                 "expires_at": {"$gt": now},
-                "$expr": {"$lt": ["$views_taken", "$views_allowed"]},
+                "$or": [
+                    {"_id": {"$in": list(used)}},
+                    {"$expr": {"$lt": ["$views_taken", "$views_allowed"]}},
+                ],
             }
         )
         .to_list()

@@ -1,7 +1,8 @@
 """Exports of student records (导出) as CSV: rows, rights, readings and purposes are those of `list_students`.
 
 An export is written to the history when it begins, before a row is read, and once more when it ends. Rows come
-page by page, so memory does not grow with them; a record whose number is changed meanwhile may be missed.
+page by page, so memory does not grow with them; a record whose number is changed meanwhile may be missed. Each page is
+read by the rights of its moment: where they end, so does the export.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import field_classes
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.people.sign_in import reload_viewer
 from archive_store.students.documents import Export, Student
 from archive_store.students.export_columns import COLUMN_BY_HEADER, COLUMNS, ExportColumn
 from archive_store.students.queries import StudentFilter, check_filter, list_students
@@ -54,13 +56,16 @@ class RunningExport:
         self._has_ended = False
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """The file, a page of rows at a time; the first piece has the headers."""
+        """The file, a page of rows at a time; the first piece has the headers.
+
+        Raises FORBIDDEN, or what `begin_export` raises for a column or filter, where the viewer may no longer export.
+        """
         lines: list[list[str]] = [[column.header for column in self._columns]]
         mark, after = _BYTE_ORDER_MARK, None
         while True:
             found = await list_students(
                 self._store,
-                self._viewer,
+                await self._viewer_now(),
                 frozenset(column.path for column in self._columns),
                 first=PAGE_ROWS,
                 page_limit=PAGE_ROWS,
@@ -74,6 +79,16 @@ class RunningExport:
                 break
             lines, mark, after = [], "", found.cursors[-1]
         self.is_complete = True
+
+    async def _viewer_now(self) -> Viewer:
+        viewer = await reload_viewer(self._store, self._viewer)
+        scope = student_scope(viewer)
+        for column in self._columns:
+            _require_readable(scope, column)
+        # Else the rest would look whole, and have but the rows of a class or a family.
+        if self._viewer.reads_by_post and not viewer.reads_by_post:
+            raise RegistrarError(ErrorCode.FORBIDDEN, rule=ACCESS_RULE)
+        return viewer
 
     async def end(self) -> None:
         """Write how many rows were read, and whether all pieces were taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -33,6 +33,7 @@ from archive_store.foundation.field_classes import (
     field_classes,
 )
 from archive_store.foundation.posts import Post
+from archive_store.people.documents import RoleGrant
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.documents import Export, Student, StudentStatus
 from archive_store.students.export_columns import COLUMNS, ExportColumn, inert
@@ -246,10 +247,16 @@ async def test_family_exports_its_own_record_without_a_purpose(school: School) -
 async def test_a_teacher_exports_the_own_classes_alone(school: School) -> None:
     teacher = await school.viewer("teacher")
     assert len(rows_of(await exported(school, teacher))) == STUDENTS
-    elsewhere = replace(teacher, class_names=frozenset({"2023级9班"}), homeroom_class_names=frozenset())
-    told = rows_of(await exported(school, elsewhere, headers=["姓名"]))
+
+    async def teaching(class_name: str) -> Viewer:
+        values = {"class_names": [class_name], "homeroom_class_names": []}
+        own = {"person_id": teacher.person_id}
+        await school.store.database.mongo["role_grants"].update_many(own, {"$set": values})
+        return await school.viewer("teacher")
+
+    told = rows_of(await exported(school, await teaching("2023级9班"), headers=["姓名"]))
     assert told == []
-    taught = replace(teacher, class_names=frozenset({"2023级1班"}), homeroom_class_names=frozenset())
+    taught = await teaching("2023级1班")
     with pytest.raises(RegistrarError) as caught:
         await exported(school, taught, headers=["出生日期"])
     assert caught.value.code is ErrorCode.FORBIDDEN
@@ -260,7 +267,15 @@ async def test_a_column_read_on_some_rows_is_blank_on_the_others(school: School)
     child = await school.student(2)
     await link_guardian_account(school.store, child.key, 0, "parent")
     parent = await school.viewer("parent", None)
-    viewer = replace(parent, posts=frozenset({Post.ACADEMIC_AFFAIRS}))
+    held = RoleGrant(
+        person_id=PydanticObjectId(parent.person_id),
+        post=Post.ACADEMIC_AFFAIRS,
+        valid_from=date(2024, 1, 1),
+        qualified=True,
+        confidentiality_undertaken=True,
+    )
+    await school.store.database.collection(RoleGrant).insert_one(held.to_bson())
+    viewer = await school.viewer("parent", None)
     assert "联系电话" not in rows_of(await exported(school, viewer))[0]
     headers = ["学籍辅号", "联系电话", "成员1联系电话", "出生日期"]
     told = rows_of(await exported(school, viewer, headers=headers))
@@ -453,3 +468,57 @@ async def test_an_export_that_breaks_off_says_so(school: School, monkeypatch: py
     assert await kinds(school) == ["export:begin", "export:break_off"]
     assert isinstance(export.key, ObjectId)
     assert (await verify_history(school.store, RECORD_TYPES)).sound
+
+
+@pytest.mark.parametrize("left", ["nothing", "a class", "fewer fields"])
+async def test_an_export_ends_with_the_rights_of_who_exports(
+    school: School, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    monkeypatch.setattr(exports, "PAGE_ROWS", 2)
+    headers = ["姓名"] if left == "a class" else ["姓名", "身份证件号"]
+    viewer = await school.viewer("director")
+    export = await begin_export(school.store, viewer, headers=headers)
+    pieces = export.pieces()
+    await anext(pieces)
+    own = {"person_id": viewer.person_id}
+    after: dict[str, dict[str, Any]] = {
+        "nothing": {"valid_to": "2024-07-31"},
+        "a class": {"post": "TEACHER", "class_names": [(await school.student()).class_name]},
+        "fewer fields": {"post": "LOGISTICS"},
+    }
+    await school.store.database.mongo["role_grants"].update_many(own, {"$set": after[left]})
+    read = await school.store.database.collection(AccessEvent).count_documents({})
+    with pytest.raises(RegistrarError) as caught:
+        await anext(pieces)
+    assert caught.value.code is ErrorCode.FORBIDDEN
+    await export.end()
+    (record,) = await records(school)
+    assert (record["rows"], record["is_complete"]) == (2, False)
+    assert await kinds(school) == ["export:begin", "export:break_off"]
+    assert await school.store.database.collection(AccessEvent).count_documents({}) == read
+
+
+async def test_an_export_takes_one_view_of_a_grant_over_all_its_pages(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PAGE_ROWS", 1)
+    last = await school.student(STUDENTS - 1)
+    viewer = await school.viewer("academic-affairs", None)
+    for key in ((await school.student(0)).key, last.key):
+        grant = RetrievalGrant(
+            grantee_id=PydanticObjectId(viewer.person_id),
+            grantee_name=viewer.name,
+            secrecy=Secrecy.SENSITIVE,
+            purpose="奖学金评审",
+            student_id=PydanticObjectId(key),
+            expires_at=school.store.clock.now() + timedelta(days=1),
+            views_allowed=1,
+        ).to_bson()
+        await school.store.cipher.encrypt_paths([grant], encrypted_paths(RetrievalGrant))
+        await school.store.database.collection(RetrievalGrant).insert_one(grant)
+    viewer = await school.viewer("academic-affairs", None)
+    rows = rows_of(await exported(school, viewer, headers=["姓名", "联系电话"]))
+    assert len(rows) == STUDENTS
+    assert sum(bool(row["联系电话"]) for row in rows) == 2
+    taken = await school.store.database.collection(RetrievalGrant).find().to_list()
+    assert [held["views_taken"] for held in taken] == [1, 1]
