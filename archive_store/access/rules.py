@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 from pymongo import IndexModel
 
 from archive_store.foundation.field_classes import FieldClass
@@ -17,6 +17,9 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
 
 F0, F1, F2, F3, F4 = FieldClass
+NAMES_LIMIT = 500  # document types, and business lines
+NAME_LIMIT = 100
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LIMIT)]
 _OPEN = frozenset({F0})
 _INTERNAL = frozenset({F0, F1})
 _PERSONAL = frozenset({F0, F1, F2})
@@ -73,8 +76,8 @@ class AccessRules(_Rules):
 
     by_post: dict[Post, frozenset[FieldClass]]
     by_relationship: dict[Relationship, frozenset[FieldClass]]
-    business_lines: dict[str, BusinessLine]
-    document_classes: dict[str, FieldClass]
+    business_lines: Annotated[dict[_Name, BusinessLine], Field(max_length=NAMES_LIMIT)]
+    document_classes: Annotated[dict[_Name, FieldClass], Field(max_length=NAMES_LIMIT)]
     other_documents: FieldClass
     # A sealed (F4) paper's type tells what it is about, so others do not know that it is there.
     sealed_known_to: frozenset[Post]
@@ -82,11 +85,11 @@ class AccessRules(_Rules):
     purpose_required: frozenset[FieldClass]
     purpose_exempt: frozenset[Relationship]
     # The longest time and the most views that one retrieval grant can give.
-    grant_days: int = Field(ge=1)
-    grant_views: int = Field(ge=1)
+    grant_days: Annotated[StrictInt, Field(ge=1, le=366)]
+    grant_views: Annotated[StrictInt, Field(ge=1, le=1000)]
     statistics: frozenset[Post]
     pseudonymised_rows: frozenset[Post]
-    smallest_cell: int = Field(ge=2)
+    smallest_cell: Annotated[StrictInt, Field(ge=2, le=1000)]
 
     def document_class(self, document_type: str) -> FieldClass:
         return self.document_classes.get(document_type, self.other_documents)

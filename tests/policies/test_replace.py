@@ -167,12 +167,54 @@ def test_differences_speak_of_relationships_purposes_and_papers() -> None:
     assert access_differences(after, after, TYPES) == []
 
 
+# The numbers of the rules, with the least and the most of each; what is named in them, with a value of its kind.
+NUMBERS = (("smallest_cell", 2, 1000), ("grant_days", 1, 366), ("grant_views", 1, 1000))
+NAMED: tuple[tuple[str, Any], ...] = (
+    ("document_classes", "F0"),
+    ("business_lines", {"record_types": ["Student"]}),
+)
+
+
+@pytest.mark.parametrize("position", [1, 2])
+async def test_numbers_and_names_at_their_limits_are_taken(school: School, position: int) -> None:
+    numbers = {limits[0]: limits[position] for limits in NUMBERS}
+    names = {name: {f"{place:类>100}": value for place in range(500)} for name, value in NAMED}
+    await replaced(school, rules(**numbers, **names))
+    held = (await versioned.newest_version(school.store, FieldAccessPolicy)).rules
+    assert {name: getattr(held, name) for name in numbers} == numbers
+    assert len(held.document_classes) == len(held.business_lines) == 500
+
+
 @pytest.mark.parametrize(
     ("content", "code", "field"),
     [
         (by_post(NOBODY=["F0"]), None, "rules.by_post.NOBODY"),
         (by_post(LOGISTICS=["F9"]), ErrorCode.UNKNOWN_CODE, "rules.by_post.LOGISTICS.0"),
         (rules(smallest_cell=1), None, "rules.smallest_cell"),
+        *[
+            (rules(**{name: value}), ErrorCode.INVALID_ARGUMENT, f"rules.{name}")
+            for name, least, most in NUMBERS
+            for value in (
+                least - 1,
+                most + 1,
+                2**63,
+                10**30,
+                True,
+                str(least),
+                7.0,
+                float("nan"),
+                float("inf"),
+            )
+        ],
+        *[
+            (rules(**{name: dict.fromkeys(map(str, range(501)), value)}), ErrorCode.TOO_MANY, f"rules.{name}")
+            for name, value in NAMED
+        ],
+        *[
+            (rules(**{name: {"类" * 101: value}}), ErrorCode.TOO_LONG, f"rules.{name}.类类")
+            for name, value in NAMED
+        ],
+        *[(rules(**{name: {"": value}}), ErrorCode.REQUIRED, f"rules.{name}") for name, value in NAMED],
         (rules(unheard_of=1), ErrorCode.UNKNOWN_FIELD, "rules.unheard_of"),
         ({"by_post": {}}, ErrorCode.REQUIRED, "rules.by_relationship"),
         (rules(), ErrorCode.NOTHING_TO_CHANGE, "rules"),
