@@ -23,7 +23,7 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.people.staff import posts_in_force
+from archive_store.people.queries import posts_in_force
 from archive_store.students.queries import facts_by_id
 
 RULE = "policy §三(二)"
