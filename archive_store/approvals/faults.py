@@ -10,6 +10,8 @@ from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
 
 # A part of a path may be a key of the asker's own choosing.
 _PART_LIMIT = 100
+# What pydantic ends the path of a faulty key with, after the key itself.
+_KEY_OF_DICT = "[key]"
 # By the first word of a fault's type.
 _CODES = {
     "date": ErrorCode.INVALID_DATE,
@@ -53,6 +55,9 @@ def error_of_fault(error: ValidationError) -> RegistrarError:
     if kind == "greater_than_equal":
         least = told["ge"]
         return _invalid(field, Message(zh=f"不得小于 {least}", en=f"it must be at least {least}"))
+    if kind == "less_than_equal":
+        most = told["le"]
+        return _invalid(field, Message(zh=f"不得大于 {most}", en=f"it must be at most {most}"))
     if word in _CODES:
         return RegistrarError(_CODES[word], field=field)
     return _invalid(field, _WHOLE_SENTENCES.get(kind) or _SENTENCES.get(word, _OTHER))
@@ -65,6 +70,8 @@ def _invalid(field: str, sentence: Message) -> RegistrarError:
 
 
 def _path(parts: tuple[int | str, ...]) -> str:
+    if parts and parts[-1] == _KEY_OF_DICT:
+        parts = parts[:-2]
     return ".".join(shown_part(part) for part in parts)
 
 

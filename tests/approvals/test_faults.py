@@ -28,6 +28,7 @@ def refused(change: Callable[[dict[str, Any]], object]) -> RegistrarError:
     ("change", "field", "zh", "en"),
     [
         ({"grant_days": 0}, "rules.grant_days", "不得小于 1", "it must be at least 1"),
+        ({"grant_days": 10**9}, "rules.grant_days", "不得大于 366", "it must be at most 366"),
         ({"grant_days": "x"}, "rules.grant_days", "须为整数", "it must be a whole number"),
         ({"grant_days": 1.5}, "rules.grant_days", "须为整数", "it must be a whole number"),
         ({"statistics": 3}, "rules.statistics", "须为列表", "it must be a list"),
@@ -36,8 +37,8 @@ def refused(change: Callable[[dict[str, Any]], object]) -> RegistrarError:
         (
             {"document_classes": {"\ud800": "F0"}},
             "rules.document_classes",
-            "含有控制字符",
-            "it has control characters",
+            "含有无法保存的字符",
+            "it has characters that cannot be stored",
         ),
         (
             {"business_lines": {"在读": {"record_types": ["a\0"]}}},
