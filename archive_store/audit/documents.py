@@ -5,8 +5,11 @@ These are not `Record`s: entries are never changed, and they are written only by
 
 from __future__ import annotations
 
+from archive_store.foundation.unit_of_work import HEADS
+
+__all__ = ["ENTRIES", "HEADS", "INDEXES", "NOTIFICATIONS"]
+
 ENTRIES = "audit_entries"
-HEADS = "audit_heads"
 NOTIFICATIONS = "notifications"
 
 INDEXES: dict[str, list[tuple[list[tuple[str, int]], bool]]] = {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from bson import ObjectId
@@ -23,6 +22,7 @@ from archive_store.foundation.unit_of_work import (
     RevisionConflictError,
     Subject,
     UnitOfWork,
+    head_id,
 )
 
 Result = TypeVar("Result")
@@ -56,10 +56,6 @@ async def governed_transaction(
         raise RegistrarError(ErrorCode.TRY_AGAIN) from error
 
 
-def head_id(subject: Subject) -> str:
-    return f"{subject.type}:{subject.id}"
-
-
 async def _append_entries(unit: UnitOfWork) -> None:
     if not unit.events:
         return
@@ -67,25 +63,15 @@ async def _append_entries(unit: UnitOfWork) -> None:
     by_subject: dict[Subject, list[AuditEvent]] = defaultdict(list)
     for event in unit.events:
         by_subject[event.subject].append(event)
-    # In its thread while the server looks for the heads.
-    sealing = asyncio.create_task(
-        store.cipher.encrypt_many(
-            [_sealed_content(event) for events in by_subject.values() for event in events]
-        )
-    )
-    try:
-        query = {"_id": {"$in": [head_id(subject) for subject in by_subject]}}
-        heads = {head["_id"]: head async for head in database[HEADS].find(query, session=unit.session)}
-    except BaseException:
-        sealing.cancel()
-        raise
-    sealed = iter(await sealing)
+    heads = await _heads(unit, by_subject)
+    contents = [_sealed_content(event) for events in by_subject.values() for event in events]
+    sealed = iter(await store.cipher.encrypt_many(contents))
     key = store.keyring.audit
     entries: list[Row] = []
     new_heads: list[ReplaceOne[Row]] = []
     for subject, events in by_subject.items():
         identifier = head_id(subject)
-        head = heads.get(identifier, {"sequence": 0, "hash": FIRST_PREVIOUS_HASH})
+        head = heads[subject] or {"sequence": 0, "hash": FIRST_PREVIOUS_HASH}
         sequence, last_hash = head["sequence"], bytes(head["hash"])
         for event in events:
             sequence += 1
@@ -113,6 +99,16 @@ async def _append_entries(unit: UnitOfWork) -> None:
         )
     await database[ENTRIES].insert_many(entries, session=unit.session)
     await database[HEADS].bulk_write(new_heads, session=unit.session, ordered=False)
+
+
+async def _heads(unit: UnitOfWork, subjects: Iterable[Subject]) -> Mapping[Subject, Row | None]:
+    """The head of each chain, None of one that begins; those are looked for that did not come with their record."""
+    by_id = {head_id(subject): subject for subject in subjects if subject not in unit.heads}
+    heads = unit.heads | dict.fromkeys(by_id.values())
+    if by_id:
+        found = unit.store.database.mongo[HEADS].find({"_id": {"$in": list(by_id)}}, session=unit.session)
+        heads |= {by_id[head["_id"]]: head for head in await found.to_list()}
+    return heads
 
 
 def _sealed_content(event: AuditEvent) -> Row:

@@ -19,6 +19,8 @@ from pymongo.errors import EncryptionError
 
 from archive_store.foundation.workers import Workers
 
+# So few values take less time than the way to a thread and back.
+_FEW = 3
 _KEY_NAME = "record-fields"
 # Several, so that a roster's values do not keep a reader waiting.
 _workers = Workers("field-cipher", 4)
@@ -67,6 +69,8 @@ class FieldCipher:
         return self._encryption.decrypt(value) if isinstance(value, Binary) and value.subtype == 6 else value
 
     async def encrypt_many(self, values: Sequence[Any]) -> list[Any]:
+        if len(values) <= _FEW:
+            return [self._encrypt(value) for value in values]
         return await _workers.run(lambda: [self._encrypt(value) for value in values])
 
     async def encrypt(self, value: Any) -> Any:
@@ -91,7 +95,9 @@ class FieldCipher:
         split = [
             parts for parts in split if any(document.get(parts[0]) is not None for document in documents)
         ]
-        if split:
+        if len(split) * len(documents) <= _FEW:
+            _replace_leaves(documents, split, change)
+        else:
             await _workers.run(_replace_leaves, documents, split, change)
 
     def blind_index(self, kind: str, value: str) -> str:

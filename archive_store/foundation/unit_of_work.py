@@ -49,6 +49,14 @@ class Subject:
     id: ObjectId
 
 
+# Where the heads of audit chains lie, which `audit/` writes.
+HEADS = "audit_heads"
+
+
+def head_id(subject: Subject) -> str:
+    return f"{subject.type}:{subject.id}"
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """Stored values before and after; `field` is a dotted path of the subject's type."""
@@ -98,6 +106,8 @@ class UnitOfWork:
     events: list[AuditEvent] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     written: set[Subject] = field(default_factory=set)
+    # Heads of audit chains as of this transaction, where they are known: none of what it inserts.
+    heads: dict[Subject, Row | None] = field(default_factory=dict)
 
     async def insert(self, *records: Record) -> None:
         """Insert records of one type; a broken unique index raises DUPLICATE."""
@@ -112,13 +122,25 @@ class UnitOfWork:
             if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
                 raise
             raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from None
-        self.written |= {Subject(record_type.subject_type, record.key) for record in records}
+        inserted = {Subject(record_type.subject_type, record.key) for record in records}
+        self.written |= inserted
+        self.heads |= dict.fromkeys(inserted)
 
     async def load(self, record_type: type[AnyRecord], key: ObjectId) -> AnyRecord | None:
-        """The whole record as of this transaction, decrypted."""
+        """The whole record as of this transaction, decrypted.
+
+        The head of its audit chain comes in the same answer, since whoever loads a record is about to change it.
+        """
+        subject = Subject(record_type.subject_type, key)
+        head = {"from": HEADS, "pipeline": [{"$match": {"_id": head_id(subject)}}], "as": "audit_head"}
+        steps: list[Row] = [{"$match": {"_id": key}}, {"$lookup": head}]
         collection = self.store.database.collection(record_type)
-        row = await collection.find_one({"_id": key}, session=self.session)
-        return None if row is None else await self.decrypted(record_type, row)
+        cursor = await collection.aggregate(steps, session=self.session)
+        for row in await cursor.to_list():
+            heads = row.pop("audit_head")
+            self.heads[subject] = heads[0] if heads else None
+            return await self.decrypted(record_type, row)
+        return None
 
     async def decrypted(self, record_type: type[AnyRecord], row: Row) -> AnyRecord:
         await self.store.cipher.decrypt_paths([row], encrypted_paths(record_type))
