@@ -10,8 +10,9 @@ from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
 
 # A part of a path may be a key of the asker's own choosing.
 _PART_LIMIT = 100
-# What pydantic ends the path of a faulty key with, after the key itself.
+# What pydantic puts in a path: after a faulty key, and for characters that no UTF-8 text holds.
 _KEY_OF_DICT = "[key]"
+_UNSHOWABLE = "\ufffd"
 # By the first word of a fault's type.
 _CODES = {
     "date": ErrorCode.INVALID_DATE,
@@ -70,11 +71,10 @@ def _invalid(field: str, sentence: Message) -> RegistrarError:
 
 
 def _path(parts: tuple[int | str, ...]) -> str:
-    if parts and parts[-1] == _KEY_OF_DICT:
-        parts = parts[:-2]
-    return ".".join(shown_part(part) for part in parts)
+    shown = (shown_part(part) for part in parts if part != _KEY_OF_DICT)
+    return ".".join(part for part in shown if part)
 
 
 def shown_part(part: object) -> str:
     """One part of a path, cut to a length and to characters that can be shown."""
-    return "".join(c for c in str(part)[:_PART_LIMIT] if c.isprintable())
+    return "".join(c for c in str(part)[:_PART_LIMIT] if c.isprintable() and c != _UNSHOWABLE)
