@@ -1,8 +1,8 @@
 """Exports of student records (导出) as CSV: rows, rights, readings and purposes are those of `list_students`.
 
 An export is written to the history when it begins, before a row is read, and once more when it ends. Rows come
-page by page, so memory does not grow with them; a record whose number is changed meanwhile may be missed. Each page is
-read by the rights of its moment: where they end, so does the export.
+page by page, so memory does not grow with them; a record whose number is changed meanwhile may be missed. Each page
+after the first is read by the rights of its moment: where they end, so does the export.
 """
 
 from __future__ import annotations
@@ -63,9 +63,10 @@ class RunningExport:
         lines: list[list[str]] = [[column.header for column in self._columns]]
         mark, after = _BYTE_ORDER_MARK, None
         while True:
+            viewer = self._viewer if after is None else await self._viewer_now()
             found = await list_students(
                 self._store,
-                await self._viewer_now(),
+                viewer,
                 frozenset(column.path for column in self._columns),
                 first=PAGE_ROWS,
                 page_limit=PAGE_ROWS,
