@@ -18,16 +18,22 @@ from archive_store.approvals.documents import ApprovalPolicy, ApprovalRule, Emer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.approvals.rules import UngovernedOperationError, rule_of
-from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
 from archive_store.foundation.working_days import Period
 from archive_store.policies.rules import RULE
-from archive_store.policies.versions import next_version, version_in_store
+from archive_store.policies.versions import (
+    REQUESTERS,
+    check_first_day,
+    next_version,
+    require_may_ask,
+    version_in_store,
+    write_version,
+)
 
 # What changes school policy is the principal's to decide, whatever a version says.
 PRINCIPALS_OWN = frozenset({"approval_policy.replace", "policy.replace"})
@@ -149,9 +155,7 @@ async def replace_approval_policy(
     dry_run: bool,
 ) -> ApprovalReplacement:
     """Ask for a new version, or with `dry_run` only say whose signatures would change."""
-    operation = APPROVAL_POLICY_REPLACE
-    posts = operation.requesters | (frozenset(tier.post for tier in Tier) if dry_run else frozenset())
-    viewer.require_any(posts, rule=f"operation {operation.name}")
+    require_may_ask(viewer, APPROVAL_POLICY_REPLACE.name, dry_run=dry_run)
     values = {"policy_id": ObjectId(), "effective_from": effective_from, "content": content}
     payload = payload_of(ApprovalPolicyReplace, values)
     await _check(store, viewer, payload)
@@ -159,13 +163,12 @@ async def replace_approval_policy(
     differences = tuple(route_differences(current, payload.content, store.operations))
     if dry_run:
         return ApprovalReplacement(differences, None)
-    outcome = await perform(store, viewer, operation.name, payload, reason=reason)
+    outcome = await perform(store, viewer, APPROVAL_POLICY_REPLACE.name, payload, reason=reason)
     return ApprovalReplacement(differences, outcome.change_request_id)
 
 
 async def _check(store: Store, viewer: Viewer, payload: ApprovalPolicyReplace) -> None:
-    if payload.effective_from < school_day(store.clock.now()):
-        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
+    check_first_day(store, payload.effective_from)
     check_content(payload.content, store.operations)
     if payload.content == content_of(await newest_version(store, ApprovalPolicy)):
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="content")
@@ -183,21 +186,14 @@ async def _apply(unit: UnitOfWork, payload: ApprovalPolicyReplace) -> ObjectId:
         **await next_version(unit, ApprovalPolicy, payload.effective_from),
         **{name: getattr(payload.content, name) for name in ApprovalContent.model_fields},
     )
-    await unit.insert(policy)
-    told = ("version", "effective_from", *ApprovalContent.model_fields)
-    changes = [FieldChange(field, None, bson_value(getattr(policy, field))) for field in told]
-    subject = Subject(ApprovalPolicy.subject_type, policy.key)
-    unit.audit(subject, "approval_policy:replace", changes)
-    for tier in Tier:
-        unit.notify(tier.post, "approval_policy:replaced", subject)
-    return policy.key
+    return await write_version(unit, policy, "approval_policy", ApprovalContent.model_fields)
 
 
 APPROVAL_POLICY_REPLACE = Operation(
     name="approval_policy.replace",
     record_type=ApprovalPolicy,
     payload=ApprovalPolicyReplace,
-    requesters=frozenset({Post.DIRECTOR, Post.DEPUTY_DIRECTOR}),
+    requesters=REQUESTERS,
     subject=lambda payload: Subject(ApprovalPolicy.subject_type, payload.policy_id),
     requested_values=lambda payload: {
         "effective_from": bson_value(payload.effective_from),

@@ -13,18 +13,22 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.rules import AccessRules, FieldAccessPolicy
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.documents import Tier
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
-from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
-from archive_store.policies.rules import RULE, AccessDifference, access_differences, check_rules
-from archive_store.policies.versions import next_version, version_in_store
+from archive_store.policies.rules import AccessDifference, access_differences, check_rules
+from archive_store.policies.versions import (
+    REQUESTERS,
+    check_first_day,
+    next_version,
+    require_may_ask,
+    version_in_store,
+    write_version,
+)
 from archive_store.scans.documents import Scan
 from archive_store.students.documents import Student, StudentStatus
 
@@ -62,8 +66,7 @@ async def replace_policy(
     Raises FORBIDDEN without a post that may ask (or, for a dry run, that decides), and for bad rules an error that
     names the place.
     """
-    posts = POLICY_REPLACE.requesters | (frozenset(tier.post for tier in Tier) if dry_run else frozenset())
-    viewer.require_any(posts, rule=f"operation {POLICY_REPLACE.name}")
+    require_may_ask(viewer, POLICY_REPLACE.name, dry_run=dry_run)
     values = {"policy_id": ObjectId(), "effective_from": effective_from, "rules": rules}
     payload = payload_of(PolicyReplace, values)
     await _check(store, viewer, payload)
@@ -76,8 +79,7 @@ async def replace_policy(
 
 
 async def _check(store: Store, viewer: Viewer, payload: PolicyReplace) -> None:
-    if payload.effective_from < school_day(store.clock.now()):
-        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
+    check_first_day(store, payload.effective_from)
     check_rules(payload.rules, GOVERNED_TYPES, StudentStatus)
     if payload.rules == (await newest_version(store, FieldAccessPolicy)).rules:
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
@@ -95,21 +97,14 @@ async def _apply(unit: UnitOfWork, payload: PolicyReplace) -> ObjectId:
         rules=payload.rules,
         **await next_version(unit, FieldAccessPolicy, payload.effective_from),
     )
-    await unit.insert(policy)
-    told = ("version", "effective_from", "rules")
-    changes = [FieldChange(field, None, bson_value(getattr(policy, field))) for field in told]
-    subject = Subject(FieldAccessPolicy.subject_type, policy.key)
-    unit.audit(subject, "field_access_policy:replace", changes)
-    for post in (Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL):
-        unit.notify(post, "field_access_policy:replaced", subject)
-    return policy.key
+    return await write_version(unit, policy, "field_access_policy", ["rules"])
 
 
 POLICY_REPLACE = Operation(
     name="policy.replace",
     record_type=FieldAccessPolicy,
     payload=PolicyReplace,
-    requesters=frozenset({Post.DIRECTOR, Post.DEPUTY_DIRECTOR}),
+    requesters=REQUESTERS,
     subject=lambda payload: Subject(FieldAccessPolicy.subject_type, payload.policy_id),
     requested_values=lambda payload: {
         "effective_from": bson_value(payload.effective_from),

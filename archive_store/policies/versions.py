@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import Tier
 from archive_store.foundation.clock import school_day
-from archive_store.foundation.records import Record
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import UnitOfWork
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.policies.rules import RULE
+
+REQUESTERS = frozenset({Post.DIRECTOR, Post.DEPUTY_DIRECTOR})
+
+
+def require_may_ask(viewer: Viewer, operation: str, *, dry_run: bool) -> None:
+    """FORBIDDEN without a post that may ask or, for a dry run, that decides."""
+    posts = REQUESTERS | (frozenset(tier.post for tier in Tier) if dry_run else frozenset())
+    viewer.require_any(posts, rule=f"operation {operation}")
+
+
+def check_first_day(store: Store, effective_from: date) -> None:
+    """INVALID_DATE for a day that is over in China."""
+    if effective_from < school_day(store.clock.now()):
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
 
 
 async def version_in_store(
@@ -27,3 +48,15 @@ async def next_version(unit: UnitOfWork, policy_type: type[Record], effective_fr
     """Number and first day of the version that is written now; never in the past, however long approval took."""
     version = await version_in_store(unit.store, unit.session, policy_type) + 1
     return {"version": version, "effective_from": max(effective_from, school_day(unit.at))}
+
+
+async def write_version(unit: UnitOfWork, policy: Record, kind: str, content: Iterable[str]) -> ObjectId:
+    """Insert the version, with its fields `content` in the history, and tell the three tiers. Returns its key."""
+    await unit.insert(policy)
+    told = ("version", "effective_from", *content)
+    changes = [FieldChange(field, None, bson_value(getattr(policy, field))) for field in told]
+    subject = Subject(policy.subject_type, policy.key)
+    unit.audit(subject, f"{kind}:replace", changes)
+    for tier in Tier:
+        unit.notify(tier.post, f"{kind}:replaced", subject)
+    return policy.key
