@@ -15,9 +15,10 @@ from api.health import Readiness, live, metrics, ready
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
 from api.scans import download_scan, upload_scan
+from api.sequencer import sequencer_of
 from api.sign_in import SignIn
 from api.stalls import StallLimits
-from api.worker import working
+from api.worker import worker_of_jobs, working
 from archive_store.archive import JOBS, open_archive
 from archive_store.audit.feed import NotificationFeed
 from archive_store.foundation.settings import Settings
@@ -38,7 +39,10 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_archive(settings) as store, working(store, JOBS):
+        async with (
+            open_archive(settings) as store,
+            working(*worker_of_jobs(store, JOBS), *sequencer_of(store)),
+        ):
             app.state.store = store
             app.state.sign_in = SignIn(settings)
             app.state.feed = NotificationFeed(store.database)

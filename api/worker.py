@@ -1,6 +1,7 @@
-"""The worker: runs the store's jobs every few seconds, in one process among all that serve.
+"""Workers: run jobs of the store every few seconds, each worker's in one process among all that serve.
 
-Each process has a worker that asks for the lease; the one that holds it runs the jobs, the others wait for it to end.
+Each process has the same workers, and each of them asks for its lease; the one that holds it runs the jobs, the others
+wait for it to end.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ LEASE_SECONDS = 30.0
 # Until a job is cut off at shutdown, then until the worker is left alone: together less than a second.
 _GRACE_SECONDS, _END_SECONDS = 0.4, 0.5
 
-_HOLDS = Gauge("registrar_worker_holds_lease", "Whether the jobs run in this process.")
+_HOLDS = Gauge(
+    "registrar_worker_holds_lease", "Whether the jobs of the lease run in this process.", ["lease"]
+)
 _LAST_RUN = Gauge("registrar_job_last_run_timestamp_seconds", "When the job last ended well.", ["job"])
 _LAG = Gauge("registrar_job_lag_seconds", "How much later than planned the job began.", ["job"])
 _DONE = Counter("registrar_job_done_total", "Things that the job did.", ["job"])
@@ -36,13 +39,19 @@ class Worker:
     """Runs `jobs` in their order while it holds the lease, `seconds` after each round again."""
 
     def __init__(
-        self, store: Store, jobs: Mapping[str, Job], *, seconds: float, lease_seconds: float = LEASE_SECONDS
+        self,
+        store: Store,
+        jobs: Mapping[str, Job],
+        *,
+        seconds: float,
+        lease_seconds: float = LEASE_SECONDS,
+        lease_name: str = LEASE_NAME,
     ) -> None:
         self._store = store
         self._jobs = jobs
         self._seconds = seconds
         # Longer than the pause, so that the lease stays where it is.
-        self._lease = Lease(store.database, LEASE_NAME, seconds=max(lease_seconds, 3 * seconds))
+        self._lease = Lease(store.database, lease_name, seconds=max(lease_seconds, 3 * seconds))
         self._stopping = asyncio.Event()
         self._began: dict[str, float] = {}
         self._told: dict[str, set[str]] = defaultdict(set)
@@ -57,7 +66,7 @@ class Worker:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), self._seconds)
         finally:
-            _HOLDS.set(0)
+            _HOLDS.labels(self._lease.name).set(0)
             with suppress(PyMongoError):
                 await self._lease.release()
 
@@ -78,14 +87,14 @@ class Worker:
                 await self._lease.renew()
             elif await self._lease.acquire():
                 self._began.clear()
-                log.info("worker_took_lease", term=self._lease.term)
+                log.info("worker_took_lease", lease=self._lease.name, term=self._lease.term)
         except LeaseLostError:
-            log.warning("worker_lost_lease", term=self._lease.term)
+            log.warning("worker_lost_lease", lease=self._lease.name, term=self._lease.term)
         except PyMongoError as error:
             self._tell("lease", error)
         else:
             self._tell("lease", None)
-        _HOLDS.set(self._lease.is_held)
+        _HOLDS.labels(self._lease.name).set(self._lease.is_held)
         return self._lease.is_held
 
     async def _run(self, name: str, job: Job) -> None:
@@ -117,17 +126,19 @@ class Worker:
 
 
 @asynccontextmanager
-async def working(store: Store, jobs: Mapping[str, Job]) -> AsyncIterator[None]:
-    """Run a worker meanwhile, unless there is nothing to do or this process shall do none of it."""
-    if not jobs or not store.settings.worker_seconds:
-        yield
-        return
-    worker = Worker(store, jobs, seconds=store.settings.worker_seconds)
-    running = asyncio.create_task(worker.run(), name="worker")
+async def working(*workers: Worker) -> AsyncIterator[None]:
+    """Run workers meanwhile."""
+    running = {worker: asyncio.create_task(worker.run(), name="worker") for worker in workers}
     try:
         yield
     finally:
-        await end(worker, running)
+        await asyncio.gather(*(end(worker, task) for worker, task in running.items()))
+
+
+def worker_of_jobs(store: Store, jobs: Mapping[str, Job]) -> list[Worker]:
+    """The worker of the store's jobs, unless there is nothing to do or this process shall do none of it."""
+    seconds = store.settings.worker_seconds
+    return [Worker(store, jobs, seconds=seconds)] if jobs and seconds else []
 
 
 async def end(worker: Worker, running: asyncio.Task[None]) -> None:

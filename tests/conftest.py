@@ -40,7 +40,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 @pytest.fixture(scope="session")
 def settings(stack: EmbeddedStack) -> Settings:
     # A test that wants a worker runs its own.
-    return dev_settings(stack, port=0).model_copy(update={"worker_seconds": 0.0})
+    asleep = {"worker_seconds": 0.0, "sequencer_seconds": 0.0}
+    return dev_settings(stack, port=0).model_copy(update=asleep)
 
 
 @pytest.fixture(scope="session")

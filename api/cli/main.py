@@ -6,15 +6,15 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 from pymongo.errors import PyMongoError
-from rich.console import Console
-from rich.markup import escape
 
 from api.cli.client import ServerError
+from api.cli.console import err, fail, out
+from api.cli.keyring import keyring_app
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.keyring import Keyring, KeyringError
 from archive_store.foundation.object_store import ObjectStoreError
@@ -24,29 +24,21 @@ app = typer.Typer(
     name="registrar", help="Student records (学籍管理).", no_args_is_help=True, add_completion=False
 )
 scan_app = typer.Typer(help="Upload and download scans (扫描件).", no_args_is_help=True)
-audit_app = typer.Typer(help="Verify the audit history.", no_args_is_help=True)
+audit_app = typer.Typer(help="Export and verify the audit history.", no_args_is_help=True)
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
-keyring_app = typer.Typer(help="The file of root keys.", no_args_is_help=True)
 app.add_typer(scan_app, name="scan")
 app.add_typer(audit_app, name="audit")
 app.add_typer(schema_app, name="schema")
 app.add_typer(keyring_app, name="keyring")
 
-out = Console()
-err = Console(stderr=True)
-
 Url = Annotated[str, typer.Option(envvar="REGISTRAR_URL", help="Address of the server.")]
 Token = Annotated[str, typer.Option(envvar="REGISTRAR_TOKEN", help="Sign-in token.")]
 Purpose = Annotated[str, typer.Option(help="What it is read for (调阅目的); recorded.")]
+Data = Annotated[
+    Path | None, typer.Option(help="Data of a running `registrar dev`, instead of the environment.")
+]
 DEFAULT_URL = "http://127.0.0.1:8000"
 Result = TypeVar("Result")
-
-
-def fail(message: str, *hints: str) -> NoReturn:
-    err.print(f"[red]error:[/red] {escape(message)}", highlight=False, soft_wrap=True)
-    for hint in hints:
-        err.print(f"[dim]hint:[/dim] {escape(hint)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def settings_from_environment() -> Settings:
@@ -61,6 +53,16 @@ def settings_from_environment() -> Settings:
             f"missing or wrong settings: {wrong}",
             "docs/settings.md describes each; `registrar dev` needs none",
         )
+
+
+def settings_of(data: Path | None) -> Settings:
+    """Of the `registrar dev` that runs on this data, else of the environment."""
+    from api.dev.session import settings_of_dev
+
+    try:
+        return settings_of_dev(data) if data else settings_from_environment()
+    except FileNotFoundError:
+        fail(f"no data of `registrar dev` in {data}")
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -85,9 +87,14 @@ def serve() -> None:
 
     settings = settings_from_environment()
     try:
-        Keyring.load(settings.keyring_file)
+        keyring = Keyring.load(settings.keyring_file)
     except KeyringError as error:
         fail(str(error), "registrar keyring create FILE makes a new one")
+    if keyring.checkpoint is None:
+        fail(
+            f"the keyring {settings.keyring_file} has no checkpoint key",
+            "registrar keyring rotate-checkpoint-key FILE makes it",
+        )
     try:
         serve_api(settings)
     except GraphiQLMissingError as error:
@@ -192,21 +199,25 @@ def scan_download(
     run(download(err, url, token, scan, to, purpose))
 
 
-@audit_app.command("verify")
-def audit_verify(
-    data: Annotated[
-        Path | None, typer.Option(help="Data of a running `registrar dev`, instead of the environment.")
-    ] = None,
+@audit_app.command("export")
+def audit_export(
+    to: Annotated[Path, typer.Argument(help="Folder to write; must not exist.")],
+    data: Data = None,
 ) -> None:
+    """Write the history and its newest checkpoint into a folder that can be checked without database and keys."""
+    from api.cli.audit import export
+
+    settings = settings_of(data)
+    written = run(export(settings, to))
+    out.print(f"wrote {written.entries} entries to {to}", highlight=False, soft_wrap=True)
+
+
+@audit_app.command("verify")
+def audit_verify(data: Data = None) -> None:
     """Recompute every chain; exit status 1 and one line per flaw when history was changed."""
     from api.cli.audit import verify
-    from api.dev.session import settings_of_dev
 
-    try:
-        settings = settings_of_dev(data) if data else settings_from_environment()
-    except FileNotFoundError:
-        fail(f"no data of `registrar dev` in {data}")
-    report = run(verify(settings))
+    report = run(verify(settings_of(data)))
     for finding in report.findings:
         out.print(f"{finding.flaw} {finding.subject} entry {finding.place}", highlight=False, soft_wrap=True)
     out.print(
@@ -243,16 +254,6 @@ def token(
     except FileNotFoundError:
         fail(f"no demo issuer in {data}", "run `registrar dev` first")
     sys.stdout.write(issuer.token(subject, seconds=hours * 3600) + "\n")
-
-
-@keyring_app.command("create")
-def keyring_create(file: Annotated[Path, typer.Argument(help="File to write, mode 0600.")]) -> None:
-    """Make new root keys. Keep a copy where the database and the bucket are not."""
-    try:
-        Keyring.create(file)
-    except (KeyringError, OSError) as error:
-        fail(str(error))
-    out.print(f"wrote {file}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:

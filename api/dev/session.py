@@ -34,7 +34,9 @@ def dev_settings(stack: EmbeddedStack, *, port: int) -> Settings:
     """Settings of a server on this stack; makes the keyring and the demo issuer on first use."""
     keyring_file = stack.directory / _KEYRING_FILE
     if not keyring_file.exists():
-        Keyring.create(keyring_file)
+        Keyring.create(keyring_file, origin="registrar.example/demo")
+    elif Keyring.load(keyring_file).checkpoint is None:
+        Keyring.rotate_checkpoint_key(keyring_file)
     DemoIssuer.load_or_create(stack.directory)
     values: dict[str, Any] = {
         **stack.settings(),

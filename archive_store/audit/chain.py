@@ -1,4 +1,4 @@
-"""Hashing of audit entries, pure. FORMAT.md beside this file says the bytes.
+"""Canonical encoding and hashing of audit entries, pure. FORMAT.md beside this file says the bytes.
 
 Each subject has its own chain, so no document is shared by unrelated changes. The hash is keyed: who can
 write to the database but has no keyring cannot forge an entry.
@@ -6,7 +6,6 @@ write to the database but has no keyring cannot forge an entry.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import datetime
@@ -28,13 +27,26 @@ HASHED_FIELDS = (
     "sealed",
     "previous_hash",
 )
+LEAF_FIELDS = (*HASHED_FIELDS, "hash")
 
 
-def canonical_bytes(entry: Mapping[str, Any]) -> bytes:
-    """JSON with sorted keys and no blanks over exactly `HASHED_FIELDS`."""
-    return orjson.dumps(
-        {name: _plain(entry.get(name)) for name in HASHED_FIELDS}, option=orjson.OPT_SORT_KEYS
-    )
+def entry_hash(key: bytes, entry: Mapping[str, Any], hash_name: str) -> bytes:
+    """HMAC over the entry, 32 bytes; it covers the hash before it. `hash_name` is `sha256` or `sm3`."""
+    return hmac.digest(key, b"entry\0" + _canonical(entry, HASHED_FIELDS), hash_name)
+
+
+def leaf_bytes(entry: Mapping[str, Any]) -> bytes:
+    """The entry as the log has it: JSON with sorted keys and no blanks over exactly `LEAF_FIELDS`."""
+    return _canonical(entry, LEAF_FIELDS)
+
+
+def head_seal(key: bytes, subject: str, sequence: int, last_hash: bytes, hash_name: str) -> bytes:
+    """Seal of a chain's end, so that entries cut off the end are missed; 32 bytes."""
+    return hmac.digest(key, f"head\0{subject}\0{sequence}\0".encode() + last_hash, hash_name)
+
+
+def _canonical(entry: Mapping[str, Any], names: tuple[str, ...]) -> bytes:
+    return orjson.dumps({name: _plain(entry.get(name)) for name in names}, option=orjson.OPT_SORT_KEYS)
 
 
 def _plain(value: Any) -> Any:
@@ -45,13 +57,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     return value if value is None or isinstance(value, (str, int)) else str(value)
-
-
-def entry_hash(key: bytes, entry: Mapping[str, Any]) -> bytes:
-    """HMAC-SHA-256 over the entry, 32 bytes; it covers the hash before it."""
-    return hmac.new(key, b"entry\0" + canonical_bytes(entry), hashlib.sha256).digest()
-
-
-def head_seal(key: bytes, subject: str, sequence: int, last_hash: bytes) -> bytes:
-    """Seal of a chain's end, so that entries cut off the end are missed; 32 bytes."""
-    return hmac.new(key, f"head\0{subject}\0{sequence}\0".encode() + last_hash, hashlib.sha256).digest()

@@ -66,7 +66,7 @@ async def _append_entries(unit: UnitOfWork) -> None:
     heads = await _heads(unit, by_subject)
     contents = [_sealed_content(event) for events in by_subject.values() for event in events]
     sealed = iter(await store.cipher.encrypt_many(contents))
-    key = store.keyring.audit
+    key, hash_name = store.keyring.audit, store.settings.audit_hash
     entries: list[Row] = []
     new_heads: list[ReplaceOne[Row]] = []
     for subject, events in by_subject.items():
@@ -89,9 +89,10 @@ async def _append_entries(unit: UnitOfWork) -> None:
                 "sealed": next(sealed),
                 "previous_hash": last_hash,
             }
-            last_hash = entry["hash"] = entry_hash(key, entry)
+            last_hash = entry["hash"] = entry_hash(key, entry, hash_name)
+            entry["log_index"] = None  # the sequencer gives it
             entries.append(entry)
-        seal = head_seal(key, identifier, sequence, last_hash)
+        seal = head_seal(key, identifier, sequence, last_hash, hash_name)
         new_heads.append(
             ReplaceOne(
                 {"_id": identifier}, {"sequence": sequence, "hash": last_hash, "seal": seal}, upsert=True
@@ -142,5 +143,4 @@ async def _insert_notifications(unit: UnitOfWork) -> None:
 async def prepare_indexes(store: Store) -> None:
     """Apply the indexes of entries and notifications."""
     for collection, indexes in INDEXES.items():
-        for keys, unique in indexes:
-            await store.database.mongo[collection].create_index(keys, unique=unique)
+        await store.database.mongo[collection].create_indexes(indexes)

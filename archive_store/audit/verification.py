@@ -60,7 +60,9 @@ class VerificationReport:
         return not self.findings
 
 
-def verify_chain(key: bytes, subject: str, entries: Sequence[Row], head: Row | None) -> Iterable[Finding]:
+def verify_chain(
+    key: bytes, subject: str, entries: Sequence[Row], head: Row | None, hash_name: str
+) -> Iterable[Finding]:
     """Check one subject's entries, in the order of their sequence numbers, against its head."""
     expected = 1
     # None after a flawed entry: what follows one cannot be held against it.
@@ -77,24 +79,26 @@ def verify_chain(key: bytes, subject: str, entries: Sequence[Row], head: Row | N
         previous = None
         if not _is_whole(entry):
             yield Finding(subject, sequence, Flaw.CHANGED)
-        elif entry_hash(key, entry) != entry["hash"]:
-            moved = any(_fits_elsewhere(key, entry, other) for other in entries if other is not entry)
+        elif entry_hash(key, entry, hash_name) != entry["hash"]:
+            moved = any(
+                _fits_elsewhere(key, entry, other, hash_name) for other in entries if other is not entry
+            )
             yield Finding(subject, sequence, Flaw.REORDERED if moved else Flaw.CHANGED)
         elif not is_linked:
             yield Finding(subject, sequence, Flaw.CHANGED)
         else:
             previous = entry["hash"]
         expected = sequence + 1
-    yield from _verify_head(key, subject, expected - 1, previous, head)
+    yield from _verify_head(key, subject, expected - 1, previous, head, hash_name)
 
 
 def _verify_head(
-    key: bytes, subject: str, last: int, last_hash: bytes | None, head: Row | None
+    key: bytes, subject: str, last: int, last_hash: bytes | None, head: Row | None, hash_name: str
 ) -> Iterable[Finding]:
     sealed = None if head is None else _number(head.get("sequence"))
     if head is None or sealed is None or not _is_hash(head.get("hash")):
         yield Finding(subject, last if sealed is None else sealed, Flaw.FORGED_HEAD)
-    elif head_seal(key, subject, sealed, head["hash"]) != head.get("seal"):
+    elif head_seal(key, subject, sealed, head["hash"], hash_name) != head.get("seal"):
         yield Finding(subject, sealed, Flaw.FORGED_HEAD)
     elif sealed > last:
         yield _over(subject, Flaw.TRUNCATED, last + 1, sealed)
@@ -123,13 +127,13 @@ def _is_whole(entry: Row) -> bool:
     return _is_hash(entry.get("hash")) and _is_hash(entry.get("previous_hash"))
 
 
-def _fits_elsewhere(key: bytes, entry: Row, other: Row) -> bool:
+def _fits_elsewhere(key: bytes, entry: Row, other: Row, hash_name: str) -> bool:
     """Whether the entry is genuine at the place where another now stands."""
     if _number(other.get("sequence")) is None or not _is_whole(other):
         return False
     place = {"sequence": other["sequence"], "previous_hash": other["previous_hash"]}
     links = ({**entry, "sequence": other["sequence"]}, {**entry, **place})
-    return any(entry_hash(key, link) in (entry["hash"], other["hash"]) for link in links)
+    return any(entry_hash(key, link, hash_name) in (entry["hash"], other["hash"]) for link in links)
 
 
 def _subject_of(entry: Row) -> tuple[Any, Any]:
@@ -146,7 +150,7 @@ async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> 
 async def _verify_history(
     store: Store, record_types: Sequence[type[Record]], session: AsyncClientSession
 ) -> VerificationReport:
-    database, key = store.database.mongo, store.keyring.audit
+    database, key, hash_name = store.database.mongo, store.keyring.audit, store.settings.audit_hash
     report = VerificationReport()
     # Dates that Python has none for are numbers then, not an error of the reading.
     options = database.codec_options.with_options(
@@ -163,7 +167,7 @@ async def _verify_history(
             subject = "{}:{}".format(*_subject_of(pending[0]))
             seen.add(subject)
             report.subjects += 1
-            report.findings.extend(verify_chain(key, subject, pending, heads.get(subject)))
+            report.findings.extend(verify_chain(key, subject, pending, heads.get(subject), hash_name))
             pending.clear()
 
     order: list[tuple[str, Any]] = [("subject_type", 1), ("subject_id", 1), ("sequence", 1)]
@@ -174,7 +178,7 @@ async def _verify_history(
         report.entries += 1
     close_chain()
     for subject in heads.keys() - seen:
-        report.findings.extend(verify_chain(key, subject, [], heads[subject]))
+        report.findings.extend(verify_chain(key, subject, [], heads[subject], hash_name))
     for record_type in record_types:
         prefix = f"{record_type.subject_type}:"
         without_record = {subject for subject in heads.keys() | seen if subject.startswith(prefix)}

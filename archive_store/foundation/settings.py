@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -48,6 +48,15 @@ class Settings(BaseSettings):
     graphiql: bool = Field(False, description="Serve the GraphiQL page at /graphql.")
     worker_seconds: float = Field(
         5.0, ge=0, description="Pause between two rounds of the worker's jobs; 0 runs none in this process."
+    )
+    sequencer_seconds: float = Field(
+        1.0,
+        ge=0,
+        description="Pause between two rounds of the audit log's sequencer; 0 runs none in this process.",
+    )
+    audit_hash: Literal["sha256", "sm3"] = Field(
+        "sha256",
+        description="Hash of the audit history: `sha256`, or `sm3`; an installation keeps its first.",
     )
     deputy_director_seats: int = Field(2, ge=0, description="Seats of deputy director, policy §二(二).")
     crisis_review_days: int = Field(

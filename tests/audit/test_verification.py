@@ -121,7 +121,7 @@ async def test_two_entries_in_each_others_place(school: School) -> None:
 async def test_an_added_entry(school: School) -> None:
     database, entries = await history(school)
     forged = {**entries[3], "_id": ObjectId(), "sequence": 5, "previous_hash": entries[3]["hash"]}
-    forged["hash"] = entry_hash(KEY, forged)
+    forged["hash"] = entry_hash(KEY, forged, "sha256")
     await database[ENTRIES].insert_one(forged)
     found = await flaws(school)
     assert (5, Flaw.ADDED) in found
@@ -195,22 +195,26 @@ def chain(length: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
             "sequence": sequence,
             "previous_hash": previous,
         }
-        previous = entry["hash"] = entry_hash(KEY, entry)
+        previous = entry["hash"] = entry_hash(KEY, entry, "sha256")
         entries.append(entry)
-    return entries, {"sequence": length, "hash": previous, "seal": head_seal(KEY, "s", length, previous)}
+    return entries, {
+        "sequence": length,
+        "hash": previous,
+        "seal": head_seal(KEY, "s", length, previous, "sha256"),
+    }
 
 
 @given(st.integers(1, 12), st.data())
 def test_any_one_removal_or_change_is_found(length: int, data: st.DataObject) -> None:
     entries, head = chain(length)
-    assert list(verify_chain(KEY, "s", entries, head)) == []
+    assert list(verify_chain(KEY, "s", entries, head, "sha256")) == []
     place = data.draw(st.integers(0, length - 1))
     removed = entries[:place] + entries[place + 1 :]
-    assert list(verify_chain(KEY, "s", removed, head))
+    assert list(verify_chain(KEY, "s", removed, head, "sha256"))
     changed = [dict(entry) for entry in entries]
     changed[place]["kind"] = "forged"
-    assert list(verify_chain(KEY, "s", changed, head))
-    assert list(verify_chain(KEY, "s", entries, None))
+    assert list(verify_chain(KEY, "s", changed, head, "sha256"))
+    assert list(verify_chain(KEY, "s", entries, None, "sha256"))
 
 
 @pytest.mark.parametrize(
@@ -273,14 +277,14 @@ async def test_a_head_that_is_no_subjects(school: School) -> None:
 def test_a_gap_is_one_finding_however_long() -> None:
     entries, head = chain(3)
     far = entries[2] | {"sequence": 2_000_000, "kind": "forged"}
-    assert list(verify_chain(KEY, "s", [*entries[:2], far], head)) == [
+    assert list(verify_chain(KEY, "s", [*entries[:2], far], head, "sha256")) == [
         Finding("s", 3, Flaw.MISSING, last_sequence=1_999_999),
         Finding("s", 2_000_000, Flaw.CHANGED),
         Finding("s", 4, Flaw.ADDED, last_sequence=2_000_000),
     ]
     assert Finding("s", 3, Flaw.MISSING, 1_999_999).place == "3–1999999"
     assert Finding("s", 3, Flaw.MISSING).place == "3"
-    cut_off = list(verify_chain(KEY, "s", [], head))
+    cut_off = list(verify_chain(KEY, "s", [], head, "sha256"))
     assert cut_off == [Finding("s", 1, Flaw.TRUNCATED, last_sequence=3)]
 
 
@@ -288,7 +292,7 @@ def test_entries_beside_flawed_ones_are_not_accused() -> None:
     entries, head = chain(6)
     second, fourth = entries[1] | {"sequence": 4}, entries[3] | {"sequence": 2}
     swapped = [entries[0], fourth, entries[2], second, *entries[4:]]
-    assert list(verify_chain(KEY, "s", swapped, head)) == [
+    assert list(verify_chain(KEY, "s", swapped, head, "sha256")) == [
         Finding("s", 2, Flaw.REORDERED),
         Finding("s", 4, Flaw.REORDERED),
     ]

@@ -69,7 +69,7 @@ async def test_a_job_runs_again_and_again_and_is_counted(empty_store: Store) -> 
     before = metric("registrar_job_done_total", "counted")
     async with working(empty_store, {"counted": job}):
         await until(lambda: job.runs >= 3)
-        assert REGISTRY.get_sample_value("registrar_worker_holds_lease") == 1
+        assert REGISTRY.get_sample_value("registrar_worker_holds_lease", {"lease": "worker"}) == 1
     runs = job.runs
     await asyncio.sleep(5 * PAUSE)
     assert job.runs == runs
@@ -78,7 +78,7 @@ async def test_a_job_runs_again_and_again_and_is_counted(empty_store: Store) -> 
     assert abs(metric("registrar_job_last_run_timestamp_seconds", "counted") - time.time()) < 20
     assert metric("registrar_job_lag_seconds", "counted") >= 0
     assert metric("registrar_job_failures_total", "counted") == 0
-    assert REGISTRY.get_sample_value("registrar_worker_holds_lease") == 0
+    assert REGISTRY.get_sample_value("registrar_worker_holds_lease", {"lease": "worker"}) == 0
     assert await Lease(empty_store.database, LEASE_NAME).acquire()  # it was let go
 
 

@@ -1,0 +1,228 @@
+"""The sequencer: gives committed entries their places in the log, and signs a checkpoint over each batch.
+
+One runs at a time, by a lease; that two do is harmless, since a batch commits only on the size that it began from.
+Nothing of its own state is outside the database, so another takes over wherever one was killed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from bson import ObjectId
+from bson.binary import Binary
+from bson.codec_options import DatetimeConversion
+from pymongo import ReplaceOne, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
+
+from archive_store.audit import merkle
+from archive_store.audit.chain import entry_hash, leaf_bytes
+from archive_store.audit.documents import CHECKPOINTS, ENTRIES, LOG, TILES, UNSEQUENCED
+from archive_store.audit.log import (
+    LOG_ID,
+    ForgedLogError,
+    checkpoint_key,
+    checkpoint_text,
+    load_tiles,
+    log_size,
+    tile_id,
+    tree_hash,
+)
+from archive_store.audit.merkle import Span
+from archive_store.foundation.database import Row
+from archive_store.foundation.store import Store
+
+REFUSED = "refused"
+BATCH = 500
+# A round ends then, so that the lease can be renewed; what is left waits for the next.
+ROUND_SECONDS = 1.0
+
+log = structlog.get_logger("registrar.sequencer")
+_Place = tuple[Any, Any, Any]  # subject type, subject id, sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Sequenced:
+    """What a round did. `oldest_at` is when the oldest entry that it gave a place was written."""
+
+    entries: int = 0
+    refused: int = 0
+    size: int = 0
+    oldest_at: datetime | None = None
+    waiting: int = 0
+
+    def after(self, batch: Sequenced) -> Sequenced:
+        oldest = min((at for at in (self.oldest_at, batch.oldest_at) if at is not None), default=None)
+        return replace(
+            batch,
+            entries=self.entries + batch.entries,
+            refused=self.refused + batch.refused,
+            oldest_at=oldest,
+        )
+
+
+async def sequence_entries(store: Store, *, batch: int = BATCH, seconds: float = ROUND_SECONDS) -> Sequenced:
+    """Give places until no entry waits or the time is over. ForgedLogError, and nothing signed, on a forged log."""
+    until, done = time.monotonic() + seconds, Sequenced()
+    while True:
+
+        async def attempt(session: AsyncClientSession) -> Sequenced:
+            return await _sequence_batch(store, session, batch)
+
+        if not await _anything_waits(store):
+            return done
+        one = await store.database.transaction(attempt)
+        done = done.after(one)
+        if one.entries + one.refused == 0 or time.monotonic() > until:
+            return replace(done, waiting=await _count_waiting(store))
+
+
+def _entries(store: Store) -> AsyncCollection[Row]:
+    """As `verify_history` reads them: what is no entry must be refused, not end the sequencer."""
+    options = store.database.mongo.codec_options.with_options(
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+    )
+    return store.database.mongo.get_collection(ENTRIES, codec_options=options)
+
+
+async def _anything_waits(store: Store) -> bool:
+    row = await _entries(store).find_one({"log_index": None}, {"_id": 1}, hint=UNSEQUENCED)
+    return row is not None
+
+
+async def _count_waiting(store: Store) -> int:
+    return await _entries(store).count_documents({"log_index": None}, hint=UNSEQUENCED)
+
+
+async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int) -> Sequenced:
+    size = await log_size(store, session)
+    tiles = await load_tiles(store, merkle.tiles_at_the_edge(size), session)
+    tree = tree_hash(store)
+    await _require_signed(store, session, size, tiles)
+    waiting = (
+        await _entries(store).find({"log_index": None}, session=session, hint=UNSEQUENCED).to_list(limit)
+    )
+    key, hash_name = store.keyring.audit, store.settings.audit_hash
+    refused = [row for row in waiting if entry_hash(key, row, hash_name) != row.get("hash")]
+    taken = await _in_order(store, session, waiting, {row["_id"] for row in refused})
+    if refused:
+        log.error(
+            "audit_entries_refused", entries=[str(row["_id"]) for row in refused[:20]], count=len(refused)
+        )
+    moves: list[UpdateOne] = [_move(row["_id"], REFUSED) for row in refused]
+    moves += [_move(row["_id"], size + at) for at, row in enumerate(taken)]
+    if moves:
+        moved = await _entries(store).bulk_write(moves, session=session, ordered=False)  # house-rule: the log
+        if moved.matched_count != len(moves):
+            raise ForgedLogError("an entry got its place from elsewhere")
+    if taken:
+        changed = merkle.append(tree, tiles, size, [tree.leaf(leaf_bytes(row)) for row in taken])
+        try:
+            root = merkle.span_hash(tree, tiles, Span(0, size + len(taken)))
+        except (KeyError, ValueError) as error:
+            raise ForgedLogError(f"the tiles of the log are not whole: {error}") from error
+        await _write(store, session, size, len(taken), {at: tiles[at] for at in changed}, root)
+    return Sequenced(
+        entries=len(taken),
+        refused=len(refused),
+        size=size + len(taken),
+        oldest_at=min((row["at"] for row in taken), default=None),
+    )
+
+
+def _move(entry_id: ObjectId, place: int | str) -> UpdateOne:
+    return UpdateOne({"_id": entry_id, "log_index": None}, {"$set": {"log_index": place}})
+
+
+async def _require_signed(
+    store: Store, session: AsyncClientSession, size: int, tiles: Mapping[merkle.TileKey, bytes]
+) -> None:
+    """That what the log is now is what was signed last: an edge edited in the database would be signed else."""
+    rows = await store.database.mongo[CHECKPOINTS].find(session=session).sort("_id", -1).to_list(1)
+    if not rows and not size:
+        return
+    key, hash_name = checkpoint_key(store), store.settings.audit_hash
+    try:
+        root = merkle.span_hash(tree_hash(store), tiles, Span(0, size))
+    except (KeyError, ValueError) as error:
+        raise ForgedLogError(f"the tiles of the log are not whole: {error}") from error
+    text = checkpoint_text(key.origin, size, root, hash_name)
+    if not rows or rows[0]["_id"] != size or not key.has_signed(text, rows[0].get("note")):
+        raise ForgedLogError("the tiles of the log are not those that the newest checkpoint was signed over")
+
+
+async def _in_order(
+    store: Store, session: AsyncClientSession, waiting: Sequence[Row], refused: set[ObjectId]
+) -> list[Row]:
+    """The entries to take, each after the one before it of its subject; one whose turn has not come waits.
+
+    Where there is no entry before, or no genuine one, it is taken all the same: that gap is evidence.
+    """
+    genuine = {_place(row): row for row in waiting if row["_id"] not in refused}
+    wanted = {_place_before(place) for place in genuine if place[2] > 1} - genuine.keys()
+    stored = await _log_indexes(store, session, wanted)
+    taken: dict[_Place, Row] = {}
+    for place, row in genuine.items():
+        before = _place_before(place)
+        if place[2] > 1 and before not in taken:
+            if before in genuine or stored.get(before, REFUSED) is None:
+                continue
+            if not isinstance(stored.get(before), int):
+                log.error("audit_entry_follows_a_gap", subject=f"{place[0]}:{place[1]}", sequence=place[2])
+        taken[place] = row
+    return list(taken.values())
+
+
+def _place(row: Row) -> _Place:
+    return row["subject_type"], row["subject_id"], row["sequence"]
+
+
+def _place_before(place: _Place) -> _Place:
+    return place[0], place[1], place[2] - 1
+
+
+async def _log_indexes(store: Store, session: AsyncClientSession, places: set[_Place]) -> dict[_Place, Any]:
+    """`log_index` of the stored entries among these."""
+    if not places:
+        return {}
+    named = [dict(zip(("subject_type", "subject_id", "sequence"), place, strict=True)) for place in places]
+    shown = {"subject_type": 1, "subject_id": 1, "sequence": 1, "log_index": 1}
+    found = _entries(store).find({"$or": named}, shown, session=session)
+    return {_place(row): row.get("log_index") async for row in found}
+
+
+async def _write(
+    store: Store,
+    session: AsyncClientSession,
+    size: int,
+    grown_by: int,
+    tiles: Mapping[merkle.TileKey, bytes],
+    root: bytes,
+) -> None:
+    database, key, hash_name = store.database.mongo, checkpoint_key(store), store.settings.audit_hash
+    new_size = size + grown_by
+    replaced = [
+        ReplaceOne({"_id": tile_id(at)}, {"hashes": Binary(hashes)}, upsert=True)
+        for at, hashes in tiles.items()
+    ]
+    await database[TILES].bulk_write(replaced, session=session, ordered=False)  # house-rule: the log
+    named = {"origin": key.origin, "hash_name": hash_name}
+    if size == 0:
+        await database[LOG].insert_one(  # house-rule: the log
+            {"_id": LOG_ID, "size": new_size, **named}, session=session
+        )
+    else:
+        grown = await database[LOG].update_one(  # house-rule: the log
+            {"_id": LOG_ID, "size": size}, {"$set": {"size": new_size}}, session=session
+        )
+        if grown.matched_count != 1:
+            raise ForgedLogError("the log grew from elsewhere")
+    note = key.sign(checkpoint_text(key.origin, new_size, root, hash_name))
+    await database[CHECKPOINTS].insert_one(  # house-rule: the log
+        {"_id": new_size, "root": Binary(root), "note": note, "at": store.clock.now()}, session=session
+    )
