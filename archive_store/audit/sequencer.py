@@ -35,9 +35,11 @@ from archive_store.audit.log import (
 )
 from archive_store.audit.merkle import Span
 from archive_store.foundation.database import Row
+from archive_store.foundation.leases import LEASES
 from archive_store.foundation.store import Store
 
 REFUSED = "refused"
+SESSION_ID = "audit-sequencer-session"
 BATCH = 500
 # A round ends then, so that the lease can be renewed; what is left waits for the next.
 ROUND_SECONDS = 1.0
@@ -69,17 +71,30 @@ class Sequenced:
 async def sequence_entries(store: Store, *, batch: int = BATCH, seconds: float = ROUND_SECONDS) -> Sequenced:
     """Give places until no entry waits or the time is over. ForgedLogError, and nothing signed, on a forged log."""
     until, done = time.monotonic() + seconds, Sequenced()
-    while True:
+    if not await _anything_waits(store):
+        return done
 
-        async def attempt(session: AsyncClientSession) -> Sequenced:
-            return await _sequence_batch(store, session, batch)
+    async def attempt(session: AsyncClientSession) -> Sequenced:
+        return await _sequence_batch(store, session, batch)
 
-        if not await _anything_waits(store):
-            return done
-        one = await store.database.transaction(attempt)
-        done = done.after(one)
-        if one.entries + one.refused == 0 or time.monotonic() > until:
-            return replace(done, waiting=await _count_waiting(store))
+    async with store.database.client.start_session() as session:
+        await _take_over(store, session)
+        while True:
+            one = await store.database.transaction_of(session, attempt)
+            done = done.after(one)
+            waiting = await _count_waiting(store)
+            if not waiting or one.entries + one.refused == 0 or time.monotonic() > until:
+                return replace(done, waiting=waiting)
+
+
+async def _take_over(store: Store, session: AsyncClientSession) -> None:
+    """End the transaction that another sequencer left open: the server would keep its locks for a minute."""
+    ours = session.session_id["id"]
+    before = await store.database.mongo[LEASES].find_one_and_update(  # house-rule: a lease is no record
+        {"_id": SESSION_ID}, {"$set": {"session": ours}}, upsert=True
+    )
+    if before is not None and before.get("session") != ours:
+        await store.database.kill_session(before["session"])
 
 
 def _entries(store: Store) -> AsyncCollection[Row]:

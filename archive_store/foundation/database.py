@@ -39,11 +39,21 @@ class Database:
     async def transaction(self, work: Callable[[AsyncClientSession], Awaitable[Result]]) -> Result:
         """Run `work` in one transaction; it may run again, so it has no effect outside the session."""
         async with self.client.start_session() as session:
-            return await session.with_transaction(
-                work,
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern("majority"),
-            )
+            return await self.transaction_of(session, work)
+
+    async def transaction_of(
+        self, session: AsyncClientSession, work: Callable[[AsyncClientSession], Awaitable[Result]]
+    ) -> Result:
+        """As `transaction`, in a session that is open."""
+        return await session.with_transaction(
+            work,
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern("majority"),
+        )
+
+    async def kill_session(self, session_id: Any) -> None:
+        """End the session of a process that may be dead, with what its transaction has locked."""
+        await self.client.admin.command("killSessions", [{"id": session_id}])
 
     async def ping(self) -> None:
         await self.client.admin.command("ping")

@@ -26,6 +26,7 @@ from archive_store.admission.operations import import_roster
 from archive_store.approvals.decisions import decide
 from archive_store.approvals.documents import Decision
 from archive_store.archive import open_archive
+from archive_store.audit.sequencer import sequence_entries
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from archive_store.people.sign_in import load_viewer
@@ -69,7 +70,11 @@ async def file_paper(store: Store, viewer: Viewer, values: dict[str, Any]) -> No
     await file_scan(store, viewer, ObjectId(values["student"]), "2023级体检表", body())
 
 
-ACTS = {act.__name__: act for act in (approve, import_students, file_paper)}
+async def sequence(store: Store, _viewer: Viewer, _values: dict[str, Any]) -> None:
+    await sequence_entries(store, batch=20, seconds=60)
+
+
+ACTS = {act.__name__: act for act in (approve, import_students, file_paper, sequence)}
 
 
 async def act(settings: Settings, order: dict[str, Any], death: Death) -> None:
