@@ -40,7 +40,7 @@ from archive_store.foundation.store import Store
 
 REFUSED = "refused"
 SESSION_ID = "audit-sequencer-session"
-BATCH = 500
+BATCH = 200
 # A round ends then, so that the lease can be renewed; what is left waits for the next.
 ROUND_SECONDS = 1.0
 

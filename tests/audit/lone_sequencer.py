@@ -21,7 +21,7 @@ async def main() -> None:
         (worker,) = sequencer_of(store)
         if sys.argv[2:] == ["quick"]:
             jobs = {"audit.sequence": sequence}
-            worker = Worker(store, jobs, seconds=0.01, lease_seconds=0.2, lease_name=LEASE_NAME)
+            worker = Worker(store, jobs, seconds=0.01, lease_seconds=0.8, lease_name=LEASE_NAME)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await worker.run()

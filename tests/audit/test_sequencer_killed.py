@@ -112,7 +112,7 @@ async def test_killed_at_random_under_load_nothing_is_lost_or_twice(
     try:
         for _ in range(KILLS):
             await quick.start()
-            await asyncio.sleep(chance.uniform(0.3, 0.9))
+            await asyncio.sleep(chance.uniform(0.8, 1.6))
             quick.kill()
             sizes.add(await log_size(empty_store))
     finally:
