@@ -18,6 +18,7 @@ from api.scans import download_scan, upload_scan
 from api.sequencer import sequencer_of
 from api.sign_in import SignIn
 from api.stalls import StallLimits
+from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
 from archive_store.archive import JOBS, open_archive
 from archive_store.audit.feed import NotificationFeed
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (
             open_archive(settings) as store,
-            working(*worker_of_jobs(store, JOBS), *sequencer_of(store)),
+            working(*worker_of_jobs(store, JOBS), *sequencer_of(store), *publisher_of(store)),
         ):
             app.state.store = store
             app.state.sign_in = SignIn(settings)

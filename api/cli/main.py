@@ -84,6 +84,7 @@ def serve() -> None:
     """Serve the API with the settings of the environment."""
     from api.graphiql.page import GraphiQLMissingError
     from api.serve import serve as serve_api
+    from api.witnesses import witnesses_of
 
     settings = settings_from_environment()
     try:
@@ -95,6 +96,10 @@ def serve() -> None:
             f"the keyring {settings.keyring_file} has no checkpoint key",
             "registrar keyring rotate-checkpoint-key FILE makes it",
         )
+    try:
+        witnesses_of(settings)
+    except ValueError as error:
+        fail(f"REGISTRAR_AUDIT_WITNESSES: {error}", "docs/audit.md says how a witness is named")
     try:
         serve_api(settings)
     except GraphiQLMissingError as error:
@@ -223,6 +228,8 @@ def audit_verify(data: Data = None) -> None:
     out.print(
         f"{report.entries} entries of {report.subjects} records: {'sound' if report.sound else 'FLAWED'}"
     )
+    if report.waiting:
+        out.print(f"{report.waiting} of them wait for their place in the log")
     if not report.sound:
         raise typer.Exit(1)
 

@@ -9,7 +9,17 @@ from pymongo import IndexModel
 
 from archive_store.foundation.unit_of_work import HEADS
 
-__all__ = ["CHECKPOINTS", "ENTRIES", "HEADS", "INDEXES", "LOG", "NOTIFICATIONS", "TILES", "UNSEQUENCED"]
+__all__ = [
+    "CHECKPOINTS",
+    "ENTRIES",
+    "HEADS",
+    "INDEXES",
+    "LOG",
+    "NOTIFICATIONS",
+    "TILES",
+    "UNSEQUENCED",
+    "WITNESSES",
+]
 
 ENTRIES = "audit_entries"
 NOTIFICATIONS = "notifications"
@@ -17,6 +27,7 @@ NOTIFICATIONS = "notifications"
 LOG = "audit_log"
 TILES = "audit_tiles"
 CHECKPOINTS = "audit_checkpoints"
+WITNESSES = "audit_witnesses"
 
 UNSEQUENCED = "unsequenced"
 

@@ -23,13 +23,20 @@ _SM3_LINE = "hash SM3\n"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What was signed of the log at one size (存证点). `root` has 32 bytes; `note` is the C2SP checkpoint."""
+    """What was signed of the log at one size (存证点). `root` has 32 bytes.
+
+    `note` is the C2SP checkpoint, signatures of witnesses included; `text` is what they sign.
+    """
 
     origin: str
     size: int
     root: bytes
     note: str
     at: datetime
+
+    @property
+    def text(self) -> str:
+        return self.note.rpartition("\n\n")[0] + "\n"
 
 
 class ForgedLogError(Exception):
@@ -101,7 +108,8 @@ async def checkpoint_covering(store: Store, size: int) -> Checkpoint | None:
 
 
 def _checkpoint(store: Store, row: Row) -> Checkpoint:
-    return Checkpoint(checkpoint_key(store).origin, row["_id"], bytes(row["root"]), row["note"], row["at"])
+    note = row["note"] + "".join(f"{line}\n" for line in row.get("cosignatures", ()))
+    return Checkpoint(checkpoint_key(store).origin, row["_id"], bytes(row["root"]), note, row["at"])
 
 
 async def span_hashes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from bson.codec_options import DatetimeConversion
@@ -12,47 +11,20 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
 from archive_store.audit.documents import ENTRIES, HEADS
+from archive_store.audit.findings import Finding, Flaw, finding_over
+from archive_store.audit.log_verification import verify_log
 from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
 
 
-class Flaw(StrEnum):
-    """What can be wrong with a history; FORMAT.md describes each."""
-
-    CHANGED = "changed"
-    REORDERED = "reordered"
-    MISSING = "missing"
-    ADDED = "added"
-    TRUNCATED = "truncated"
-    FORGED_HEAD = "forged_head"
-    NO_HISTORY = "no_history"
-    NO_RECORD = "no_record"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One flaw: the subject as `type:id` and the sequence number where it shows, 0 where there is none.
-
-    `last_sequence`, inclusive, where the flaw goes over several: a gap has no bound, so it must not be told one by one.
-    """
-
-    subject: str
-    sequence: int
-    flaw: Flaw
-    last_sequence: int | None = None
-
-    @property
-    def place(self) -> str:
-        return f"{self.sequence}" if self.last_sequence is None else f"{self.sequence}–{self.last_sequence}"
-
-
 @dataclass
 class VerificationReport:
-    """`sound` when nothing was found."""
+    """`sound` when nothing was found. `waiting` entries have no place in the log yet."""
 
     subjects: int = 0
     entries: int = 0
+    waiting: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -73,7 +45,7 @@ def verify_chain(
             yield Finding(subject, 0, Flaw.CHANGED)
             continue
         if sequence > expected:
-            yield _over(subject, Flaw.MISSING, expected, sequence - 1)
+            yield finding_over(subject, Flaw.MISSING, expected, sequence - 1)
             previous = None
         is_linked = previous is None or entry.get("previous_hash") == previous
         previous = None
@@ -101,15 +73,11 @@ def _verify_head(
     elif head_seal(key, subject, sealed, head["hash"], hash_name) != head.get("seal"):
         yield Finding(subject, sealed, Flaw.FORGED_HEAD)
     elif sealed > last:
-        yield _over(subject, Flaw.TRUNCATED, last + 1, sealed)
+        yield finding_over(subject, Flaw.TRUNCATED, last + 1, sealed)
     elif sealed < last:
-        yield _over(subject, Flaw.ADDED, sealed + 1, last)
+        yield finding_over(subject, Flaw.ADDED, sealed + 1, last)
     elif last_hash is not None and head["hash"] != last_hash:
         yield Finding(subject, last, Flaw.CHANGED)
-
-
-def _over(subject: str, flaw: Flaw, first: int, last: int) -> Finding:
-    return Finding(subject, first, flaw, last if last > first else None)
 
 
 def _number(value: Any) -> int | None:
@@ -141,7 +109,7 @@ def _subject_of(entry: Row) -> tuple[Any, Any]:
 
 
 async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> VerificationReport:
-    """Verify every chain, that every record of the types has one, and that every chain has its record."""
+    """Verify every chain, that every record of the types has one, that every chain has its record, and the log."""
     # One snapshot, so that entries written meanwhile are not taken for flaws.
     async with store.database.client.start_session(snapshot=True) as session:
         return await _verify_history(store, record_types, session)
@@ -176,6 +144,7 @@ async def _verify_history(
             close_chain()
         pending.append(entry)
         report.entries += 1
+        report.waiting += entry.get("log_index") is None
     close_chain()
     for subject in heads.keys() - seen:
         report.findings.extend(verify_chain(key, subject, [], heads[subject], hash_name))
@@ -189,5 +158,6 @@ async def _verify_history(
                 report.findings.append(Finding(subject, 0, Flaw.NO_HISTORY))
         # Nothing is ever deleted by an operation.
         report.findings += [Finding(subject, 0, Flaw.NO_RECORD) for subject in without_record]
+    report.findings += [finding async for finding in verify_log(store, stored_entries, session)]
     report.findings.sort(key=lambda finding: (finding.subject, finding.sequence))
     return report

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         "sha256",
         description="Hash of the audit history: `sha256`, or `sm3`; an installation keeps its first.",
     )
+    audit_publish_folder: Path | None = Field(
+        None, description="Folder into which each newest checkpoint of the audit log is written."
+    )
+    audit_witnesses: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Witnesses of the audit log, `<verifier key>@<URL>`, between blanks."
+    )
     deputy_director_seats: int = Field(2, ge=0, description="Seats of deputy director, policy §二(二).")
     crisis_review_days: int = Field(
         7, ge=1, description="Days in which a crisis team's review is due, policy §四(一)."
@@ -68,7 +74,7 @@ class Settings(BaseSettings):
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
     cost_limit: int = Field(20_000, gt=0, description="Most that one GraphQL operation may cost.")
 
-    @field_validator("websocket_origins", mode="before")
+    @field_validator("websocket_origins", "audit_witnesses", mode="before")
     @classmethod
     def _between_blanks(cls, told: Any) -> Any:
         return told.split() if isinstance(told, str) else told
