@@ -19,6 +19,14 @@ from schema.approvals.emergency_types import EmergencyAction
 from schema.approvals.queries import resolve_change_request, resolve_change_requests
 from schema.approvals.reasons import ReasonTemplate, resolve_reason_templates
 from schema.approvals.types import ChangeRequest
+from schema.audit.proofs import (
+    Checkpoint,
+    ConsistencyProof,
+    InclusionProof,
+    resolve_checkpoint,
+    resolve_consistency_proof,
+    resolve_inclusion_proof,
+)
 from schema.audit.queries import resolve_notifications
 from schema.audit.subscriptions import subscribe_to_notifications
 from schema.audit.types import Notification
@@ -122,6 +130,16 @@ class Query:
     notifications: Connection[Notification] = strawberry.field(
         resolver=resolve_notifications,
         description="通知 to the viewer and the posts they hold, newest first.",
+    )
+    checkpoint: Checkpoint | None = strawberry.field(
+        resolver=resolve_checkpoint, description="存证点 of the audit log: the newest, or that of a size."
+    )
+    inclusion_proof: InclusionProof = strawberry.field(
+        resolver=resolve_inclusion_proof, description="That the entry of a place is in the audit log."
+    )
+    consistency_proof: ConsistencyProof = strawberry.field(
+        resolver=resolve_consistency_proof,
+        description="That the audit log has only grown between two sizes, of which nothing was changed.",
     )
     node: Node | None = strawberry.field(
         resolver=resolve_node, description="Any object by its global id (Relay)."

@@ -100,11 +100,10 @@ async def newest_checkpoint(store: Store) -> Checkpoint | None:
     return _checkpoint(store, rows[0]) if rows else None
 
 
-async def checkpoint_covering(store: Store, size: int) -> Checkpoint | None:
-    """The oldest checkpoint of at least this many entries."""
-    found = store.database.mongo[CHECKPOINTS].find({"_id": {"$gte": size}}).sort("_id", 1).limit(1)
-    rows = await found.to_list()
-    return _checkpoint(store, rows[0]) if rows else None
+async def checkpoint_of(store: Store, size: int) -> Checkpoint | None:
+    """The checkpoint over exactly so many entries; None where none was signed."""
+    row = await store.database.mongo[CHECKPOINTS].find_one({"_id": size})
+    return _checkpoint(store, row) if row else None
 
 
 def _checkpoint(store: Store, row: Row) -> Checkpoint:
@@ -124,26 +123,58 @@ async def span_hashes(
         raise ForgedLogError(f"the tiles of the log are not whole: {error}") from error
 
 
-async def inclusion_proof(store: Store, index: int, size: int) -> list[bytes]:
-    """The audit path (RFC 6962 §2.1.1) of the entry at `index` in the first `size` entries, from the leaf up.
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """The audit path (RFC 6962 §2.1.1) of the entry at `index` in the checkpoint's tree, from the leaf up.
 
-    INVALID_QUERY where the log has no such entry or size.
+    `leaf_hash` and each of `hashes` have 32 bytes.
     """
-    await _require_size(store, size, "treeSize")
-    if not 0 <= index < size:
-        raise RegistrarError(ErrorCode.INVALID_QUERY, field="logIndex", detail="no entry has that place")
-    return await span_hashes(store, merkle.inclusion_spans(index, size))
+
+    index: int
+    leaf_hash: bytes
+    hashes: tuple[bytes, ...]
+    checkpoint: Checkpoint
+
+    @property
+    def text(self) -> str:
+        """As C2SP tlog-proof writes it."""
+        path = "".join(f"{base64.b64encode(hashed).decode()}\n" for hashed in self.hashes)
+        return f"c2sp.org/tlog-proof@v1\nindex {self.index}\n{path}\n{self.checkpoint.note}"
+
+
+async def inclusion_proofs(
+    store: Store, indexes: Sequence[int], size: int | None = None
+) -> list[InclusionProof]:
+    """Proofs in the order of the indexes, under the checkpoint of that size, else the newest; few queries for all.
+
+    NOT_FOUND where there is no such checkpoint, or it covers no such entry.
+    """
+    checkpoint = await _require_checkpoint(store, size, "treeSize")
+    if not all(0 <= index < checkpoint.size for index in indexes):
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="logIndex")
+    paths = [[Span(index, index + 1), *merkle.inclusion_spans(index, checkpoint.size)] for index in indexes]
+    hashes = iter(await span_hashes(store, [span for path in paths for span in path]))
+    return [
+        InclusionProof(index, next(hashes), tuple(next(hashes) for _ in path[1:]), checkpoint)
+        for index, path in zip(indexes, paths, strict=True)
+    ]
 
 
 async def consistency_proof(store: Store, old: int, size: int) -> list[bytes]:
-    """The proof (RFC 6962 §2.1.2) that the first `old` entries begin the first `size`. INVALID_QUERY as above."""
-    await _require_size(store, size, "to")
+    """The proof (RFC 6962 §2.1.2) that the first `old` entries begin the first `size`, hashes of 32 bytes.
+
+    NOT_FOUND where the log has not so many.
+    """
+    newest = await _require_checkpoint(store, None, "toSize")
+    if not 0 < size <= newest.size:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="toSize")
     if not 0 <= old <= size:
-        raise RegistrarError(ErrorCode.INVALID_QUERY, field="from", detail="it is more than the later size")
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="fromSize")
     return await span_hashes(store, merkle.consistency_spans(old, size))
 
 
-async def _require_size(store: Store, size: int, field: str) -> None:
-    newest = await newest_checkpoint(store)
-    if not 0 < size <= (newest.size if newest else 0):
-        raise RegistrarError(ErrorCode.INVALID_QUERY, field=field, detail="no checkpoint covers that size")
+async def _require_checkpoint(store: Store, size: int | None, field: str) -> Checkpoint:
+    found = await (newest_checkpoint(store) if size is None else checkpoint_of(store, size))
+    if found is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field=field)
+    return found
