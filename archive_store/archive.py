@@ -17,6 +17,7 @@ from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.operation import Operation
 from archive_store.approvals.reasons import REASON_TEMPLATES_REPLACE, ReasonTemplates
 from archive_store.audit.governed_transaction import prepare_indexes
+from archive_store.audit.log import require_log_of_settings
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.crisis.operations import (
     CRISIS_TEAM_ACTIVATE,
@@ -132,6 +133,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await database.prepare(RECORD_TYPES)
             await cipher.prepare()
             await prepare_indexes(store)
+            await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store
     finally:

@@ -43,6 +43,10 @@ class ForgedLogError(Exception):
     """The stored log does not agree with itself: nothing is signed on top of it."""
 
 
+class OtherLogError(Exception):
+    """The settings or the keyring are of another installation than the database."""
+
+
 def tree_hash(store: Store) -> TreeHash:
     return TreeHash(store.settings.audit_hash)
 
@@ -70,13 +74,24 @@ async def log_size(store: Store, session: AsyncClientSession | None = None) -> i
         if await store.database.mongo[CHECKPOINTS].find_one({}, {"_id": 1}, session=session):
             raise ForgedLogError("there are checkpoints of a log that is gone")
         return 0
-    ours = {"origin": checkpoint_key(store).origin, "hash_name": store.settings.audit_hash}
-    if other := [name for name, value in ours.items() if row.get(name) != value]:
-        raise ForgedLogError(f"the log began with another {' and '.join(other)}")
+    if other := _differing(store, row):
+        raise ForgedLogError(f"the log began with another {other}")
     size = row.get("size")
     if not isinstance(size, int) or size < 1:
         raise ForgedLogError("the size of the log is no number")
     return int(size)
+
+
+async def require_log_of_settings(store: Store) -> None:
+    """OtherLogError at the start, before anything is written that the log could not take."""
+    row = await store.database.mongo[LOG].find_one({"_id": LOG_ID})
+    if row is not None and (other := _differing(store, row)):
+        raise OtherLogError(f"the audit log of this database began with another {other} than is set")
+
+
+def _differing(store: Store, row: Row) -> str:
+    ours = {"origin": checkpoint_key(store).origin, "hash_name": store.settings.audit_hash}
+    return " and ".join(name for name, value in ours.items() if row.get(name) != value)
 
 
 async def load_tiles(

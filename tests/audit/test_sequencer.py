@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from bson import ObjectId
+from cryptography.hazmat.primitives import hashes
 from pymerkle import InmemoryTree
 
+from archive_store.archive import RECORD_TYPES
 from archive_store.audit.chain import leaf_bytes
 from archive_store.audit.documents import CHECKPOINTS, ENTRIES, LOG, TILES
 from archive_store.audit.governed_transaction import governed_transaction
-from archive_store.audit.log import ForgedLogError, checkpoint_text, newest_checkpoint
+from archive_store.audit.log import (
+    ForgedLogError,
+    OtherLogError,
+    checkpoint_text,
+    newest_checkpoint,
+    require_log_of_settings,
+)
 from archive_store.audit.sequencer import sequence_entries
+from archive_store.audit.verification import verify_history
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import INSTALLATION, Subject, UnitOfWork
@@ -50,7 +60,8 @@ async def require_whole_log(store: Store, size: int) -> None:
     for row in rows:
         sequences[row["subject_id"]].append(row["sequence"])
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in sequences.values())
-    oracle = InmemoryTree(algorithm="sha256")
+    hash_name = store.settings.audit_hash
+    oracle = InmemoryTree(algorithm="sha256") if hash_name == "sha256" else Sm3Tree()
     for row in rows:
         oracle.append_entry(leaf_bytes(row))
     checkpoint = await newest_checkpoint(store)
@@ -58,7 +69,51 @@ async def require_whole_log(store: Store, size: int) -> None:
     key = store.keyring.checkpoint
     assert key is not None
     assert (checkpoint.size, checkpoint.root) == (size, oracle.get_root())
-    assert key.has_signed(checkpoint_text(key.origin, size, checkpoint.root, "sha256"), checkpoint.note)
+    assert key.has_signed(checkpoint_text(key.origin, size, checkpoint.root, hash_name), checkpoint.note)
+
+
+class Sm3Tree:
+    """RFC 6962 §2.1 word for word, by SM3 of another make than the log's."""
+
+    def __init__(self) -> None:
+        self._leaves: list[bytes] = []
+
+    def append_entry(self, data: bytes) -> None:
+        self._leaves.append(data)
+
+    def get_root(self) -> bytes:
+        return self._root(self._leaves)
+
+    def _root(self, leaves: list[bytes]) -> bytes:
+        if len(leaves) == 1:
+            return self._digest(b"\0" + leaves[0])
+        left = 1
+        while left * 2 < len(leaves):
+            left *= 2
+        return self._digest(b"\1" + self._root(leaves[:left]) + self._root(leaves[left:]))
+
+    def _digest(self, data: bytes) -> bytes:
+        digest = hashes.Hash(hashes.SM3())
+        digest.update(data)
+        return digest.finalize()
+
+
+async def test_the_profile_with_sm3(empty_store: Store) -> None:
+    sm3 = replace(empty_store, settings=empty_store.settings.model_copy(update={"audit_hash": "sm3"}))
+    await append(sm3, *(ObjectId() for _ in range(5)))
+    await sequence_entries(sm3)
+    await require_whole_log(sm3, 5)
+    checkpoint = await newest_checkpoint(sm3)
+    assert checkpoint is not None
+    assert checkpoint.text.splitlines()[3:] == ["hash SM3"]
+    assert (await verify_history(sm3, RECORD_TYPES)).sound
+    # An installation keeps its hash: the server does not start with the other.
+    await require_log_of_settings(sm3)
+    with pytest.raises(OtherLogError, match="hash_name"):
+        await require_log_of_settings(empty_store)
+    await append(empty_store, ObjectId())
+    with pytest.raises(ForgedLogError):
+        await sequence_entries(empty_store)
 
 
 async def test_an_empty_log_has_no_checkpoint(empty_store: Store) -> None:
