@@ -60,6 +60,7 @@ from archive_store.people.sign_in import load_viewer
 from archive_store.students import queries
 from archive_store.students.changes import StudentUpdate
 from archive_store.students.documents import Student
+from scripts.bench_log import bench_log
 
 STUDENTS = 100
 FIELDS = {
@@ -355,7 +356,12 @@ async def _load(settings: Settings) -> None:
         await load_demo_school(store, STUDENTS)
 
 
-BENCHES = {"reads": reads, "rights": rights, "write": write}
+async def audit_log(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
+    """Appending to the audit log, and how far behind the sequencer is."""
+    await bench_log(settings, slices=max(1, rounds // 12))
+
+
+BENCHES = {"reads": reads, "rights": rights, "write": write, "audit-log": audit_log}
 
 
 def main() -> None:
@@ -367,8 +373,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, EmbeddedStack(Path(folder) / "data") as stack:
         settings = dev_settings(stack, port=0)
         asyncio.run(_load(settings))
-        # The clock's worker would be measured too.
-        values = json.loads((stack.directory / "dev-settings.json").read_text()) | {"worker_seconds": 0}
+        # The workers would be measured too.
+        values = json.loads((stack.directory / "dev-settings.json").read_text()) | {
+            "worker_seconds": 0,
+            "sequencer_seconds": 0,
+        }
         kinds = ("floor", "registrar", "without-policy")
         ports = dict(zip(kinds, free_ports(len(kinds)), strict=True))
         servers = [context.Process(target=_serve, args=(kind, values, port)) for kind, port in ports.items()]

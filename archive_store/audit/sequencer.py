@@ -42,7 +42,7 @@ REFUSED = "refused"
 SESSION_ID = "audit-sequencer-session"
 BATCH = 200
 # A round ends then, so that the lease can be renewed; what is left waits for the next.
-ROUND_SECONDS = 1.0
+ROUND_SECONDS = 2.0
 
 log = structlog.get_logger("registrar.sequencer")
 _Place = tuple[Any, Any, Any]  # subject type, subject id, sequence

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         5.0, ge=0, description="Pause between two rounds of the worker's jobs; 0 runs none in this process."
     )
     sequencer_seconds: float = Field(
-        1.0,
+        0.5,
         ge=0,
         description="Pause between two rounds of the audit log's sequencer; 0 runs none in this process.",
     )
