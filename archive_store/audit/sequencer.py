@@ -16,7 +16,7 @@ import structlog
 from bson import ObjectId
 from bson.binary import Binary
 from bson.codec_options import DatetimeConversion
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -40,7 +40,7 @@ from archive_store.foundation.store import Store
 
 REFUSED = "refused"
 SESSION_ID = "audit-sequencer-session"
-BATCH = 200
+BATCH = 500
 # A round ends then, so that the lease can be renewed; what is left waits for the next.
 ROUND_SECONDS = 2.0
 
@@ -82,9 +82,9 @@ async def sequence_entries(store: Store, *, batch: int = BATCH, seconds: float =
         while True:
             one = await store.database.transaction_of(session, attempt)
             done = done.after(one)
-            waiting = await _count_waiting(store)
-            if not waiting or one.entries + one.refused == 0 or time.monotonic() > until:
-                return replace(done, waiting=waiting)
+            is_over = one.entries + one.refused == 0 or time.monotonic() > until
+            if is_over or not await _anything_waits(store):
+                return replace(done, waiting=await _count_waiting(store))
 
 
 async def _take_over(store: Store, session: AsyncClientSession) -> None:
@@ -129,12 +129,9 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
         log.error(
             "audit_entries_refused", entries=[str(row["_id"]) for row in refused[:20]], count=len(refused)
         )
-    moves: list[UpdateOne] = [_move(row["_id"], REFUSED) for row in refused]
-    moves += [_move(row["_id"], size + at) for at, row in enumerate(taken)]
-    if moves:
-        moved = await _entries(store).bulk_write(moves, session=session, ordered=False)  # house-rule: the log
-        if moved.matched_count != len(moves):
-            raise ForgedLogError("an entry got its place from elsewhere")
+    await _give_places(store, session, [row["_id"] for row in refused], REFUSED)
+    order = [row["_id"] for row in taken]
+    await _give_places(store, session, order, {"$add": [size, {"$indexOfArray": [order, "$_id"]}]})
     if taken:
         changed = merkle.append(tree, tiles, size, [tree.leaf(leaf_bytes(row)) for row in taken])
         try:
@@ -150,8 +147,16 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
     )
 
 
-def _move(entry_id: ObjectId, place: int | str) -> UpdateOne:
-    return UpdateOne({"_id": entry_id, "log_index": None}, {"$set": {"log_index": place}})
+async def _give_places(store: Store, session: AsyncClientSession, ids: list[ObjectId], place: Any) -> None:
+    """One update for all of a batch: an update each takes several times as long."""
+    if not ids:
+        return
+    waiting = {"_id": {"$in": ids}, "log_index": None}
+    given = await _entries(store).update_many(  # house-rule: the log
+        waiting, [{"$set": {"log_index": place}}], session=session
+    )
+    if given.modified_count != len(ids):
+        raise ForgedLogError("an entry got its place from elsewhere")
 
 
 async def _require_signed(
