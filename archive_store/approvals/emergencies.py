@@ -39,6 +39,7 @@ from archive_store.approvals.operations import REASON_LIMIT
 from archive_store.approvals.routing import digest_of, payload_content
 from archive_store.approvals.rules import POLICY_SECTION, Seat
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
@@ -144,7 +145,8 @@ async def reverse(
         operation: Operation[Any] = unit.store.operations[action.operation]
         assert operation.reverse is not None  # noqa: S101 - else it was not executed
         before: Mapping[str, Any] = action.sealed["before"]
-        await operation.reverse(unit, operation.payload.model_validate(action.sealed["payload"]), before)
+        payload = operation.payload.model_validate(action.sealed["payload"])
+        await operation.reverse(unit, payload, before, school_day(action.executed_at))
         return await _close(unit, viewer, action, seat, EmergencyStatus.REVERSED, comment)
 
     return await governed_transaction(store, viewer.actor, "emergency.reverse", write, reason=comment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Generic, TypeVar
 
 from bson import ObjectId
@@ -56,7 +57,9 @@ class Operation(Generic[AnyPayload]):
     `decisions` how a viewer stands to its targets, where that differs by record; `excluded_posts` the posts of
     those it is about, who sign no step of it; `concerns` the students it is about beside its subject. `check` raises
     `RegistrarError`; `apply` writes through the unit of work and may run more than once. `reverse` compensates for
-    it: given the values of `current` before, it restores what is unchanged since, and raises CONFLICT otherwise.
+    it: given the values of `current` before and the day on which it was applied, it restores what is unchanged since,
+    and raises CONFLICT otherwise. `check_past` is `check` for a day that is over, from which what is asked for shall
+    hold; without it, none can be named.
     `reason_fields` are fields whose values its reason may tell, beside those it touches. What `applies_at_once`
     cannot be given a chain.
     """
@@ -76,7 +79,8 @@ class Operation(Generic[AnyPayload]):
     changes: frozenset[str] = frozenset()
     decisions: Decisions | None = None
     reason_fields: frozenset[str] = frozenset()
-    reverse: Callable[[UnitOfWork, AnyPayload, Values], Awaitable[None]] | None = None
+    reverse: Callable[[UnitOfWork, AnyPayload, Values, date], Awaitable[None]] | None = None
+    check_past: Callable[[Store, Viewer, AnyPayload, date], Awaitable[None]] | None = None
     excluded_posts: Callable[[Store, AnyPayload], Awaitable[frozenset[Post]]] = _nobody
     concerns: Callable[[AnyPayload], frozenset[ObjectId]] = _no_one_else
     applies_at_once: bool = False

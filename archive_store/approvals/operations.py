@@ -54,7 +54,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How an operation is asked for: why, on which evidence (材料), from which day, and whether it is a draft yet."""
+    """How an operation is asked for: why, on which evidence (材料), from which day, and whether it is a draft yet.
+
+    A day to come is waited for; from one that is over, a change that applies at once is recorded to hold.
+    """
 
     reason: str | None = None
     evidence: Sequence[Evidence] = ()
@@ -80,15 +83,15 @@ async def perform(
     operation: Operation[Any] = store.operations[name]
     viewer.require_any(operation.requesters, rule=f"operation {name}")
     check_text(asking.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
-    check_day(store, asking.effective_from)
-    await operation.check(store, viewer, payload)
+    await check_asked(store, viewer, operation, payload, asking.effective_from)
     policy = await newest_version(store, ApprovalPolicy)
     rule = rule_of(policy, name, operation.fields(payload))
     if not rule.chain and not rule.joint:
-        if asking.is_draft or asking.effective_from:
+        if asking.is_draft or (asking.effective_from and not is_over(store, asking.effective_from)):
             raise RegistrarError(ErrorCode.WRONG_STATE, rule=POLICY_SECTION, state="APPLIES_AT_ONCE")
 
         async def apply(unit: UnitOfWork) -> Any:
+            unit.effective_from = asking.effective_from
             return await operation.apply(unit, payload)
 
         result = await governed_transaction(store, viewer.actor, name, apply, reason=asking.reason)
@@ -141,10 +144,23 @@ def require_reason(asking: Asking) -> None:
         raise RegistrarError(ErrorCode.REQUIRED, field="reason", rule=POLICY_SECTION)
 
 
-def check_day(store: Store, effective_from: date | None) -> None:
-    """INVALID_DATE for a day that is over: what was true in the past is a correction, not a change to come."""
-    if effective_from is not None and effective_from < school_day(store.clock.now()):
+def is_over(store: Store, day: date) -> bool:
+    return day < school_day(store.clock.now())
+
+
+async def check_asked(
+    store: Store, viewer: Viewer, operation: Operation[Any], payload: Payload, effective_from: date | None
+) -> None:
+    """What the operation's check refuses, for the day from which it shall hold.
+
+    INVALID_DATE for a day that is over, where the operation cannot be a correction of what was.
+    """
+    if effective_from is None or not is_over(store, effective_from):
+        await operation.check(store, viewer, payload)
+    elif operation.check_past is None:
         raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=POLICY_SECTION)
+    else:
+        await operation.check_past(store, viewer, payload, effective_from)
 
 
 def payload_of(

@@ -18,7 +18,7 @@ from archive_store.approvals.documents import (
     RequestStatus,
 )
 from archive_store.approvals.operation import Operation, Payload
-from archive_store.approvals.operations import REASON_LIMIT, check_day, payload_of
+from archive_store.approvals.operations import REASON_LIMIT, check_asked, payload_of
 from archive_store.approvals.routing import (
     digest_of,
     load_visible,
@@ -57,12 +57,13 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
     The chain is that of the policy version it started with. Raises what the operation's check refuses.
     """
     check_text(revision.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
-    check_day(store, revision.effective_from)
     held = await _own(store, viewer, request_id)
     operation: Operation[Any] = store.operations[held.operation]
     viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
     payload = _revised(operation, held, revision)
-    await operation.check(store, viewer, payload)
+    # The day that stands is checked anew where the rules of it depend on what is asked for.
+    day = held.effective_from if operation.check_past is not None else None
+    await check_asked(store, viewer, operation, payload, revision.effective_from or day)
     if operation.subject(payload) != Subject(held.target_type, held.target_id):
         raise RegistrarError(ErrorCode.INVALID_ARGUMENT, field="changes", **_OTHER_TARGET)
     excluded = viewer.posts | await operation.excluded_posts(store, payload)
@@ -133,7 +134,7 @@ async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> Re
     operation: Operation[Any] = store.operations[held.operation]
     viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
     asked = operation.payload.model_validate(held.sealed["payload"])
-    await operation.check(store, viewer, asked)
+    await check_asked(store, viewer, operation, asked, held.effective_from)
     excluded = viewer.posts | await operation.excluded_posts(store, asked)
 
     async def submit(unit: UnitOfWork) -> RequestStatus:
@@ -141,7 +142,6 @@ async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> Re
         require_requester(viewer, request, frozenset({RequestStatus.DRAFT}))
         if not request.sealed["reason"]:
             raise RegistrarError(ErrorCode.REQUIRED, field="reason", rule=POLICY_SECTION)
-        check_day(store, request.effective_from)
         payload = operation.payload.model_validate(request.sealed["payload"])
         # What the record says today is what the change starts from.
         current = bson_value(dict(await operation.current(store, unit.session, payload)))

@@ -163,6 +163,7 @@ async def apply_request(unit: UnitOfWork, request: ChangeRequest) -> None:
         )
     unit.change_request = request.key
     unit.reason = request.sealed["reason"]
+    unit.effective_from = request.effective_from
     await operation.apply(unit, payload)
     await _supersede(unit, request)
 

@@ -46,6 +46,7 @@ async def governed_transaction(
         result = await work(unit)
         if untold := unit.written - {event.subject for event in unit.events}:
             raise AssertionError(f"{operation} wrote {untold} without an audit event")
+        _check_whole(unit)
         await _append_entries(unit)
         await _insert_notifications(unit)
         return result
@@ -54,6 +55,16 @@ async def governed_transaction(
         return await store.database.transaction(attempt)
     except RevisionConflictError as error:
         raise RegistrarError(ErrorCode.TRY_AGAIN) from error
+
+
+def _check_whole(unit: UnitOfWork) -> None:
+    """What a history must give is in its entries; a writer that leaves something out is a defect."""
+    told: dict[Subject, set[str]] = defaultdict(set)
+    for event in unit.events:
+        told[event.subject].update(change.field for change in event.changes)
+    for subject, fields in unit.to_tell.items():
+        if untold := fields - told[subject]:
+            raise AssertionError(f"{unit.operation} wrote {sorted(untold)} of {subject} without telling")
 
 
 async def _append_entries(unit: UnitOfWork) -> None:
@@ -120,6 +131,7 @@ def _sealed_content(event: AuditEvent) -> Row:
         "reason": event.reason,
         "note": event.note,
         "change_request": event.change_request,
+        "effective_from": event.effective_from.isoformat() if event.effective_from else None,
     }
 
 

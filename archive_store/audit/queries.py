@@ -42,6 +42,7 @@ class HistoryEntry:
     changes: tuple[HistoryChange, ...]
     reason: str | None
     change_request_id: ObjectId | None
+    effective_from: str | None  # ISO day from which the changes hold, where one was named
     hash: str
 
 
@@ -92,6 +93,7 @@ def _entry(row: Row, record_type: type[Record], readable: frozenset[str]) -> His
         changes=changes,
         reason=sealed["reason"] if shows_reason else None,
         change_request_id=sealed["change_request"],
+        effective_from=sealed.get("effective_from"),
         hash=bytes(row["hash"]).hex(),
     )
 

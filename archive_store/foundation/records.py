@@ -24,6 +24,8 @@ class Record(Document):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     subject_type: ClassVar[str]
     filterable_paths: ClassVar[frozenset[str]] = frozenset()  # what a query may filter or order by
+    # The fields that no entry tells, of a record whose history gives it whole; None where it need not.
+    bookkeeping: ClassVar[frozenset[str] | None] = None
 
     id: PydanticObjectId | None = Field(default_factory=PydanticObjectId)
     revision: Annotated[int, FieldClass.F0] = 1

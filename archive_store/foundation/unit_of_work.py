@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson import ObjectId
@@ -68,7 +68,10 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """What happened to a subject. `kind` reads `student:update`; `touched` are the fields asked to change."""
+    """What happened to a subject. `kind` reads `student:update`; `touched` are the fields asked to change.
+
+    `effective_from` is the school day from which the changes hold, where it need not be the day of the entry.
+    """
 
     subject: Subject
     kind: str
@@ -77,6 +80,7 @@ class AuditEvent:
     reason: str | None
     change_request: ObjectId | None
     touched: frozenset[str] = frozenset()
+    effective_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,12 @@ class UnitOfWork:
     operation: str
     reason: str | None = None
     change_request: ObjectId | None = None  # the approved request that this applies
+    effective_from: date | None = None  # the day from which what was asked for holds, where one was named
     events: list[AuditEvent] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     written: set[Subject] = field(default_factory=set)
+    # Fields written of records whose history gives them whole.
+    to_tell: dict[Subject, set[str]] = field(default_factory=dict)
     # Heads of audit chains as of this transaction, where they are known: none of what it inserts.
     heads: dict[Subject, Row | None] = field(default_factory=dict)
 
@@ -115,6 +122,8 @@ class UnitOfWork:
             return
         record_type = type(records[0])
         rows = [record.to_bson() | {"created_at": self.at, "updated_at": self.at} for record in records]
+        for record, row in zip(records, rows, strict=True):
+            self._must_tell(record, {name for name, value in row.items() if value not in (None, [])})
         await self.store.cipher.encrypt_paths(rows, encrypted_paths(record_type))
         try:
             await self.store.database.collection(record_type).insert_many(rows, session=self.session)
@@ -153,6 +162,7 @@ class UnitOfWork:
         values: Row = {name: bson_value(value) for name, value in changes.items()}
         if unknown := values.keys() - record_type.model_fields.keys():
             raise KeyError(f"{record_type.__name__} has no {sorted(unknown)}")
+        self._must_tell(record, {n for n, v in values.items() if bson_value(getattr(record, n)) != v})
         await self.store.cipher.encrypt_paths([values], encrypted_paths(record_type))
         try:
             result = await self.store.database.collection(record_type).update_one(
@@ -165,6 +175,11 @@ class UnitOfWork:
         if result.matched_count != 1:
             raise RevisionConflictError(f"{record_type.subject_type} {record.key}")
         self.written.add(Subject(record_type.subject_type, record.key))
+
+    def _must_tell(self, record: Record, fields: set[str]) -> None:
+        if record.bookkeeping is not None:
+            subject = Subject(record.subject_type, record.key)
+            self.to_tell.setdefault(subject, set()).update(fields - record.bookkeeping)
 
     async def serialise(self, name: str) -> None:
         """Make transactions of the same name collide, where a rule spans records that none of them changes."""
@@ -179,8 +194,10 @@ class UnitOfWork:
         changes: Sequence[FieldChange] = (),
         note: str | None = None,
         touched: frozenset[str] = frozenset(),
+        effective_from: date | None = None,
     ) -> None:
-        event = AuditEvent(subject, kind, tuple(changes), note, self.reason, self.change_request, touched)
+        told = (note, self.reason, self.change_request, touched, effective_from)
+        event = AuditEvent(subject, kind, tuple(changes), *told)
         self.events.append(event)
 
     def notify(self, recipient: ObjectId | Post, kind: str, subject: Subject) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from bson import ObjectId
 
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import INSTALLATION, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import INSTALLATION, FieldChange, Subject, UnitOfWork
 from archive_store.people.documents import Person
 from archive_store.students.documents import Student
 from archive_store.students.operations import load_student
@@ -44,6 +45,7 @@ async def link_guardian_account(
         guardians = list(student.guardians)
         guardians[position] = guardian.model_copy(update={"person_id": person.key})
         await unit.change(student, {"guardians": guardians})
-        unit.audit(Subject(Student.subject_type, student.key), "student:guardian:link")
+        change = FieldChange("guardians", bson_value(student.guardians), bson_value(guardians))
+        unit.audit(Subject(Student.subject_type, student.key), "student:guardian:link", [change])
 
     await governed_transaction(store, INSTALLATION, "account.link", link)

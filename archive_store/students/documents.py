@@ -96,6 +96,9 @@ class Student(Record):
     """One enrollment (学籍) with the basic information it records. Codes are of the tables in `code_tables`."""
 
     subject_type: ClassVar[str] = "Student"
+    bookkeeping: ClassVar[frozenset[str]] = frozenset(
+        {"_id", "person_id", "pseudonym", "revision", "created_at", "updated_at"}
+    )
     filterable_paths: ClassVar[frozenset[str]] = frozenset(
         {"name", "name_pinyin", "class_name", "grade", "status", "auxiliary_number", "identity_number"}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from bson import ObjectId
@@ -11,6 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Values
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError, error_fields_under
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
@@ -22,9 +24,11 @@ from archive_store.people.identifiers import rename_person, replace_identifier
 from archive_store.students.changes import StudentChanges, StudentUpdate, check_values
 from archive_store.students.documents import Student
 from archive_store.students.queries import decisions_by_id
+from archive_store.students.replay import REGISTRATION
 from archive_store.students.scope import RELATIONSHIP_FACTS, student_scope
+from archive_store.students.status_periods import first_day
 
-_BOOKKEEPING = frozenset({"_id", "person_id", "pseudonym", "revision", "created_at", "updated_at"})
+_RULE = "policy §三(一)"
 STUDENT_NUMBERS = {
     "identity_number": IdentifierKind.IDENTITY_NUMBER,
     "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
@@ -59,21 +63,43 @@ async def load_student(unit: UnitOfWork, student_id: ObjectId) -> Student:
 
 
 async def _check_update(store: Store, viewer: Viewer, payload: StudentUpdate) -> None:
+    await _check(store, viewer, payload, None)
+
+
+async def _check(store: Store, viewer: Viewer, payload: StudentUpdate, past: date | None) -> None:
+    """As of `past`, if the change shall hold from a day that is over (追溯更正)."""
     if not payload.fields:
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="changes")
     scope = student_scope(viewer)
     identity = {"identity_number", "identity_document_type", "birth_date", "gender"}
-    row = await current_row(store, None, payload.student_id, payload.fields | identity, scope.visible)
+    fields = payload.fields | identity | {"status_periods"}
+    row = await current_row(store, None, payload.student_id, fields, scope.visible)
     touched = payload.values
     readable = scope.decide(row).decision.readable
     # Whether a stored number fits another type of document tells of the number; who approves is told of it then.
     retypes = touched.keys() & {"identity_document_type", "identity_number"} == {"identity_document_type"}
     with error_fields_under("changes"):
         check_values(touched, row | touched, checks_identity=not retypes or "identity_number" in readable)
+    if past is not None:
+        # A refusal tells of the first day: where the asker may not know it, the day is checked when it applies.
+        if "status_periods.effective_from" in readable:
+            _check_first_day(store, row["status_periods"], past)
+        # What the record says already may still hold from another day.
+        return
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
     all_readable = all(path in readable for field in touched for path in leaves_of(Student, field))
     if all_readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="changes")
+
+
+def _check_first_day(store: Store, periods: Sequence[Row], day: date) -> None:
+    """OUT_OF_RANGE before the record's first day: nothing of it held then."""
+    first = first_day(periods)
+    if first is not None and day < first:
+        today = school_day(store.clock.now())
+        raise RegistrarError(
+            ErrorCode.OUT_OF_RANGE, field="effective_from", rule=_RULE, least=first, most=today
+        )
 
 
 def _same(field: str, stored: Any, asked: Any) -> bool:
@@ -104,16 +130,22 @@ async def _apply_update(unit: UnitOfWork, payload: StudentUpdate) -> ObjectId:
     values = payload.values
     # Again, on the record as it is now: another field may have changed since the request was made.
     check_values(values, before | values)
-    await _write(unit, student, _to_store(values, before), "student:update")
+    since = unit.effective_from
+    first = first_day(before["status_periods"])
+    if since is not None and since < school_day(unit.at) and first is not None and since < first:
+        # Without the limit: who decides need not read it.
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=_RULE)
+    await _write(unit, student, _to_store(values, before), "student:update", since)
     return student.key
 
 
-async def _reverse_update(unit: UnitOfWork, payload: StudentUpdate, before: Values) -> None:
+async def _reverse_update(unit: UnitOfWork, payload: StudentUpdate, before: Values, since: date) -> None:
     student = await load_student(unit, payload.student_id)
     held, written = student.to_bson(), _to_store(payload.values, before)
     if changed := sorted(field for field in written if held[field] != written[field]):
         raise RegistrarError(ErrorCode.CONFLICT, field=changed[0], fields=", ".join(changed))
-    await _write(unit, student, {field: before[field] for field in written}, "student:update:reverse")
+    # From the day of what is reversed: for no day does it hold any more.
+    await _write(unit, student, {field: before[field] for field in written}, "student:update:reverse", since)
 
 
 def _to_store(values: Mapping[str, Any], before: Values) -> dict[str, Any]:
@@ -123,18 +155,21 @@ def _to_store(values: Mapping[str, Any], before: Values) -> dict[str, Any]:
     return {**values, "guardians": _with_accounts(values["guardians"], before["guardians"])}
 
 
-async def _write(unit: UnitOfWork, student: Student, values: Mapping[str, Any], kind: str) -> None:
+async def _write(
+    unit: UnitOfWork, student: Student, values: Mapping[str, Any], kind: str, since: date | None
+) -> None:
     before = student.to_bson()
     # A sensitive value is listed although it stays: its absence would tell a guesser that they were right.
     sensitive = {path.partition(".")[0] for path in encrypted_paths(Student)}
     changes = [
         FieldChange(field, before[field], value)
         for field, value in values.items()
-        if before[field] != value or field in sensitive
+        # A value that stays may hold from another day now.
+        if before[field] != value or field in sensitive or since is not None
     ]
     await unit.change(student, values)
     subject = Subject(Student.subject_type, student.key)
-    unit.audit(subject, kind, changes, touched=frozenset(values))
+    unit.audit(subject, kind, changes, touched=frozenset(values), effective_from=since)
     if "name" in values:
         await rename_person(unit, student.person_id, values["name"])
     for field, identifier in STUDENT_NUMBERS.items():
@@ -177,6 +212,7 @@ STUDENT_UPDATE = Operation(
     changes=frozenset(StudentChanges.model_fields),
     decisions=request_decisions,
     check=_check_update,
+    check_past=_check,
     apply=_apply_update,
     reverse=_reverse_update,
 )
@@ -192,9 +228,9 @@ async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> No
         changes = [
             FieldChange(field, None, row[field])
             for field in row
-            if field not in _BOOKKEEPING and row[field] not in (None, [])
+            if field not in Student.bookkeeping and row[field] not in (None, [])
         ]
-        unit.audit(Subject(Student.subject_type, student.key), "student:register", changes)
+        unit.audit(Subject(Student.subject_type, student.key), REGISTRATION, changes)
         unit.audit(Subject(Person.subject_type, student.person_id), "person:register")
 
 

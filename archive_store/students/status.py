@@ -68,16 +68,16 @@ class _Transition:
             # The record says what holds; a day to come is waited for by the request.
             raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
         periods = with_status(student.status_periods, self.after, payload.effective_from, unit.at)
-        await _write(unit, student, self.after, periods, self.kind)
+        await _write(unit, student, self.after, periods, self.kind, payload.effective_from)
         return student.key
 
-    async def reverse(self, unit: UnitOfWork, payload: StatusChange, before: Values) -> None:
+    async def reverse(self, unit: UnitOfWork, payload: StatusChange, before: Values, _: date) -> None:
         student, earlier = await load_student(unit, payload.student_id), _periods(before)
         written = with_status(earlier, self.after, payload.effective_from, unit.at)
         if student.status is not self.after or not say_the_same(student.status_periods, written):
             raise RegistrarError(ErrorCode.CONFLICT, field="status", rule=RULE, fields="status")
         periods = restored(student.status_periods, earlier, unit.at)
-        await _write(unit, student, self.before, periods, f"{self.kind}:reverse")
+        await _write(unit, student, self.before, periods, f"{self.kind}:reverse", payload.effective_from)
 
 
 def _periods(row: Values) -> list[StatusPeriod]:
@@ -85,14 +85,19 @@ def _periods(row: Values) -> list[StatusPeriod]:
 
 
 async def _write(
-    unit: UnitOfWork, student: Student, status: StudentStatus, periods: list[StatusPeriod], kind: str
+    unit: UnitOfWork,
+    student: Student,
+    status: StudentStatus,
+    periods: list[StatusPeriod],
+    kind: str,
+    since: date,
 ) -> None:
     before = student.to_bson()
     after = {"status": status.value, "status_periods": bson_value(periods)}
     await unit.change(student, after)
     changes = [FieldChange(field, before[field], value) for field, value in after.items()]
     subject = Subject(Student.subject_type, student.key)
-    unit.audit(subject, kind, changes, touched=_FIELDS | _REASON_FIELDS)
+    unit.audit(subject, kind, changes, touched=_FIELDS | _REASON_FIELDS, effective_from=since)
 
 
 async def _current(

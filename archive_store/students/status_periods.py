@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.students.documents import StatusPeriod, StudentStatus
 
@@ -17,6 +18,22 @@ def in_force(periods: Sequence[StatusPeriod]) -> list[StatusPeriod]:
         (period for period in periods if period.superseded_at is None),
         key=lambda period: period.effective_from,
     )
+
+
+def first_day(periods: Sequence[Row]) -> date | None:
+    """The first day of the ledger as stored, by what is known now; None of one that is empty."""
+    days = [period["effective_from"] for period in periods if period["superseded_at"] is None]
+    return date.fromisoformat(min(days)) if days else None
+
+
+def status_on(periods: Sequence[Row], day: date) -> str | None:
+    """The status of the day by the ledger as stored; None before its first day."""
+    text = day.isoformat()
+    for period in periods:
+        is_over = period["effective_to"] is not None and period["effective_to"] < text
+        if period["superseded_at"] is None and period["effective_from"] <= text and not is_over:
+            return str(period["status"])
+    return None
 
 
 def with_status(

@@ -81,7 +81,9 @@ class ChangeRequest(Node):
     requested_by_name: str
     created_at: datetime
     applied_at: datetime | None
-    effective_from: Day | None = strawberry.field(description="The day from which it shall hold.")
+    effective_from: Day | None = strawberry.field(
+        description="The day from which it holds: one to come, or of a correction one past."
+    )
     due_at: datetime | None = strawberry.field(description="When the awaited step has to be signed.")
     escalated_at: datetime | None = strawberry.field(
         description="Since when the next tier may sign in the stead of those who let the time pass."

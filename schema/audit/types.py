@@ -17,7 +17,7 @@ from schema.enums import Post
 from schema.errors import camel_case
 from schema.loaders import HistoryKey
 from schema.nodes import Connection, connection, global_id
-from schema.scalars import shown_value
+from schema.scalars import Day, shown_value
 
 
 @strawberry.type(description="One field's change. Values are null where `withheld`.")
@@ -46,6 +46,9 @@ class AuditEntry:
     kind: str = strawberry.field(description="What happened, such as `student:update`.")
     reason: str | None = strawberry.field(description="Why; null where it could tell of a withheld value.")
     changes: list[AuditChange]
+    effective_from: Day | None = strawberry.field(
+        description="The day from which the changes hold, where one was named; else that of the entry."
+    )
     hash: str = strawberry.field(description="The entry's link in the chain.")
 
     @strawberry.field(description="Posts the actor held then.")

@@ -86,7 +86,10 @@ class StudentUpdateInput:
         default_factory=list, description="材料: scans of the student that it rests on."
     )
     effective_from: Day | None = strawberry.field(
-        default=None, description="The day, in China, from which it shall hold; at once if left out."
+        default=None,
+        description="The day, in China, from which it holds. One to come is waited for. One that is over makes it a "
+        "correction (追溯更正): applied when it is approved, and told by the history to hold from that day; not before "
+        "the record's first day.",
     )
     draft: bool = strawberry.field(
         default=False, description="Keep it as a draft (草稿), shown to nobody else."

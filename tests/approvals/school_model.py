@@ -64,9 +64,7 @@ class SchoolModel:
     ) -> str | None:
         if who not in ASKERS:
             return "forbidden"
-        if day is not None and day < self.day:
-            return "invalid_date"
-        if self._changes_nothing(who, student, changes):
+        if not self._is_over(day) and self._changes_nothing(who, student, changes):
             return "nothing_to_change"
         if not (why or draft):
             return "required"
@@ -90,14 +88,13 @@ class SchoolModel:
         if code := self._not_own(who, request, UNDECIDED):
             return code
         assert request is not None
-        if self._changes_nothing(who, request["student"], request["changes"]):
+        is_over = self._is_over(request["day"])
+        if not is_over and self._changes_nothing(who, request["student"], request["changes"]):
             return "nothing_to_change"
         if request["status"] != "DRAFT":
             return "wrong_state"
         if not request["why"]:
             return "required"
-        if request["day"] is not None and request["day"] < self.day:
-            return "invalid_date"
         request["status"] = "SUBMITTED"
         request["before"] = self._values(request["student"], request["changes"])
         self.entries[key] += 1
@@ -107,16 +104,15 @@ class SchoolModel:
     def revise(
         self, key: Any, who: str, changes: dict[str, Any] | None, day: int | None, why: bool
     ) -> str | None:
-        if day is not None and day < self.day:
-            return "invalid_date"
         request = self.requests.get(key)
         if code := self._not_own(who, request, UNDECIDED):
             return code
         assert request is not None
         changes = request["changes"] if changes is None else changes
-        if self._changes_nothing(who, request["student"], changes):
+        day = request["day"] if day is None else day
+        if not self._is_over(day) and self._changes_nothing(who, request["student"], changes):
             return "nothing_to_change"
-        request["day"] = request["day"] if day is None else day
+        request["day"] = day
         request["why"] = request["why"] or why
         self._lay_down(key, changes, "DRAFT" if request["status"] == "DRAFT" else "SUBMITTED")
         self.entries[key] += 1
@@ -132,6 +128,10 @@ class SchoolModel:
         request["status"], request["awaited"] = "WITHDRAWN", []
         self.entries[key] += 1
         return None
+
+    def _is_over(self, day: int | None) -> bool:
+        """A correction: the history says from which day what the record has already holds."""
+        return day is not None and day < self.day
 
     def _not_own(self, who: str, request: Request | None, statuses: set[str]) -> str | None:
         if request is None or not self.sees(who, request):
