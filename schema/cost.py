@@ -1,7 +1,8 @@
 """What an operation costs, counted before it runs from what it asks for.
 
 A field costs 1, and one with fields below it as much again for each of its rows: the page size of a connection,
-a fixed weight for any other list, otherwise one. A fragment costs what is in it, wherever it is spread.
+a fixed weight for any other list, otherwise one. A fragment costs what is in it, wherever it is spread. What is
+replayed from a history has a weight of its own.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.selection import included
 
 LIST_WEIGHT = 3
+# Of a student at a moment and of a difference between two: all of their entries are opened.
+REPLAY_WEIGHT = 100
+_MOMENTS = frozenset({"asOf", "knownAt", "from"})
 
 
 class _Costs:
@@ -71,7 +75,8 @@ class _Costs:
         if field is None or node.selection_set is None:
             return 1
         below = self.of(node.selection_set, get_named_type(field.type))
-        return 1 + self._rows(node, field, parent) * (1 + below)
+        replayed = any(argument.name.value in _MOMENTS for argument in node.arguments or ())
+        return 1 + (REPLAY_WEIGHT if replayed else 0) + self._rows(node, field, parent) * (1 + below)
 
     def _rows(self, node: FieldNode, field: GraphQLField, parent: Any) -> int:
         if "first" in field.args:

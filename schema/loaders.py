@@ -22,6 +22,7 @@ from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.students.histories import student_histories
+from archive_store.students.moments import MomentsKey, StudentMoments, students_at
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
 from schema.context import Context
@@ -118,6 +119,9 @@ class Loaders:
         async def load_scans_by_id(ids: list[ObjectId]) -> list[ScanView | None]:
             return await scans_by_id(store, viewer, ids)
 
+        async def load_student_moments(keys: list[MomentsKey]) -> list[StudentMoments | None]:
+            return await students_at(store, viewer, keys)
+
         async def load_students(keys: list[StudentKey]) -> list[LoadedStudent]:
             found: dict[StudentKey, LoadedStudent] = {}
             for paths in {key.paths for key in keys}:
@@ -161,6 +165,9 @@ class Loaders:
         )
         self.student_decisions: DataLoader[ObjectId, RowDecision | None] = DataLoader(
             load_fn=load_decisions, cache=False
+        )
+        self.student_moments: DataLoader[MomentsKey, StudentMoments | None] = DataLoader(
+            load_fn=load_student_moments, cache=False
         )
         self.scans: DataLoader[ObjectId, ScanView | None] = DataLoader(load_fn=load_scans_by_id, cache=False)
         self.students: DataLoader[StudentKey, LoadedStudent] = DataLoader(load_fn=load_students, cache=False)

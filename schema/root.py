@@ -5,7 +5,8 @@ Every word here is a folder of the same name, here and one package down.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 import strawberry
 from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
@@ -64,7 +65,7 @@ from schema.tasks.types import Task
 
 async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa: A002
     """The object of a global id; null when there is none to see."""
-    resolve = {
+    resolve: dict[str, Callable[[Request, strawberry.ID], Awaitable[Any]]] = {
         "ChangeRequest": resolve_change_request,
         "CrisisTeam": resolve_crisis_team,
         "EmergencyAction": resolve_emergency_action,
@@ -79,7 +80,12 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 @strawberry.type(description="Everything that can be read.")
 class Query:
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
-    student: Student | None = strawberry.field(resolver=resolve_student, description="学籍 by id.")
+    student: Student | None = strawberry.field(
+        resolver=resolve_student,
+        description="学籍 by id: as it is, or as it was on the day `asOf` (today if left out) by what was recorded "
+        "until `knownAt` (now if left out). At a moment it is null before it was recorded, and read by those who read "
+        "its history.",
+    )
     students: Connection[Student] = strawberry.field(resolver=resolve_students, description="学籍 in view.")
     student_statistics: StudentStatistics = strawberry.field(
         resolver=resolve_student_statistics,

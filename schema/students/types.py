@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from bson import ObjectId
@@ -22,6 +22,7 @@ from schema.permissions import Permission
 from schema.scalars import Day
 from schema.scans.types import Scan, note_withheld
 from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
+from schema.students.moments import FieldDifference, Moment, MomentInput, student_differences
 
 
 @strawberry.type(description="监护人.")
@@ -98,7 +99,11 @@ class Student(Node):
     updated_at: datetime | None = governed(stored.Student, "updated_at", "when the record last changed")
     guardians: list[Guardian] | None = governed_list(Guardian, "监护人")
     status_periods: list[StatusPeriod] | None = governed_list(
-        StatusPeriod, "学籍状态区间, in the order they were recorded"
+        StatusPeriod, "学籍状态区间, in the order they were recorded; at a moment, as known by then"
+    )
+    moment: Moment | None = strawberry.field(
+        description="The moment at which the record is shown; null of now. Scans, history and what the viewer may do "
+        "are those of now."
     )
 
     @strawberry.field(
@@ -120,6 +125,28 @@ class Student(Node):
         if found is None:
             info.context.withhold({"Student.auditHistory": Withheld.NOT_PERMITTED})
         return found
+
+    @strawberry.field(
+        description="What the record says otherwise at another moment; null where the viewer does not read its "
+        "history. A field that they may not read is left out, and named in `extensions.redactions`, whether it differs "
+        "or not."
+    )
+    async def diff(
+        self,
+        info: Request,
+        from_: Annotated[MomentInput, strawberry.argument(name="from")],
+        to: MomentInput | None = None,
+        fields: Annotated[
+            list[str] | None, strawberry.argument(description="Fields to compare; all if left out.")
+        ] = None,
+    ) -> list[FieldDifference] | None:
+        shown = await student_differences(info, key_of_source(self), (from_, to), fields)
+        info.context.withhold(
+            {"Student.diff": Withheld.NOT_PERMITTED}
+            if shown.differences is None
+            else STUDENT.coordinates_of(shown.withheld)
+        )
+        return shown.differences
 
     @strawberry.field(description="Whether the viewer may, and else why not and how to obtain it.")
     async def viewer_can(
