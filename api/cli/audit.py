@@ -13,6 +13,7 @@ from archive_store.audit.verification import VerificationReport, verify_history
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from archive_store.people.operations import is_installed
+from archive_store.students.record_check import records_unlike_history
 
 
 async def export(settings: Settings, to: Path) -> ExportedHistory:
@@ -27,7 +28,10 @@ async def export(settings: Settings, to: Path) -> ExportedHistory:
 
 async def verify(settings: Settings) -> VerificationReport:
     async with _installed(settings) as store:
-        return await verify_history(store, RECORD_TYPES)
+        report = await verify_history(store, RECORD_TYPES)
+        flawed = {finding.subject for finding in report.findings}
+        report.findings += await records_unlike_history(store, flawed)
+        return report
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ class Flaw(StrEnum):
     FORGED_HEAD = "forged_head"
     NO_HISTORY = "no_history"
     NO_RECORD = "no_record"
+    UNLIKE_RECORD = "unlike_record"
     UNLOGGED = "unlogged"
     FORGED_LOG = "forged_log"
 
