@@ -16,7 +16,7 @@ from schema.errors import camel_case
 from schema.nodes import global_id
 from schema.scans.types import SCAN
 from schema.students.types import STUDENT
-from tests.access.marked_school import leaves_of_field
+from tests.access.marked_school import MarkedStudent, leaves_of_field
 from tests.access.marks import Leaf
 from tests.access.visitor import Answer, Visitor, shown_paths
 from tests.graphql.test_federation import every_field
@@ -77,6 +77,53 @@ async def history(visitor: Visitor, answer: Answer) -> None:
                     answer.shown |= {Leaf(name, path) for path in leaves if path != "guardians.person_id"}
                 else:
                     assert (change["before"], change["after"]) == (None, None)
+
+
+async def at_moments(visitor: Visitor, answer: Answer) -> None:
+    """Today, and as it was known when it was registered."""
+    parts = []
+    for name, held in visitor.students:
+        for moment, given in (
+            ("today", f'asOf: "{visitor.today}"'),
+            ("first", f"knownAt: {_known_at(held)}"),
+        ):
+            fields = f"id moment {{ asOf }} {STUDENT_FIELDS}"
+            parts.append(f"{name}_{moment}: student(id: ${name}, {given}) {{ {fields} }}")
+    told = await visitor.ask(
+        answer, f"query ($tied: ID!, $other: ID!) {{ {' '.join(parts)} }}", **visitor.ids
+    )
+    _note_students(visitor, answer, told.values())
+
+
+def _known_at(student: MarkedStudent) -> str:
+    assert student.registered_at is not None
+    return f'"{student.registered_at.isoformat()}"'
+
+
+async def diff(visitor: Visitor, answer: Answer) -> None:
+    """What became of the record since it was registered, and of a moment and itself, of which nothing did."""
+    parts = []
+    for name, held in visitor.students:
+        first = f"{{ knownAt: {_known_at(held)} }}"
+        fields = (
+            f"diff(from: {first}) {{ field before after }} same: diff(from: {first}, to: {first}) {{ field }}"
+        )
+        parts.append(f"{name}: student(id: ${name}) {{ {fields} }}")
+    query = f"query ($tied: ID!, $other: ID!) {{ {' '.join(parts)} }}"
+    for name, found in (await visitor.ask(answer, query, **visitor.ids)).items():
+        assert not (found or {}).get("same")
+        for item in (found or {}).get("diff") or ():
+            path = _snake(item["field"])
+            assert item["before"] != item["after"]
+            answer.shown |= {Leaf(name, leaf) for leaf in _leaves_in(path, (item["before"], item["after"]))}
+
+
+def _leaves_in(path: str, values: Iterable[Any]) -> Iterable[str]:
+    for value in values:
+        if isinstance(value, list):
+            yield from (f"{path}.{_snake(key)}" for item in value for key in item if item[key] is not None)
+        else:
+            yield path
 
 
 async def requests(visitor: Visitor, answer: Answer) -> None:
@@ -245,6 +292,8 @@ DOORS = (
     Door("node", node, ("node",), True),
     Door("_entities", entities, ("_entities",), True),
     Door("auditHistory", history, ("student",), True),
+    Door("student at moments", at_moments, ("student",), True),
+    Door("diff", diff, ("student",), True),
     Door("change requests", requests, ("changeRequest", "changeRequests", "node", "_entities")),
     Door("where", where, ("students",), spells=False),
     Door("orderBy", order_by, ("students",)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from archive_store.analysis.dimensions import StudentDimension
@@ -16,7 +17,7 @@ from schema.errors import camel_case
 from schema.nodes import global_id
 from schema.scans.types import SCAN
 from schema.students.types import STUDENT
-from tests.access.marked_school import MarkedSchool
+from tests.access.marked_school import MarkedSchool, MarkedStudent
 
 _ROW = ["pseudonym", "gender", "birthYear", "grade", "status", "enrolledMonth", "boarding", "studentSource"]
 _CELL = [
@@ -39,6 +40,8 @@ _REQUEST += [
 _SCAN_MORE = ["id", "contentClass", "contentUrl", "viewerCan(action: DOWNLOAD) { allowed reason { code } }"]
 _STUDENT_MORE = ["id", "__typename", "fieldAccess { field readable filterable reason }"]
 _STUDENT_MORE += ['viewerCan(action: STUDENT_UPDATE, fields: ["phone"]) { allowed tiers reason { code } }']
+
+_DAYS = ("1950-01-01", "2020-01-01", "2025-06-30")
 
 
 @dataclass
@@ -178,6 +181,9 @@ class _Document:
             entry = self._wrapped(chance.sample(_ENTRY, 3), "AuditEntry")
             page = f"(first: {chance.randint(1, 50)}{after})"
             found.append(f"{self._aliased('auditHistory')}{page} {{ edges {{ cursor node {{ {entry} }} }} }}")
+        if chance.random() < 0.15:
+            moment = f"{{ knownAt: {self._known_at(chance.choice(self._world.students))} }}"
+            found.append(f"{self._aliased('diff')}(from: {moment}) {{ field before after }}")
         chance.shuffle(found)
         return self._wrapped(found, "Student")
 
@@ -205,8 +211,20 @@ class _Document:
         )
 
     def _student(self) -> str:
-        key = self._variable("ID!", global_id("Student", self._chance.choice(self._world.students).key))
-        return f"student(id: {key}) {{ {self._student_fields()} }}"
+        held, chance = self._chance.choice(self._world.students), self._chance
+        arguments = [f"id: {self._variable('ID!', global_id('Student', held.key))}"]
+        if chance.random() < 0.25:
+            arguments.append(f'asOf: "{chance.choice(_DAYS)}"')
+        if chance.random() < 0.25:
+            arguments.append(f"knownAt: {self._known_at(held)}")
+        moment = chance.choice(("", "moment { asOf } "))
+        return f"student({', '.join(arguments)}) {{ {moment}{self._student_fields()} }}"
+
+    def _known_at(self, student: MarkedStudent) -> str:
+        """When the student was just registered, or was not yet."""
+        assert student.registered_at is not None
+        moment = student.registered_at - timedelta(seconds=self._chance.choice((0, 0, 0, 60)))
+        return self._variable("DateTime!", moment.isoformat())
 
     def _students(self) -> str:
         chance, arguments = self._chance, [f"first: {self._chance.choice((1, 2, 3, 5, 20))}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from beanie import PydanticObjectId
@@ -31,9 +31,9 @@ from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWo
 from archive_store.scans.documents import RetentionClass, Scan
 from archive_store.scans.operations import file_scan
 from archive_store.students.changes import StudentChanges
-from archive_store.students.documents import Guardian, StatusPeriod, Student
+from archive_store.students.documents import Gender, Guardian, StatusPeriod, Student
 from archive_store.students.operations import register_students
-from tests.access.marks import Leaf, Marks
+from tests.access.marks import FLAGS, Leaf, Marks
 from tests.school import School
 
 OPEN_PAPER, SEALED_PAPER = "ZQ成绩单", "诊断证明"
@@ -48,6 +48,7 @@ class MarkedStudent:
 
     name: str
     row: dict[str, Any]
+    registered_at: datetime | None = None
     scans: dict[str, ObjectId] = field(default_factory=dict)
     requests: dict[str, ObjectId] = field(default_factory=dict)
 
@@ -91,7 +92,9 @@ class MarkedSchool:
                     guardians.append(Guardian(person_id=person, **told))
                 values[leaf] = guardians
             elif leaf == "status_periods":
-                values[leaf] = [made(StatusPeriod, "status_periods")]
+                # The second holds now.
+                ended, holds = (made(StatusPeriod, "status_periods") for _ in range(2))
+                values[leaf] = [ended, holds.model_copy(update={"effective_to": None, "superseded_at": None})]
             elif leaf not in ("id", "revision_id", "person_id", "pseudonym"):
                 values[leaf] = self.marks.value(Leaf(name, leaf))
         return values
@@ -103,20 +106,25 @@ class MarkedSchool:
         for path in ("created_at", "updated_at", "revision"):
             assert getattr(student, path) is not None
 
-        async def register(unit: UnitOfWork) -> None:
+        async def register(unit: UnitOfWork) -> datetime:
             await register_students(unit, [student])
             unit.audit(Subject("Student", student.key), "student:guardian:link")
+            return unit.at
 
-        await governed_transaction(self.store, (await self.school.viewer("information")).actor, "x", register)
+        registered_at = await governed_transaction(
+            self.store, (await self.school.viewer("information")).actor, "x", register
+        )
         kept = {path: getattr(student, path) for path in ("created_at", "updated_at", "revision")}
         await self.store.database.collection(Student).update_one({"_id": student.key}, {"$set": kept})
-        added = MarkedStudent(name, student.to_bson())
+        added = MarkedStudent(name, student.to_bson(), registered_at)
         self.students.append(added)
         return added
 
     async def add_history(self, student: MarkedStudent) -> None:
-        """An entry for each field with its own reason."""
+        """An entry for each field with its own reason; every field becomes another."""
         after = self.values(student.name, CHANGEABLE)
+        after |= {name: not student.row[name] for name in FLAGS}
+        after["gender"] = next(held for held in Gender if held.value != student.row["gender"])
 
         async def work(unit: UnitOfWork) -> None:
             for name in CHANGEABLE:

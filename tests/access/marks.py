@@ -24,7 +24,7 @@ SCAN_PATHS = tuple(field_classes(Scan))
 _TOKEN = re.compile(
     r"ZQ[0-9A-F]{10}|\b1[678]\d\d-\d\d(?:-\d\d)?|(?<![\w.])77\d{7}(?!\w)|(?<![0-9a-f])[0-9a-f]{24,}(?![0-9a-f])"
 )
-_MOST_DAYS = 20  # marks of one leaf
+_MOST_DAYS = 40  # marks of one leaf
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 
 

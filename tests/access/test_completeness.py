@@ -41,7 +41,8 @@ REVIEWED: dict[str, str] = {
         EmergencyAction.receipts EmergencyAction.ruling EmergencyAction.viewerCan EmergencyPayload.emergencyAction
         StudentStatusPayload.changeRequest AuditEntry.changes ChangeRequest.steps ChangeRequest.changes
         Student.guardians
-        Student.statusPeriods Student.scans Student.auditHistory Student.viewerCan Student.fieldAccess
+        Student.statusPeriods Student.scans Student.auditHistory Student.viewerCan Student.fieldAccess Student.diff
+        Student.moment
         Scan.viewerCan ChangeRequest.viewerCan StudentStatistics.cells PolicyReplacePayload.differences
         RosterImportPayload.report RosterReport.bad RosterBadRow.errors ChangeRequestPayload.changeRequest
         PolicyReplacePayload.changeRequest RetrievalGrantRequestPayload.changeRequest
@@ -52,7 +53,8 @@ REVIEWED: dict[str, str] = {
         EmergencyActionEdge.cursor PersonEdge.cursor TaskEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
         PageInfo.startCursor PageInfo.endCursor""",
     "values and free text redacted by the leaves that they speak of": """
-        AuditChange.before AuditChange.after AuditEntry.reason RequestedChange.before RequestedChange.after
+        AuditChange.before AuditChange.after AuditEntry.reason FieldDifference.before FieldDifference.after
+        RequestedChange.before RequestedChange.after
         ChangeRequest.reason ApprovalStep.comment EmergencyAction.reason EmergencyRuling.comment""",
     "both changes of a conflict: to whoever decides on the request, who sees what is decided": """
         FieldConflict.field FieldConflict.before FieldConflict.current FieldConflict.requested""",
@@ -76,7 +78,9 @@ REVIEWED: dict[str, str] = {
         WorkCalendar.year WorkCalendar.version WorkCalendar.daysOff WorkCalendar.madeUpWorkdays WorkCalendar.source""",
     "that something happened, by whom and when: for those who read internal values (F1) of the record": """
         AuditChange.field AuditChange.withheld AuditEntry.sequence AuditEntry.at AuditEntry.actorName
-        AuditEntry.operation AuditEntry.kind AuditEntry.hash AuditEntry.actorPosts AuditEntry.changeRequestId""",
+        AuditEntry.operation AuditEntry.kind AuditEntry.hash AuditEntry.actorPosts AuditEntry.changeRequestId
+        AuditEntry.effectiveFrom FieldDifference.field""",
+    "the moment that was asked for": "Moment.asOf Moment.knownAt",
     "the course of a request: for the department, those who decide, and who asked": """
         ChangeRequest.operation ChangeRequest.status ChangeRequest.chain ChangeRequest.requestedByName
         ChangeRequest.createdAt ChangeRequest.appliedAt ChangeRequest.targetId ChangeRequest.awaits

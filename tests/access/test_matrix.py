@@ -94,7 +94,12 @@ def _faults(visitor: Visitor, reader: Reader, door: Door, answer: Answer) -> lis
     return faults
 
 
-_UNSPELT = {("content", "scans")}  # whether it may be downloaded
+_UNSPELT = {
+    ("content", "scans"),  # whether it may be downloaded
+    # Told by how many entries were known, and when the last was written.
+    ("revision", "student at moments"),
+    ("updated_at", "student at moments"),
+}
 
 
 def _subjects(visitor: Visitor, viewer: Viewer, answer: Answer) -> Iterator[str]:

@@ -179,9 +179,14 @@ async def _texts(world: MarkedSchool, viewer: Viewer, student: MarkedStudent, wr
     shows_history = F1 in classes and has_scope(viewer, Scope.AUDIT_READ)
 
     def another(field: str, value: Any) -> Any:
-        if value is None or not leaves_of_field(field):
+        leaves = leaves_of_field(field)
+        if value is None or not leaves:
             return value
-        return bson_value(world.values(student.name, [field])[field])
+        fresh = bson_value(world.values(student.name, [field])[field])
+        read = {path.partition(".")[2] for path in leaves if CLASS_OF[path] in classes} - {"", "person_id"}
+        if shows_history and read:  # a student at a moment shows what may be read of each
+            return [new | {leaf: old[leaf] for leaf in read} for old, new in zip(value, fresh, strict=True)]
+        return fresh
 
     entries = await store.database.mongo[ENTRIES].find({"subject_id": student.key}).to_list()
     changed = [dict(entry) for entry in entries]

@@ -82,6 +82,21 @@ def history(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
     return found & universe(world)
 
 
+def follows(viewer: Viewer, row: dict[str, object]) -> bool:
+    """Who asks for moments learns when something changed, which is internal."""
+    return F1 in classes_read(viewer, row) and has_scope(viewer, Scope.AUDIT_READ)
+
+
+def at_moments(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
+    followed = {name for name, row in _named(world) if follows(viewer, row)}
+    return {leaf for leaf in records(world, viewer) if leaf.record in followed}
+
+
+def different(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
+    changed = {path for field in CHANGEABLE for path in leaves_of_field(field)}
+    return {leaf for leaf in at_moments(world, viewer) if leaf.path in changed}
+
+
 def requests(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
     if not viewer.posts & REQUEST_READERS or not has_scope(viewer, Scope.CHANGE_REQUEST_READ):
         return set()
@@ -169,11 +184,17 @@ def redactions(world: MarkedSchool, viewer: Viewer, door: str) -> dict[str, str]
         if door == "auditHistory":
             has_history = F1 in classes_read(viewer, row) and has_scope(viewer, Scope.AUDIT_READ)
             kept += [] if has_history else [("Student.auditHistory", False)]
+        elif door == "student at moments" and not follows(viewer, row):
+            kept += [(where, False) for where in STUDENT.coordinates.values()]
+        elif door == "diff" and not follows(viewer, row):
+            kept.append(("Student.diff", False))
         elif door == "scans":
             kept += _kept_of_scans(world, viewer) if name == "tied" else []
         else:
             held, stated = classes_read(viewer, row), classes_read(viewer, row, has_purpose=True)
-            classes = {where: CLASS_OF[path] for path, where in STUDENT.coordinates.items()}
+            left_out = {"revision", "updated_at"} if door == "diff" else set()
+            paths = STUDENT.coordinates.keys() - left_out
+            classes = {STUDENT.coordinates[path]: CLASS_OF[path] for path in paths}
             kept += [(where, found in stated) for where, found in classes.items() if found not in held]
     return _lines(kept)
 
@@ -209,6 +230,8 @@ MUST_SHOW: dict[str, Callable[[MarkedSchool, Viewer], set[Leaf]]] = {
     "node": records,
     "_entities": records,
     "auditHistory": history,
+    "student at moments": at_moments,
+    "diff": different,
     "change requests": requests,
     "where": filtered,
     "orderBy": ordered,

@@ -11,6 +11,7 @@ import httpx
 from api.app import create_app
 from api.sign_in import SignIn
 from archive_store.access.viewer import Viewer
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.settings import Settings
 from schema.access import GovernedType
 from schema.nodes import global_id
@@ -80,6 +81,10 @@ class Visitor:
     @property
     def students(self) -> Iterable[tuple[str, MarkedStudent]]:
         return ("tied", self.tied), ("other", self.other)
+
+    @property
+    def today(self) -> str:
+        return school_day(self.world.store.clock.now()).isoformat()
 
     @property
     def ids(self) -> dict[str, str]:
