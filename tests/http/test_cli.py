@@ -224,6 +224,11 @@ def test_wrong_options_are_told_in_one_line(tmp_path: Path, url: str, token: str
 async def test_audit_verify(school: School, run: Any, stack: EmbeddedStack) -> None:
     sound = await run("audit", "verify", "--data", str(stack.directory))
     assert (sound.exit_code, "sound" in sound.output) == (0, True)
+    students, student = school.store.database.mongo["students"], await school.student()
+    await students.update_one({"_id": student.key}, {"$set": {"native_place": "无"}})
+    edited = await run("audit", "verify", "--data", str(stack.directory))
+    assert (edited.exit_code, f"unlike_record Student:{student.key}" in edited.output) == (1, True)
+    await students.update_one({"_id": student.key}, {"$set": {"native_place": student.native_place}})
     entries = school.store.database.mongo["audit_entries"]
     await entries.update_one({"kind": "student:register"}, {"$set": {"actor_name": "Mallory"}})
     flawed = await run("audit", "verify", "--data", str(stack.directory))

@@ -11,6 +11,8 @@ from bson import ObjectId
 
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import Secrecy
+from archive_store.approvals.deadlines import apply_due
+from archive_store.approvals.documents import RequestStatus
 from archive_store.approvals.emergencies import execute, reverse
 from archive_store.approvals.operations import Asking, payload_of, perform
 from archive_store.audit.documents import ENTRIES
@@ -117,6 +119,22 @@ async def test_a_correction_may_say_what_the_record_says_already(school: School,
     await corrected(school, today + timedelta(days=1), phone="13700000001")
     after = await phones(school, Moment(today), Moment(today + timedelta(days=2)))
     assert (before, after) == ([old], [old, "13700000001"])
+
+
+async def test_a_change_applied_late_holds_from_its_day(school: School, clock: SetClock) -> None:
+    """Approved for a day to come, while no worker ran on that day."""
+    student, day = await school.student(), school_day(clock.moment) + timedelta(days=2)
+    payload = payload_of(StudentUpdate, {"student_id": student.key, "changes": {"phone": "13700000001"}})
+    asking = Asking("家长来电", effective_from=day)
+    outcome = await perform(
+        school.store, await school.viewer("information"), "student.update", payload, asking=asking
+    )
+    assert outcome.change_request_id is not None
+    assert await school.approve("director", outcome.change_request_id) is RequestStatus.APPROVED
+    clock.moment += timedelta(days=5)
+    assert await apply_due(school.store, clock.moment) == 1
+    moments = (Moment(day - timedelta(days=1)), Moment(day), Moment(day, clock.moment - timedelta(days=1)))
+    assert await phones(school, *moments) == [student.phone, "13700000001", student.phone]
 
 
 async def test_a_reversed_emergency_holds_for_no_day(school: School, clock: SetClock) -> None:
