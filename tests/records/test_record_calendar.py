@@ -238,9 +238,10 @@ async def test_a_random_life_against_a_calendar(school: School, clock: SetClock,
         kept = stored
     assert await records_unlike_history(school.store) == []
     chance = random.Random(seed)
+    # Half of the days are of the life itself, where the most happens.
+    firsts = (life.first - timedelta(days=3), life.today - timedelta(days=8))
     asked = [
-        Moment(life._past_day(life.first - timedelta(days=3)), chance.choice([*life.moments, None]))
-        for _ in range(60)
+        Moment(life._past_day(firsts[place % 2]), chance.choice([*life.moments, None])) for place in range(80)
     ]
     rows = await rows_at(school, *asked, paths=COMPARED_PATHS)
     for moment, row in zip(asked, rows, strict=True):
