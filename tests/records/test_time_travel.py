@@ -16,8 +16,8 @@ from archive_store.approvals.documents import RequestStatus
 from archive_store.approvals.emergencies import execute, reverse
 from archive_store.approvals.operations import Asking, payload_of, perform
 from archive_store.audit.documents import ENTRIES
+from archive_store.audit.findings import Flaw
 from archive_store.audit.governed_transaction import governed_transaction
-from archive_store.audit.verification import Flaw
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.unit_of_work import INSTALLATION, FieldChange, Subject, UnitOfWork
