@@ -18,6 +18,7 @@ class Flaw(StrEnum):
     NO_HISTORY = "no_history"
     NO_RECORD = "no_record"
     UNLIKE_RECORD = "unlike_record"
+    CHANGED_READING = "changed_reading"
     UNLOGGED = "unlogged"
     FORGED_LOG = "forged_log"
 

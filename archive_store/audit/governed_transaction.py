@@ -125,7 +125,7 @@ async def _heads(unit: UnitOfWork, subjects: Iterable[Subject]) -> Mapping[Subje
 
 def _sealed_content(event: AuditEvent) -> Row:
     changes = [{"field": c.field, "before": c.before, "after": c.after} for c in event.changes]
-    return {
+    content: Row = {
         "changes": changes,
         "touched": sorted(event.touched),
         "reason": event.reason,
@@ -133,6 +133,7 @@ def _sealed_content(event: AuditEvent) -> Row:
         "change_request": event.change_request,
         "effective_from": event.effective_from.isoformat() if event.effective_from else None,
     }
+    return content if event.reading is None else content | {"reading": event.reading}
 
 
 async def _insert_notifications(unit: UnitOfWork) -> None:

@@ -1,22 +1,25 @@
 """Recording that sensitive (F3) and sealed (F4) values are read, before they are opened.
 
-One access event a query, however many rows it has; views of retrieval grants are taken in the same transaction.
+One access event and one audit entry a query, however many rows it has; the entry holds all that is told of the
+reading, sealed. Views of retrieval grants are taken in the same transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from beanie import PydanticObjectId
 from bson import ObjectId
 
-from archive_store.access.retrieval_grants import AccessEvent, ReadGroup, RetrievalGrant
+from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.viewer import Viewer
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.reading_content import ReadRows, reading_content, repeated_by_event
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+
+__all__ = ["GrantExhaustedError", "ReadRows", "record_reading"]
 
 
 class GrantExhaustedError(Exception):
@@ -25,18 +28,6 @@ class GrantExhaustedError(Exception):
     def __init__(self, grant_ids: Iterable[ObjectId]) -> None:
         self.grant_ids = frozenset(grant_ids)
         super().__init__("retrieval grants have no view left")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadRows:
-    """The sensitive and sealed paths read of the subjects, and the grants that alone allow it.
-
-    No subjects where a value was looked for and nobody has it: a guess is a reading, too.
-    """
-
-    paths: frozenset[str]
-    subject_ids: Sequence[ObjectId]
-    grant_ids: frozenset[ObjectId] = frozenset()
 
 
 async def record_reading(
@@ -58,12 +49,7 @@ async def record_reading(
         return
     grants = frozenset().union(*(rows.grant_ids for rows in read))
     fresh = grants - viewer.reading.grants_used
-    stated = viewer.reading.purpose or purpose
-    used = [grant for grant in viewer.grants if grant.id in grants]
-    teams = {grant.team_id: grant.purpose for grant in used if grant.team_id is not None}
-    teams |= {lent.team_id: lent.purpose for lent in viewer.lent_posts}
-    told = [stated] if stated else [grant.purpose for grant in used]
-    purposes = sorted({*told, *teams.values()} - {stated})
+    content = reading_content(viewer, record_type.subject_type, read, viewer.reading.purpose or purpose)
 
     async def record(unit: UnitOfWork) -> None:
         await _take_views(unit, grants, fresh)
@@ -71,20 +57,10 @@ async def record_reading(
             viewer_id=PydanticObjectId(viewer.person_id),
             viewer_name=viewer.name,
             viewer_posts=sorted(viewer.posts),
-            purpose="; ".join([stated, *purposes] if stated else purposes) or None,
-            read_type=record_type.subject_type,
-            groups=[
-                ReadGroup(
-                    fields=sorted(rows.paths),
-                    subject_ids=[PydanticObjectId(subject_id) for subject_id in rows.subject_ids],
-                )
-                for rows in read
-            ],
-            grant_ids=[PydanticObjectId(grant_id) for grant_id in sorted(grants)],
-            team_ids=[PydanticObjectId(team_id) for team_id in sorted(teams)],
+            **repeated_by_event(content),
         )
         await unit.insert(event)
-        unit.audit(Subject(AccessEvent.subject_type, event.key), "access:read")
+        unit.audit(Subject(AccessEvent.subject_type, event.key), "access:read", reading=content)
 
     await governed_transaction(store, viewer.actor, "access.read", record)
     viewer.reading.grants_used |= fresh

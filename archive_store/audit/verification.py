@@ -9,10 +9,12 @@ from typing import Any
 from bson.codec_options import DatetimeConversion
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
 from archive_store.audit.documents import ENTRIES, HEADS
 from archive_store.audit.findings import Finding, Flaw, finding_over
 from archive_store.audit.log_verification import verify_log
+from archive_store.audit.reading_verification import changed_readings
 from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
@@ -109,10 +111,17 @@ def _subject_of(entry: Row) -> tuple[Any, Any]:
 
 
 async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> VerificationReport:
-    """Verify every chain, that every record of the types has one, that every chain has its record, and the log."""
+    """Verify every chain, that every record of the types has one, that every chain has its record, and the log.
+
+    Access events are also held against their entries.
+    """
     # One snapshot, so that entries written meanwhile are not taken for flaws.
     async with store.database.client.start_session(snapshot=True) as session:
-        return await _verify_history(store, record_types, session)
+        report = await _verify_history(store, record_types, session)
+    for key in await changed_readings(store):
+        report.findings.append(Finding(f"{AccessEvent.subject_type}:{key}", 1, Flaw.CHANGED_READING))
+    report.findings.sort(key=lambda finding: (finding.subject, finding.sequence))
+    return report
 
 
 async def _verify_history(
@@ -159,5 +168,4 @@ async def _verify_history(
         # Nothing is ever deleted by an operation.
         report.findings += [Finding(subject, 0, Flaw.NO_RECORD) for subject in without_record]
     report.findings += [finding async for finding in verify_log(store, stored_entries, session)]
-    report.findings.sort(key=lambda finding: (finding.subject, finding.sequence))
     return report

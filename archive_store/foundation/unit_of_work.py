@@ -71,6 +71,7 @@ class AuditEvent:
     """What happened to a subject. `kind` reads `student:update`; `touched` are the fields asked to change.
 
     `effective_from` is the school day from which the changes hold, where it need not be the day of the entry.
+    `reading` is what was read, where the subject is an access event.
     """
 
     subject: Subject
@@ -81,6 +82,7 @@ class AuditEvent:
     change_request: ObjectId | None
     touched: frozenset[str] = frozenset()
     effective_from: date | None = None
+    reading: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +197,9 @@ class UnitOfWork:
         note: str | None = None,
         touched: frozenset[str] = frozenset(),
         effective_from: date | None = None,
+        reading: Mapping[str, Any] | None = None,
     ) -> None:
-        told = (note, self.reason, self.change_request, touched, effective_from)
+        told = (note, self.reason, self.change_request, touched, effective_from, reading)
         event = AuditEvent(subject, kind, tuple(changes), *told)
         self.events.append(event)
 
