@@ -7,7 +7,7 @@ tells of a stored value: of a student on record it says only that they are.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -75,16 +75,15 @@ async def import_roster(
         limit = size_text(store.settings.roster_size_limit)
         raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=limit)
     check = await _parsing.run(_check, content, store.settings.roster_row_limit)
-    numbers = dict(STUDENT_NUMBERS)
-    if dry_run:
-        # Whether a number is on record tells of the number. An import that guesses wrong makes a record; a dry run
-        # would be a silent way to guess, so it goes by the school's own number, or is recorded as a reading.
-        if numbers.keys() <= viewer.decide(Student).readable:
-            looked_for = ReadRows(frozenset(numbers), [])
-            await record_reading(store, viewer, Student, [looked_for])
-        else:
-            numbers.clear()
-    new, on_record, taken = await _against_records(store, check.good, numbers)
+    # Whether a number is on record tells of the number. An import that guesses wrong makes a record; a dry run would
+    # be a silent way to guess, so it goes by the school's own number where the numbers may not be read.
+    may_ask = not dry_run or STUDENT_NUMBERS.keys() <= viewer.decide(Student).readable
+    numbers = dict(STUDENT_NUMBERS) if may_ask else {}
+    persons = await _persons_by_lookup(store, check.good, numbers)
+    if persons or (dry_run and numbers):
+        looked_for = ReadRows(frozenset(numbers), await _student_ids(store, persons.values()))
+        await record_reading(store, viewer, Student, [looked_for], purpose=f"roster {file_name}")
+    new, on_record, taken = await _against_records(store, check.good, numbers, persons)
     bad = tuple(sorted((*check.bad, *taken), key=lambda row: row.sheet_row))
     if dry_run or not new:
         return RosterOutcome(check.rows, len(new), on_record, bad)
@@ -106,10 +105,12 @@ def _check(content: bytes, row_limit: int) -> RosterCheck:
 
 
 async def _against_records(
-    store: Store, rows: Sequence[GoodRow], numbers: Mapping[str, IdentifierKind]
+    store: Store,
+    rows: Sequence[GoodRow],
+    numbers: Mapping[str, IdentifierKind],
+    persons: Mapping[str, ObjectId],
 ) -> tuple[list[GoodRow], int, list[BadRow]]:
     """Rows that are new, how many are of students on record, and rows with a number that is another's."""
-    persons = await _persons_by_lookup(store, rows, numbers)
     by_auxiliary = await _persons_by_auxiliary_number(store, rows)
     new: list[GoodRow] = []
     taken: list[BadRow] = []
@@ -148,6 +149,11 @@ async def _persons_by_lookup(
         {"identifier_lookups": {"$in": lookups}}, {"identifier_lookups": 1}
     )
     return {lookup: person["_id"] async for person in found for lookup in person["identifier_lookups"]}
+
+
+async def _student_ids(store: Store, person_ids: Iterable[ObjectId]) -> list[ObjectId]:
+    query = {"person_id": {"$in": sorted(set(person_ids))}}
+    return [row["_id"] async for row in store.database.collection(Student).find(query, {"_id": 1})]
 
 
 async def _persons_by_auxiliary_number(store: Store, rows: Sequence[GoodRow]) -> dict[str | None, ObjectId]:

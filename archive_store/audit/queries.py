@@ -30,7 +30,10 @@ class HistoryChange:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """Who did what when and why. `hash` is the entry's link in the chain, 64 hex digits."""
+    """Who did what when and why. `hash` is the entry's link in the chain, 64 hex digits.
+
+    `reason_leaves` are what the reason may speak of, where it is shown.
+    """
 
     id: ObjectId
     sequence: int
@@ -44,6 +47,7 @@ class HistoryEntry:
     change_request_id: ObjectId | None
     effective_from: str | None  # ISO day from which the changes hold, where one was named
     hash: str
+    reason_leaves: frozenset[str] = frozenset()
 
 
 async def histories_of(
@@ -78,8 +82,8 @@ def _entry(row: Row, record_type: type[Record], readable: frozenset[str]) -> His
     sealed = row["sealed"]
     changes = tuple(_change(change, record_type, readable) for change in sealed["changes"])
     # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
-    touched = (leaves_of(record_type, name) for name in sealed["touched"])
-    shows_reason = not any(change.withheld for change in changes) and all(map(readable.issuperset, touched))
+    touched = frozenset(leaf for name in sealed["touched"] for leaf in leaves_of(record_type, name))
+    shows_reason = not any(change.withheld for change in changes) and touched <= readable
     if not changes and not sealed["touched"]:
         shows_reason = encrypted_paths(record_type) <= readable
     return HistoryEntry(
@@ -95,6 +99,7 @@ def _entry(row: Row, record_type: type[Record], readable: frozenset[str]) -> His
         change_request_id=sealed["change_request"],
         effective_from=sealed.get("effective_from"),
         hash=bytes(row["hash"]).hex(),
+        reason_leaves=touched if shows_reason and sealed["reason"] else frozenset(),
     )
 
 

@@ -47,11 +47,7 @@ async def student_histories(
 
 
 def _shown_paths(page: Page[HistoryEntry]) -> frozenset[str]:
-    """The leaves whose values the entries of a page show."""
-    return frozenset(
-        leaf
-        for entry in page.rows
-        for change in entry.changes
-        if not change.withheld
-        for leaf in change.leaves
-    )
+    """The leaves whose values the entries of a page show, or of which their reasons may speak."""
+    changes = [change for entry in page.rows for change in entry.changes if not change.withheld]
+    told = (entry.reason_leaves for entry in page.rows)
+    return frozenset(leaf for change in changes for leaf in change.leaves).union(*told)

@@ -12,6 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Values
+from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError, error_fields_under
@@ -75,7 +76,8 @@ async def _check(store: Store, viewer: Viewer, payload: StudentUpdate, past: dat
     fields = payload.fields | identity | {"status_periods"}
     row = await current_row(store, None, payload.student_id, fields, scope.visible)
     touched = payload.values
-    readable = scope.decide(row).decision.readable
+    # A grant opens the record, not what is asked of it.
+    readable = scope.decide(row).without_grants.readable
     # Whether a stored number fits another type of document tells of the number; who approves is told of it then.
     retypes = touched.keys() & {"identity_document_type", "identity_number"} == {"identity_document_type"}
     with error_fields_under("changes"):
@@ -87,8 +89,11 @@ async def _check(store: Store, viewer: Viewer, payload: StudentUpdate, past: dat
         # What the record says already may still hold from another day.
         return
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
-    all_readable = all(path in readable for field in touched for path in leaves_of(Student, field))
-    if all_readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
+    leaves = frozenset(path for field in touched for path in leaves_of(Student, field))
+    if leaves <= readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
+        # To whoever may read it, it confirms the value.
+        read = ReadRows(leaves & encrypted_paths(Student), [payload.student_id])
+        await record_reading(store, viewer, Student, [read])
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="changes")
 
 
