@@ -20,12 +20,14 @@ from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.readings.queries import Access
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.students.histories import student_histories
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
 from schema.context import Context
+from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
 
 
@@ -144,6 +146,12 @@ class Loaders:
                 found |= zip(alike, pages, strict=True)
             return [found[key] for key in keys]
 
+        async def load_accesses(keys: list[AccessHistoryKey]) -> list[Page[Access] | None]:
+            return await load_access_histories(store, viewer, keys)
+
+        self.access_histories: DataLoader[AccessHistoryKey, Page[Access] | None] = DataLoader(
+            load_fn=load_accesses, cache=False
+        )
         self.histories: DataLoader[HistoryKey, Page[HistoryEntry] | None] = DataLoader(
             load_fn=load_histories, cache=False
         )

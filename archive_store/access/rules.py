@@ -90,6 +90,8 @@ class AccessRules(_Rules):
     statistics: frozenset[Post]
     pseudonymised_rows: frozenset[Post]
     smallest_cell: Annotated[StrictInt, Field(ge=2, le=1000)]
+    # Who looks into what others did and read; a version from before the field existed has the default.
+    audit_readers: frozenset[Post] = frozenset({Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL})
 
     def document_class(self, document_type: str) -> FieldClass:
         return self.document_classes.get(document_type, self.other_documents)

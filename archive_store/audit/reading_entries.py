@@ -124,4 +124,4 @@ async def _entries(store: Store, event_ids: Collection[ObjectId]) -> dict[Object
 
 def is_genuine(store: Store, entry: Row) -> bool:
     """Whether we wrote the entry as it stands; its place in the chain is for verification to say."""
-    return bool(entry_hash(store.keyring.audit, entry) == entry.get("hash"))
+    return bool(entry_hash(store.keyring.audit, entry, store.settings.audit_hash) == entry.get("hash"))

@@ -19,6 +19,7 @@ from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
 from schema.nodes import Connection, Node, key_of_source
 from schema.permissions import Permission
+from schema.readings.types import AccessEvent, access_connection
 from schema.scalars import Day
 from schema.scans.types import Scan, note_withheld
 from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
@@ -147,6 +148,16 @@ class Student(Node):
             else STUDENT.coordinates_of(shown.withheld)
         )
         return shown.differences
+
+    @strawberry.field(
+        description="查阅记录: who looked at which sensitive or sealed values of this student, newest first. To the "
+        "student, the guardians and auditors; null to others. What the family read themselves is left out unless "
+        "`includeOwn`."
+    )
+    async def access_history(
+        self, info: Request, first: int = 20, after: str | None = None, include_own: bool = False
+    ) -> Connection[AccessEvent] | None:
+        return await access_connection(info, key_of_source(self), first, after, include_own)
 
     @strawberry.field(description="Whether the viewer may, and else why not and how to obtain it.")
     async def viewer_can(

@@ -126,6 +126,26 @@ def _leaves_in(path: str, values: Iterable[Any]) -> Iterable[str]:
             yield path
 
 
+async def access_history(visitor: Visitor, answer: Answer) -> None:
+    """Of each student, what stands in the readings that the school begins with."""
+    after = global_id("AccessEvent", visitor.world.readings_end)
+    rows = f'''accessHistory(first: 100, after: "{after}") {{ edges {{ cursor node {{ at actorName actorPosts fields
+        purpose byGrant byTeam isOwn entryId entrySequence entryHash scans {{ id {every_field(SCAN)} }} }} }}
+        pageInfo {{ hasNextPage endCursor }} }}'''
+    query = f"query ($tied: ID!, $other: ID!) {{ tied: student(id: $tied) {{ {rows} }} "
+    told = await visitor.ask(answer, f"{query} other: student(id: $other) {{ {rows} }} }}", **visitor.ids)
+    kinds = {global_id("Scan", key): kind for kind, key in visitor.tied.scans.items()}
+    # As many readings of the one as of the other beside the scans: of either alone, and of both.
+    for (name, own), another in zip(visitor.students, (visitor.other, visitor.tied), strict=True):
+        found = (told[name] or {}).get("accessHistory") or {"edges": ()}
+        assert str(another.key) not in repr(found)
+        nodes = [edge["node"] for edge in found["edges"]]
+        for held in (scan for node in nodes for scan in node["scans"]):
+            answer.shown |= {Leaf(f"{name} {kinds[held['id']]}", path) for path in shown_paths(SCAN, held)}
+        assert [node["fields"] for node in nodes if node["fields"]] == [["phone"]] * (2 if nodes else 0)
+        assert sum(len(node["scans"]) for node in nodes) <= len(own.scans)
+
+
 async def requests(visitor: Visitor, answer: Answer) -> None:
     """The list, and each request by its own doors, which must say the same."""
     keys = {global_id("ChangeRequest", key): name for name, key in visitor.tied.requests.items()}
@@ -294,6 +314,7 @@ DOORS = (
     Door("auditHistory", history, ("student",), True),
     Door("student at moments", at_moments, ("student",), True),
     Door("diff", diff, ("student",), True),
+    Door("accessHistory", access_history, ("student",), True),
     Door("change requests", requests, ("changeRequest", "changeRequests", "node", "_entities")),
     Door("where", where, ("students",), spells=False),
     Door("orderBy", order_by, ("students",)),

@@ -25,6 +25,7 @@ REQUEST_READERS = {
     Post.VICE_PRINCIPAL,
     Post.PRINCIPAL,
 }
+AUDIT_READERS = {Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL}
 SEALED_KNOWN_TO = {Post.DIRECTOR, Post.ARCHIVE_GROUP, Post.VICE_PRINCIPAL, Post.PRINCIPAL}
 STATISTICS_POSTS = SEALED_KNOWN_TO - {Post.ARCHIVE_GROUP} | {
     Post.DEPUTY_DIRECTOR,
@@ -119,6 +120,26 @@ def knows_scan(viewer: Viewer, student: Mapping[str, Any], document_type: str) -
         return True
     family = ties(viewer, student, "Scan") & _FAMILY
     return bool(family) or F4 in classes_read(viewer, student, has_purpose=True, **asked)
+
+
+def is_family(viewer: Viewer, student: Mapping[str, Any]) -> bool:
+    return bool(ties(viewer, student) & _FAMILY)
+
+
+def is_told_of_readings(viewer: Viewer, student: Mapping[str, Any]) -> bool:
+    """Who looked at what is told to the family and to auditors."""
+    if not sees(viewer, student) or not has_scope(viewer, Scope.AUDIT_READ):
+        return False
+    told = is_family(viewer, student) and F1 in classes_read(viewer, student, with_grants=False)
+    return told or bool(viewer.posts & AUDIT_READERS)
+
+
+def reads_purposes(viewer: Viewer, student: Mapping[str, Any], *, alone: bool) -> bool:
+    """What for is sensitive: told to auditors for a purpose, and to the family of values of their children alone."""
+    if not is_told_of_readings(viewer, student) or not has_scope(viewer, Scope.STUDENT_READ_SENSITIVE):
+        return False
+    audits = bool(viewer.posts & AUDIT_READERS) and viewer.reading.purpose is not None
+    return audits or (alone and is_family(viewer, student))
 
 
 def counts_by(viewer: Viewer) -> Classes:

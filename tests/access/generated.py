@@ -32,6 +32,8 @@ _CELL = [
     "className",
 ]
 _ENTRY = ["kind", "reason", "actorName", "sequence", "hash", "changes { field before after withheld }"]
+# Without the entry's hash: of another content it is another, and keyed, so that it tells nothing of either.
+_READING = ["actorName", "actorPosts", "at", "fields", "purpose", "byGrant", "byTeam", "isOwn", "entryId"]
 _REQUEST = ["operation", "status", "targetId", "reason", "awaits", "steps { comment tier }"]
 _REQUEST += [
     "changes { field before after withheld }",
@@ -184,6 +186,12 @@ class _Document:
         if chance.random() < 0.15:
             moment = f"{{ knownAt: {self._known_at(chance.choice(self._world.students))} }}"
             found.append(f"{self._aliased('diff')}(from: {moment}) {{ field before after }}")
+        if chance.random() < 0.25:
+            # What the questions themselves read is newer, and differs from one asking to the next.
+            page = f'(first: {chance.randint(1, 6)}, after: "{global_id("AccessEvent", self._world.readings_end)}")'
+            scans = [f"scans {{ {self._scan_fields()} }}"] if chance.random() < 0.4 else []
+            told = self._wrapped(chance.sample(_READING, 3) + scans, "AccessEvent")
+            found.append(f"{self._aliased('accessHistory')}{page} {{ edges {{ cursor node {{ {told} }} }} }}")
         chance.shuffle(found)
         return self._wrapped(found, "Student")
 

@@ -23,9 +23,10 @@ from archive_store.approvals.documents import (
     Tier,
 )
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.posts import Post
-from archive_store.foundation.records import bson_value
+from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.scans.documents import RetentionClass, Scan
@@ -40,6 +41,8 @@ OPEN_PAPER, SEALED_PAPER = "ZQ成绩单", "诊断证明"
 CHANGEABLE = tuple(StudentChanges.model_fields)
 # Not shown by the types; a request's and an entry's own.
 REASON, COMMENT = "reason", "comment"
+# A reading's own; and the record of a reading of two students together.
+PURPOSE, BOTH = "purpose", "both"
 
 
 @dataclass
@@ -62,6 +65,7 @@ class MarkedSchool:
         self.store, self.marks, self.school = store, Marks(seed), School(store)
         self.students: list[MarkedStudent] = []
         self.requester = ObjectId()
+        self.readings_end = ObjectId()  # the marked readings are older, those of visitors newer
 
     async def install(self) -> None:
         for name in await self.store.database.mongo.list_collection_names():
@@ -218,6 +222,21 @@ class MarkedSchool:
                 if token not in self.marks.leaves:  # one archive file holds both, one person filed all
                     self.marks.note(Leaf("archive", path), token)
             student.scans[kind] = scan.key
+
+    async def add_readings(self) -> None:
+        """Of each student alone, of both together, and of the bytes of each scan, each for a marked purpose."""
+        director = await self.school.viewer("director")
+        tied, other = self.students[:2]
+        phone, content = frozenset({"phone"}), frozenset({"content"})
+        readings: list[tuple[str, type[Record], frozenset[str], list[ObjectId]]] = [
+            *((each.name, Student, phone, [each.key]) for each in (tied, other)),
+            *((f"{tied.name} {kind}", Scan, content, [key]) for kind, key in tied.scans.items()),
+            (BOTH, Student, phone, [tied.key, other.key]),
+        ]
+        for record, kind, paths, keys in readings:
+            viewer = director.for_purpose(self.marks.text(Leaf(record, PURPOSE)))
+            await record_reading(self.store, viewer, kind, [ReadRows(paths, keys)])
+        self.readings_end = ObjectId()
 
     async def give(
         self,

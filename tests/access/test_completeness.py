@@ -23,6 +23,8 @@ REVIEWED: dict[str, str] = {
         Node.id ChangeRequest.id ChangeRequestResult.id CrisisTeam.id Delegation.id DelegationPayload.delegationId
         EmergencyAction.id Notification.id Person.id RetrievalGrant.id Scan.id Student.id Task.id""",
     "the way to nodes, each of them governed or reviewed itself": """
+        AccessEventConnection.edges AccessEventEdge.node AccessEventConnection.pageInfo AccessEvent.scans
+        Student.accessHistory
         AuditEntryConnection.edges AuditEntryEdge.node ChangeRequestConnection.edges ChangeRequestEdge.node
         NotificationConnection.edges NotificationEdge.node PseudonymisedStudentConnection.edges
         PseudonymisedStudentEdge.node RetrievalGrantConnection.edges RetrievalGrantEdge.node StudentConnection.edges
@@ -48,6 +50,7 @@ REVIEWED: dict[str, str] = {
         PolicyReplacePayload.changeRequest RetrievalGrantRequestPayload.changeRequest
         RetrievalGrantRevokePayload.retrievalGrant StudentUpdatePayload.changeRequest Permission.reason""",
     "a place in a list: a key, or the value that the list is in order by, which the viewer reads of every row": """
+        AccessEventEdge.cursor
         AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor PseudonymisedStudentEdge.cursor
         RetrievalGrantEdge.cursor StudentEdge.cursor CrisisTeamEdge.cursor DelegationEdge.cursor
         EmergencyActionEdge.cursor PersonEdge.cursor TaskEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
@@ -81,6 +84,9 @@ REVIEWED: dict[str, str] = {
         AuditEntry.operation AuditEntry.kind AuditEntry.hash AuditEntry.actorPosts AuditEntry.changeRequestId
         AuditEntry.effectiveFrom FieldDifference.field""",
     "the moment that was asked for": "Moment.asOf Moment.knownAt",
+    "who looked at which fields of this student: for the family and auditors": """
+        AccessEvent.at AccessEvent.actorName AccessEvent.actorPosts AccessEvent.fields AccessEvent.isOwn
+        AccessEvent.byGrant AccessEvent.byTeam AccessEvent.entryId AccessEvent.entrySequence AccessEvent.entryHash""",
     "the course of a request: for the department, those who decide, and who asked": """
         ChangeRequest.operation ChangeRequest.status ChangeRequest.chain ChangeRequest.requestedByName
         ChangeRequest.createdAt ChangeRequest.appliedAt ChangeRequest.targetId ChangeRequest.awaits

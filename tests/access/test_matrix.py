@@ -39,6 +39,7 @@ async def visitor(store: Store, settings: Settings) -> AsyncIterator[Visitor]:
     await world.add_history(tied)
     await world.add_history(other)
     await world.add_scans(tied)
+    await world.add_readings()
     for name, (fields, awaited) in REQUESTS.items():
         awaits = None if awaited is None else _TIERS[awaited]
         await world.add_request(tied, name, fields, awaits=awaits, about=f"request {name}")

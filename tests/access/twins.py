@@ -9,9 +9,11 @@ from typing import Any
 from bson import ObjectId
 from pymongo import ReplaceOne
 
+from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import ChangeRequest
+from archive_store.audit.chain import entry_hash
 from archive_store.audit.documents import ENTRIES
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths, field_classes
 from archive_store.foundation.records import bson_value
@@ -28,11 +30,14 @@ from tests.access.expected import (
     has_scope,
     knows_scan,
     reads_every_student,
+    reads_purposes,
     sees,
 )
 from tests.access.marked_school import (
+    BOTH,
     CHANGEABLE,
     COMMENT,
+    PURPOSE,
     REASON,
     MarkedSchool,
     MarkedStudent,
@@ -65,8 +70,13 @@ def may_read(world: MarkedSchool, viewer: Viewer, *, counts: bool) -> set[Leaf]:
         by_right = classes_read(viewer, student.row, with_grants=False)
         if viewer.posts & REQUEST_READERS and all(is_shown(field, by_right) for field in CHANGEABLE):
             found |= {Leaf(student.name, path) for path in (f"{REASON} of closed", f"{COMMENT} closed")}
+        for alone, record in ((True, student.name), (False, BOTH)):
+            if reads_purposes(viewer, student.row, alone=alone):
+                found.add(Leaf(record, PURPOSE))
         for kind in student.scans:
             if knows_scan(viewer, student.row, kind):
+                if reads_purposes(viewer, student.row, alone=True):
+                    found.add(Leaf(f"{student.name} {kind}", PURPOSE))
                 held = classes_read(viewer, student.row, record="Scan", document_type=kind)
                 paths = {path for path in SCAN.coordinates if CLASS_OF_SCAN[path] in held}
                 found |= {Leaf(f"{student.name} {kind}", path) for path in paths}
@@ -106,6 +116,7 @@ async def other_values(world: MarkedSchool, viewer: Viewer) -> AsyncIterator[Non
         await _student(world, viewer, student, writes)
         await _scans(world, viewer, student, writes)
         await _texts(world, viewer, student, writes)
+    await _readings(world, viewer, writes)
     try:
         await _write(world, writes, 1)
         yield
@@ -222,3 +233,25 @@ async def _texts(world: MarkedSchool, viewer: Viewer, student: MarkedStudent, wr
                 step["comment"] = f"{step['comment']} and more"
     await store.cipher.encrypt_paths(altered, encrypted_paths(ChangeRequest))
     writes[collection.name] += zip(requests, altered, strict=True)
+
+
+async def _readings(world: MarkedSchool, viewer: Viewer, writes: Any) -> None:
+    """Readings are for other purposes where those may not be read, and those of several students of more of them."""
+    store, told = world.store, may_read(world, viewer, counts=False)
+    query = {"subject_type": AccessEvent.subject_type, "subject_id": {"$lt": world.readings_end}}
+    entries = await store.database.mongo[ENTRIES].find(query).to_list()
+    changed = [dict(entry) for entry in entries]
+    await store.cipher.decrypt_paths(changed, ["sealed"])
+    for entry in changed:
+        reading = entry["sealed"]["reading"]
+        for purpose in reading["purposes"]:
+            leaf = world.marks.leaves.get(purpose["text"])
+            if leaf is not None and leaf not in told:
+                purpose["text"] = world.marks.text(leaf)
+            if leaf == Leaf(BOTH, PURPOSE):
+                reading["groups"][0]["subject_ids"] += [ObjectId() for _ in range(3)]
+    await store.cipher.encrypt_paths(changed, ["sealed"])
+    # Genuine, as it would be had it been written so; what is no entry of ours is not told at all.
+    for entry in changed:
+        entry["hash"] = entry_hash(store.keyring.audit, entry)
+    writes[ENTRIES] += zip(entries, changed, strict=True)

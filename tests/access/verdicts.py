@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
@@ -16,6 +16,7 @@ from archive_store.students.queries import FILTER_FIELDS, StudentOrder
 from schema.scans.types import SCAN
 from schema.students.types import STUDENT
 from tests.access.expected import (
+    AUDIT_READERS,
     REQUEST_READERS,
     RULES,
     Classes,
@@ -24,10 +25,20 @@ from tests.access.expected import (
     counts_by,
     decides,
     has_scope,
+    is_told_of_readings,
     knows_scan,
+    reads_purposes,
     sees,
 )
-from tests.access.marked_school import CHANGEABLE, COMMENT, REASON, MarkedSchool, leaves_of_field
+from tests.access.marked_school import (
+    BOTH,
+    CHANGEABLE,
+    COMMENT,
+    PURPOSE,
+    REASON,
+    MarkedSchool,
+    leaves_of_field,
+)
 from tests.access.marks import FLAGS, SCAN_PATHS, STUDENT_PATHS, Leaf
 
 F0, F1, F2, F3, F4 = FieldClass
@@ -95,6 +106,21 @@ def at_moments(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
 def different(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
     changed = {path for field in CHANGEABLE for path in leaves_of_field(field)}
     return {leaf for leaf in at_moments(world, viewer) if leaf.path in changed}
+
+
+def access_history(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
+    found = set()
+    for name, row in _named(world):
+        if not is_told_of_readings(viewer, row):
+            continue
+        known = [kind for kind in world.students[0].scans if name == "tied" and knows_scan(viewer, row, kind)]
+        found |= {leaf for leaf in scans(world, viewer) if leaf.path != "content"} if known else set()
+        alone = [name, *(f"{name} {kind}" for kind in known)]
+        if reads_purposes(viewer, row, alone=True):
+            found |= {Leaf(record, PURPOSE) for record in alone}
+        if reads_purposes(viewer, row, alone=False):
+            found.add(Leaf(BOTH, PURPOSE))
+    return found
 
 
 def requests(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
@@ -188,6 +214,8 @@ def redactions(world: MarkedSchool, viewer: Viewer, door: str) -> dict[str, str]
             kept += [(where, False) for where in STUDENT.coordinates.values()]
         elif door == "diff" and not follows(viewer, row):
             kept.append(("Student.diff", False))
+        elif door == "accessHistory":
+            kept += _kept_of_readings(world, viewer, name, row)
         elif door == "scans":
             kept += _kept_of_scans(world, viewer) if name == "tied" else []
         else:
@@ -197,6 +225,19 @@ def redactions(world: MarkedSchool, viewer: Viewer, door: str) -> dict[str, str]
             classes = {STUDENT.coordinates[path]: CLASS_OF[path] for path in paths}
             kept += [(where, found in stated) for where, found in classes.items() if found not in held]
     return _lines(kept)
+
+
+def _kept_of_readings(
+    world: MarkedSchool, viewer: Viewer, name: str, row: Mapping[str, object]
+) -> Iterable[tuple[str, bool]]:
+    if not is_told_of_readings(viewer, row):
+        yield "Student.accessHistory", False
+        return
+    if not reads_purposes(viewer, row, alone=False):
+        audits = viewer.posts & AUDIT_READERS and has_scope(viewer, Scope.STUDENT_READ_SENSITIVE)
+        yield "AccessEvent.purpose", bool(audits)
+    if name == "tied":
+        yield from (line for line in _kept_of_scans(world, viewer) if line[0] != "Student.scans")
 
 
 def _kept_of_scans(world: MarkedSchool, viewer: Viewer) -> Iterable[tuple[str, bool]]:
@@ -232,6 +273,7 @@ MUST_SHOW: dict[str, Callable[[MarkedSchool, Viewer], set[Leaf]]] = {
     "auditHistory": history,
     "student at moments": at_moments,
     "diff": different,
+    "accessHistory": access_history,
     "change requests": requests,
     "where": filtered,
     "orderBy": ordered,

@@ -13,8 +13,8 @@ from strawberry.federation.schema_directives import Key
 from strawberry.types import get_object_definition
 
 from api.dev.demo import STAFF, demo_paper
+from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.viewer import Viewer
-from archive_store.audit.readings import AccessEvent
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.foundation.field_classes import ENCRYPTED_CLASSES, encrypted_paths, field_classes
 from archive_store.scans.operations import file_scan
@@ -113,9 +113,8 @@ def test_fields_tell_class_tiers_and_policy() -> None:
     assert "revision: Int @fieldClass(is: F0)\n" in sdl  # no operation changes it
     classes = field_classes(StoredStudent)
     shown = [path for path in STUDENT.coordinates if classes[path] in ENCRYPTED_CLASSES]
-    assert sdl.count('@policy(policies: [["field-class-F3"]])') == len(shown) + len(
-        encrypted_paths(CrisisTeam)
-    )
+    others = (*encrypted_paths(CrisisTeam), *encrypted_paths(AccessEvent))
+    assert sdl.count('@policy(policies: [["field-class-F3"]])') == len(shown) + len(others)
 
 
 @pytest.mark.parametrize("subject", [*(subject for subject, *_ in STAFF), "service"])

@@ -1,0 +1,138 @@
+"""Reading who looked at what of students, as their entries tell; nothing of other students in the same readings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bson import ObjectId
+
+from archive_store.access.policy import Withheld
+from archive_store.access.retrieval_grants import AccessEvent
+from archive_store.access.viewer import Viewer
+from archive_store.audit.reading_entries import ReadingEntry, Wanted, newest_readings
+from archive_store.audit.readings import ReadRows, record_reading
+from archive_store.foundation.paging import Page, check_page_size
+from archive_store.foundation.store import Store
+from archive_store.readings.rules import Sight, sight_of, told_purpose
+from archive_store.scans.documents import Scan
+from archive_store.scans.queries import ScanView, scans_by_student
+from archive_store.students.documents import Student
+from archive_store.students.queries import facts_by_id
+from archive_store.students.scope import student_scope
+
+_PURPOSE = frozenset({"purpose"})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One reading of one student's sensitive or sealed values, as far as the viewer may know of it.
+
+    `fields` are paths of the student's record, `scans` those whose bytes were read. `why_withheld` says why the
+    purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's values, not of others' in
+    the same reading.
+    """
+
+    event_id: ObjectId
+    at: datetime
+    actor_name: str
+    actor_posts: tuple[str, ...]
+    is_own: bool
+    fields: tuple[str, ...]
+    scans: tuple[ScanView, ...]
+    purpose: str | None
+    why_withheld: Withheld | None
+    by_grant: bool
+    by_team: bool
+    entry_id: ObjectId
+    sequence: int
+    hash: str
+
+
+async def access_histories(
+    store: Store,
+    viewer: Viewer,
+    student_ids: Sequence[ObjectId],
+    *,
+    first: int,
+    after: ObjectId | None = None,
+    with_own: bool = False,
+    with_purposes: bool = True,
+) -> list[Page[Access] | None]:
+    """Who looked at what of each student, newest first, in the order of the ids; `after` is the last event told.
+
+    None for a student who is not visible, and to whoever is neither family nor auditor. What the family read
+    themselves is left out unless asked for `with_own`. Purposes are sensitive (F3): showing them is recorded as a
+    reading, of the access events and not of the student, so that it makes no more to be told of.
+    """
+    check_page_size(first, store.settings.page_size_limit)
+    scope, facts = student_scope(viewer), await facts_by_id(store, viewer, student_ids)
+    sights = {key: sight for key, row in facts.items() if (sight := sight_of(scope, row)) is not None}
+    if not sights:
+        return [None] * len(student_ids)
+    keys = list(sights)
+    known = await scans_by_student(store, viewer, keys)
+    # A paper that the viewer may not know of is not looked for, so that no page is short of it.
+    scans = {key: {view.id: view for view in views or ()} for key, views in zip(keys, known, strict=True)}
+    wanted = [
+        Wanted(
+            frozenset({key, *scans[key]}),
+            after,
+            viewer.person_id if sights[key].is_family and not with_own else None,
+        )
+        for key in keys
+    ]
+    pages = await newest_readings(store, wanted, first=first)
+    family = viewer.own_student_ids | viewer.ward_ids
+    found = {
+        key: Page(
+            [
+                _access(viewer, sights[key], entry, key, scans[key], family, with_purposes)
+                for entry in page.rows
+            ],
+            page.has_next,
+        )
+        for key, page in zip(keys, pages, strict=True)
+    }
+    shown = {row.event_id for page in found.values() for row in page.rows if row.purpose is not None}
+    read = [ReadRows(_PURPOSE, sorted(shown))] if shown else []
+    await record_reading(store, viewer, AccessEvent, read)
+    return [found.get(student_id) for student_id in student_ids]
+
+
+def _access(
+    viewer: Viewer,
+    sight: Sight,
+    entry: ReadingEntry,
+    student_id: ObjectId,
+    scans: Mapping[ObjectId, ScanView],
+    family: Collection[ObjectId],
+    with_purposes: bool,
+) -> Access:
+    groups = entry.groups_of({student_id, *scans})
+    read = {subject_id for group in groups for subject_id in group["subject_ids"]}
+    is_of_record = entry.content["type"] == Student.subject_type
+    purpose, why = None, None
+    if with_purposes:
+        purpose, why = told_purpose(sight, entry, student_id, {*family, *scans})
+    return Access(
+        event_id=entry.event_id,
+        at=entry.at,
+        actor_name=entry.actor_name,
+        actor_posts=entry.actor_posts,
+        is_own=entry.actor_id == viewer.person_id,
+        fields=tuple(sorted({field for group in groups for field in group["fields"]}))
+        if is_of_record
+        else (),
+        scans=tuple(view for key, view in scans.items() if key in read)
+        if entry.content["type"] == Scan.subject_type
+        else (),
+        purpose=purpose,
+        why_withheld=why,
+        by_grant=any(group["grant_ids"] for group in groups),
+        by_team=any(group["team_ids"] for group in groups),
+        entry_id=entry.id,
+        sequence=entry.sequence,
+        hash=entry.hash.hex(),
+    )

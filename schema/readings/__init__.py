@@ -1,0 +1,1 @@
+"""Who looked at what of a student (查阅记录) in GraphQL."""
