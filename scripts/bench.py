@@ -51,6 +51,7 @@ from archive_store.approvals.documents import Decision, RequestStatus
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.archive import open_archive
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.reading_content import ReadRows, reading_content, repeated_by_event
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.settings import Settings
@@ -255,18 +256,18 @@ async def write(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], r
         async def governed(unit: UnitOfWork) -> None:
             student = await unit.load(Student, student_id)
             assert student is not None  # noqa: S101
+            read = [ReadRows(frozenset({"address"}), [student_id])]
+            content = reading_content(director, Student.subject_type, read, "bench")
             event = AccessEvent(
                 viewer_id=PydanticObjectId(director.person_id),
                 viewer_name=director.name,
-                viewer_posts=[],
-                purpose="bench",
-                read_type="Student",
-                groups=[],
+                viewer_posts=sorted(director.posts),
+                **repeated_by_event(content),
             )
             await unit.insert(event)
             address = f"示范路{next(numbers)}号"
             await unit.change(student, {"address": address})
-            unit.audit(Subject(AccessEvent.subject_type, event.key), "access:read")
+            unit.audit(Subject(AccessEvent.subject_type, event.key), "access:read", reading=content)
             change = FieldChange("address", student.address, address)
             unit.audit(Subject(Student.subject_type, student_id), "student:update", [change])
             unit.notify(director.person_id, "student:updated", Subject(Student.subject_type, student_id))
