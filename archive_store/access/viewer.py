@@ -131,6 +131,11 @@ class Viewer:
         """Whether a service account has the scope; people need none."""
         return self.scopes is None or scope in self.scopes
 
+    @property
+    def audits(self) -> bool:
+        """Whether they may search the audit history of all records (审计)."""
+        return self.has_scope(Scope.AUDIT_READ) and self.holds_any(self.policy.rules.audit_readers)
+
     def holds_any(self, posts: frozenset[Post]) -> bool:
         return not self.posts.isdisjoint(posts)
 
