@@ -14,7 +14,7 @@ from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation
 from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
-from archive_store.foundation.records import plain_value
+from archive_store.foundation.records import Record, plain_value
 from archive_store.foundation.store import Store
 
 
@@ -42,7 +42,7 @@ class Asked:
     """An operation on one record, opened, and how the viewer stands to it.
 
     Nothing is shown unless `is_visible`. `is_own`: the viewer entered it. `decides`: it is theirs to decide, or they
-    did.
+    did. `is_revised`: it asked for something else before, of which its texts may still speak.
     """
 
     operation: str
@@ -54,6 +54,16 @@ class Asked:
     is_visible: bool
     is_own: bool
     decides: bool
+    is_revised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextRight:
+    """Whether the viewer sees reason and comments, and what is read of the record by seeing them."""
+
+    sees_text: bool
+    record_type: type[Record]
+    read: ReadRows
 
 
 async def contents_of(
@@ -77,6 +87,35 @@ async def contents_of(
     return [contents[position] for position in range(len(asked))]
 
 
+async def text_rights_of(store: Store, viewer: Viewer, asked: Sequence[Asked]) -> list[TextRight]:
+    """As `contents_of` decides on reason and comments, in order. Nothing is opened, so nothing is recorded."""
+    rights = []
+    decisions: dict[str, Mapping[ObjectId, FieldDecision]] = {}
+    for name in {one.operation for one in asked}:
+        targets = [one.target_id for one in asked if one.operation == name]
+        decisions[name] = await _decisions(store, viewer, store.operations[name], targets)
+    for one in asked:
+        operation: Operation[Any] = store.operations[one.operation]
+        sees_text = one.is_visible and _sees_text(operation, one, decisions[one.operation].get(one.target_id))
+        sensitive = _text_leaves(operation, one) & encrypted_paths(operation.record_type)
+        read = ReadRows(frozenset() if one.is_own else sensitive, [one.target_id])
+        rights.append(TextRight(sees_text, operation.record_type, read))
+    return rights
+
+
+def _text_leaves(operation: Operation[Any], asked: Asked) -> frozenset[str]:
+    """The leaves that reason and comments may speak of."""
+    fields = {*asked.fields, *operation.reason_fields}
+    leaves = frozenset(leaf for field in fields for leaf in leaves_of(operation.record_type, field))
+    return leaves | encrypted_paths(operation.record_type) if asked.is_revised else leaves
+
+
+def _sees_text(operation: Operation[Any], asked: Asked, decision: FieldDecision | None) -> bool:
+    # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
+    readable = decision.readable if decision else frozenset()
+    return asked.decides or asked.is_own or readable.issuperset(_text_leaves(operation, asked))
+
+
 async def _decisions(
     store: Store, viewer: Viewer, operation: Operation[Any], targets: Sequence[ObjectId]
 ) -> Mapping[ObjectId, FieldDecision]:
@@ -93,7 +132,8 @@ def _content(
         return RequestContent((), None, False), frozenset()
     readable = decision.readable if decision else frozenset()
     after = operation.requested_values(operation.payload.model_validate(asked.payload))
-    changes, shown = [], set()
+    changes: list[RequestedChange] = []
+    shown: set[str] = set()
     for field in asked.fields:
         leaves = leaves_of(operation.record_type, field)
         may_read = asked.decides or all(path in readable for path in leaves)
@@ -107,10 +147,7 @@ def _content(
                 withheld=not may_read,
             )
         )
-    # Free text can hold anything, so it is as sensitive as the most sensitive field it may speak of.
-    told = [leaf for field in operation.reason_fields for leaf in leaves_of(operation.record_type, field)]
-    reads_all = not any(change.withheld for change in changes) and readable.issuperset(told)
-    sees_text = asked.decides or asked.is_own or reads_all
+    sees_text = _sees_text(operation, asked, decision)
     if sees_text and not asked.is_own:
-        shown.update(told)
+        shown |= _text_leaves(operation, asked)
     return RequestContent(tuple(changes), asked.reason if sees_text else None, sees_text), frozenset(shown)

@@ -22,6 +22,8 @@ from archive_store.foundation.paging import Page, check_page_size, page_of_newes
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 
+DECIDING = "应急处置 deciding on an emergency action"
+
 
 async def emergency_actions_by_id(
     store: Store, viewer: Viewer, ids: Sequence[ObjectId]
@@ -95,21 +97,22 @@ async def emergency_contents_for(
     Who executed it sees what they entered, not what it replaced; who decides on it, or did, sees both; any other
     reader sees what the field-access policy lets them read.
     """
-    asked = [
-        Asked(
-            operation=action.operation,
-            target_id=action.target_id,
-            fields=action.fields,
-            payload=action.sealed["payload"],
-            before=action.sealed["before"],
-            reason=action.sealed["reason"],
-            is_visible=may_see(viewer, action),
-            is_own=viewer.person_id == action.executed_by,
-            decides=_decides(viewer, action),
-        )
-        for action in actions
-    ]
-    return await contents_of(store, viewer, asked, purpose="应急处置 deciding on an emergency action")
+    asked = [asked_of(viewer, action) for action in actions]
+    return await contents_of(store, viewer, asked, purpose=DECIDING)
+
+
+def asked_of(viewer: Viewer, action: EmergencyAction) -> Asked:
+    return Asked(
+        operation=action.operation,
+        target_id=action.target_id,
+        fields=action.fields,
+        payload=action.sealed["payload"],
+        before=action.sealed["before"],
+        reason=action.sealed["reason"],
+        is_visible=may_see(viewer, action),
+        is_own=viewer.person_id == action.executed_by,
+        decides=_decides(viewer, action),
+    )
 
 
 def _decides(viewer: Viewer, action: EmergencyAction) -> bool:

@@ -8,10 +8,11 @@ from bson import ObjectId
 
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.contents import Asked, RequestContent, contents_of
+from archive_store.approvals.contents import Asked, RequestContent, contents_of, text_rights_of
 from archive_store.approvals.documents import OPEN_STATUSES, ChangeRequest, RequestStatus
 from archive_store.approvals.routing import DECIDING
 from archive_store.approvals.rules import REQUEST_READERS, may_see, seat_of
+from archive_store.audit.readings import record_reading
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
@@ -140,11 +141,20 @@ async def contents_for(
     Whoever decides the awaited step must see what is decided, and whoever decided one what they decided; the
     requester sees what they asked for; any other reader sees what the field-access policy lets them read.
     """
-    asked = [_asked(viewer, request) for request in requests]
+    asked = [asked_of(viewer, request) for request in requests]
     return await contents_of(store, viewer, asked, purpose=DECIDING)
 
 
-def _asked(viewer: Viewer, request: ChangeRequest) -> Asked:
+async def texts_for(store: Store, viewer: Viewer, requests: Sequence[ChangeRequest]) -> list[bool]:
+    """Whether the viewer sees reason and comments of each request; where they do, that is recorded as read."""
+    rights = await text_rights_of(store, viewer, [asked_of(viewer, request) for request in requests])
+    for record_type in {right.record_type for right in rights}:
+        read = [right.read for right in rights if right.sees_text and right.record_type is record_type]
+        await record_reading(store, viewer, record_type, read, purpose=DECIDING)
+    return [right.sees_text for right in rights]
+
+
+def asked_of(viewer: Viewer, request: ChangeRequest) -> Asked:
     return Asked(
         operation=request.operation,
         target_id=request.target_id,
@@ -155,4 +165,5 @@ def _asked(viewer: Viewer, request: ChangeRequest) -> Asked:
         is_visible=may_see(viewer, request),
         is_own=viewer.person_id == request.requested_by,
         decides=_decides(viewer, request),
+        is_revised=request.round > 1,
     )
