@@ -29,6 +29,7 @@ from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths, field_classes
 from archive_store.foundation.paging import Page, check_page_size, page_of_newest
 from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Actor
 from archive_store.people.lent_posts import team_purpose
 from archive_store.people.queries import posts_in_force
 
@@ -131,13 +132,18 @@ async def open_texts(
     paths = {view.id: wanted[view.id] & view.decision.readable for view in views}
     groups: dict[tuple[frozenset[str], str | None], list[ObjectId]] = {}
     for view in views:
-        purpose = team_purpose(view.team.title) if answers_for(viewer.actor, view.team) else None
+        purpose = purpose_of(viewer.actor, view.team)
         groups.setdefault((paths[view.id], purpose), []).append(view.id)
     for (read, purpose), ids in groups.items():
         await record_reading(store, viewer, CrisisTeam, [ReadRows(read, ids)], purpose=purpose)
     for view in views:
         await store.cipher.decrypt_paths([view.row], paths[view.id])
     return {view.id: view.row for view in views}
+
+
+def purpose_of(actor: Actor, team: CrisisTeam) -> str | None:
+    """What those it concerns read its texts for, without saying so; None for anybody else."""
+    return team_purpose(team.title) if answers_for(actor, team) else None
 
 
 def _visible(viewer: Viewer) -> Row:

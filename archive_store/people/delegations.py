@@ -5,6 +5,7 @@ A delegate sees what they are asked to sign; a delegation opens nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
@@ -18,6 +19,7 @@ from archive_store.approvals.documents import Tier
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.rules import POLICY_SECTION
 from archive_store.foundation.clock import school_day
+from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.paging import Page, check_page_size, page_of_newest
@@ -204,7 +206,18 @@ async def list_delegations(
 ) -> Page[Delegation]:
     """Those from and to the viewer, newest first, ended ones included."""
     check_page_size(first, store.settings.page_size_limit)
-    mine = {"$or": [{"delegator_id": viewer.person_id}, {"delegate_id": viewer.person_id}]}
     collection = store.database.collection(Delegation)
-    page = await page_of_newest(collection, mine, {}, first=first, after=after)
+    page = await page_of_newest(collection, _of(viewer), {}, first=first, after=after)
     return Page([Delegation.model_validate(row) for row in page.rows], page.has_next)
+
+
+async def delegations_by_id(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> list[Delegation | None]:
+    """In the order of the ids; None of what is neither from nor to the viewer."""
+    query = {"_id": {"$in": list(ids)}, **_of(viewer)}
+    rows = await store.database.collection(Delegation).find(query).to_list()
+    found = {row["_id"]: Delegation.model_validate(row) for row in rows}
+    return [found.get(key) for key in ids]
+
+
+def _of(viewer: Viewer) -> Row:
+    return {"$or": [{"delegator_id": viewer.person_id}, {"delegate_id": viewer.person_id}]}

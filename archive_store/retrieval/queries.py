@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bson import ObjectId
 
@@ -28,8 +28,27 @@ async def list_grants(
 
 async def find_grant(store: Store, viewer: Viewer, grant_id: ObjectId) -> RetrievalGrant | None:
     """One grant, None when there is none to see."""
-    row = await store.database.collection(RetrievalGrant).find_one({"_id": grant_id, **_visible(viewer)})
-    return None if row is None else (await _opened(store, viewer, [row]))[0]
+    return (await grants_by_id(store, viewer, [grant_id]))[0]
+
+
+async def grants_by_id(
+    store: Store, viewer: Viewer, ids: Sequence[ObjectId], *, opens_purpose: bool = True
+) -> list[RetrievalGrant | None]:
+    """In the order of the ids, None where there is none to see; the purpose left empty unless it is asked for."""
+    query = {"_id": {"$in": list(ids)}, **_visible(viewer)}
+    rows = await store.database.collection(RetrievalGrant).find(query).to_list()
+    grants = await _opened(store, viewer, rows) if opens_purpose else [_closed(row) for row in rows]
+    found = {grant.key: grant for grant in grants}
+    return [found.get(key) for key in ids]
+
+
+async def grantees_in_sight(
+    store: Store, viewer: Viewer, ids: Sequence[ObjectId]
+) -> Mapping[ObjectId, ObjectId]:
+    """The grantee of each grant in sight; nothing of it is opened."""
+    query = {"_id": {"$in": list(ids)}, **_visible(viewer)}
+    rows = store.database.collection(RetrievalGrant).find(query, {"grantee_id": 1})
+    return {row["_id"]: row["grantee_id"] for row in await rows.to_list()}
 
 
 def _visible(viewer: Viewer) -> Row:
@@ -46,4 +65,9 @@ async def _opened(store: Store, viewer: Viewer, rows: Sequence[Row]) -> list[Ret
     read = [ReadRows(frozenset({"purpose"}), others)] if others else []
     await record_reading(store, viewer, RetrievalGrant, read)
     await store.cipher.decrypt_paths(shown, encrypted_paths(RetrievalGrant))
-    return [RetrievalGrant.model_validate(row if row in shown else {**row, "purpose": ""}) for row in rows]
+    return [RetrievalGrant.model_validate(row) if row in shown else _closed(row) for row in rows]
+
+
+def _closed(row: Row) -> RetrievalGrant:
+    grant: RetrievalGrant = RetrievalGrant.model_validate({**row, "purpose": ""})
+    return grant
