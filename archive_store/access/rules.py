@@ -90,7 +90,8 @@ class AccessRules(_Rules):
     statistics: frozenset[Post]
     pseudonymised_rows: frozenset[Post]
     smallest_cell: Annotated[StrictInt, Field(ge=2, le=1000)]
-    # Who searches the audit history of all records (审计) and is told who read what. A version from before has the default.
+    # Who searches the audit history of all records (审计) and is told who read what. Versions from before have the
+    # default.
     audit_readers: frozenset[Post] = frozenset({Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL})
 
     def document_class(self, document_type: str) -> FieldClass:

@@ -34,7 +34,12 @@ UNSEQUENCED = "unsequenced"
 INDEXES: dict[str, list[IndexModel]] = {
     ENTRIES: [
         IndexModel([("subject_type", 1), ("subject_id", 1), ("sequence", 1)], unique=True),
-        IndexModel([("actor_id", 1), ("at", -1)]),
+        # One for each condition of a search (`oversight/`), in its order; several conditions filter what one finds.
+        IndexModel([("at", -1), ("_id", -1)]),
+        IndexModel([("actor_id", 1), ("at", -1), ("_id", -1)]),
+        IndexModel([("subject_type", 1), ("at", -1), ("_id", -1)]),
+        IndexModel([("operation", 1), ("at", -1), ("_id", -1)]),
+        IndexModel([("kind", 1), ("at", -1), ("_id", -1)]),
         # Entries of one key stand in it in the order in which they were inserted.
         IndexModel("log_index", name=UNSEQUENCED, partialFilterExpression={"log_index": None}),
         IndexModel(

@@ -1,0 +1,1 @@
+"""Oversight (审计): the audit histories of all types in one table, and searching them."""

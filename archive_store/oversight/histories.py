@@ -1,0 +1,67 @@
+"""The table of audit histories: for each type of subject, who may read what of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from archive_store.access.retrieval_grants import AccessEvent
+from archive_store.access.rules import FieldAccessPolicy
+from archive_store.admission.documents import RosterImport
+from archive_store.approvals.documents import ApprovalPolicy
+from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_ACTION_HISTORY
+from archive_store.approvals.reasons import ReasonTemplates
+from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
+from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
+from archive_store.foundation.field_classes import FieldClass
+from archive_store.foundation.work_calendars import WorkCalendar
+from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
+from archive_store.retrieval.histories import RETRIEVAL_GRANT_HISTORY
+from archive_store.scans.documents import ArchiveFile
+from archive_store.scans.histories import SCAN_HISTORY
+from archive_store.students.documents import Export
+from archive_store.students.histories import STUDENT_HISTORY
+
+
+class SubjectType(StrEnum):
+    """What an entry can be about."""
+
+    ACCESS_EVENT = "AccessEvent"  # 查阅记录
+    APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
+    ARCHIVE_FILE = "ArchiveFile"  # 案卷
+    CHANGE_REQUEST = "ChangeRequest"  # 变更申请
+    CRISIS_TEAM = "CrisisTeam"  # 临时小组
+    DELEGATION = "Delegation"  # 委托
+    EMERGENCY_ACTION = "EmergencyAction"  # 应急处置
+    EXPORT = "Export"  # 导出
+    FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
+    PERSON = "Person"  # 自然人
+    REASON_TEMPLATES = "ReasonTemplates"  # 常用意见
+    RETRIEVAL_GRANT = "RetrievalGrant"  # 调阅授权
+    ROLE_GRANT = "RoleGrant"  # 授权
+    ROSTER_IMPORT = "RosterImport"  # 导入批次
+    SCAN = "Scan"  # 扫描件
+    STUDENT = "Student"  # 学籍
+    WORK_CALENDAR = "WorkCalendar"  # 工作日历
+
+
+HISTORIES: Mapping[SubjectType, SubjectHistory] = {
+    # Why somebody read or exported is as sensitive as a purpose (F3).
+    SubjectType.ACCESS_EVENT: by_class(AccessEvent, texts=of_no_leaf),
+    SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
+    SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
+    SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
+    SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
+    SubjectType.DELEGATION: DELEGATION_HISTORY,
+    SubjectType.EMERGENCY_ACTION: EMERGENCY_ACTION_HISTORY,
+    SubjectType.EXPORT: by_class(Export, texts=of_no_leaf),
+    SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
+    SubjectType.PERSON: PERSON_HISTORY,
+    SubjectType.REASON_TEMPLATES: by_class(ReasonTemplates, FieldClass.F0),
+    SubjectType.RETRIEVAL_GRANT: RETRIEVAL_GRANT_HISTORY,
+    SubjectType.ROLE_GRANT: ROLE_GRANT_HISTORY,
+    SubjectType.ROSTER_IMPORT: by_class(RosterImport),
+    SubjectType.SCAN: SCAN_HISTORY,
+    SubjectType.STUDENT: STUDENT_HISTORY,
+    SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),
+}
