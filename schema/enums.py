@@ -17,6 +17,7 @@ from archive_store.approvals.reasons import ReasonUse
 from archive_store.crisis.documents import CrisisTeamStatus
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
+from archive_store.oversight.histories import SubjectType as AuditSubjectType
 from archive_store.scans.documents import RetentionClass
 from archive_store.students.documents import STATUS_LABELS, Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
@@ -30,6 +31,30 @@ def _name(kind: type[Enum], description: str, words: dict[str, str], *, name: st
         value.description = words[value.name]
 
 
+_name(
+    AuditSubjectType,
+    "What an audit entry can be about (审计对象).",
+    {
+        "ACCESS_EVENT": "查阅记录",
+        "APPROVAL_POLICY": "审批规则",
+        "ARCHIVE_FILE": "案卷",
+        "CHANGE_REQUEST": "变更申请",
+        "CRISIS_TEAM": "临时小组",
+        "DELEGATION": "委托",
+        "EMERGENCY_ACTION": "应急处置",
+        "EXPORT": "导出",
+        "FIELD_ACCESS_POLICY": "字段权限",
+        "PERSON": "自然人",
+        "REASON_TEMPLATES": "常用意见",
+        "RETRIEVAL_GRANT": "调阅授权",
+        "ROLE_GRANT": "岗位授权",
+        "ROSTER_IMPORT": "导入批次",
+        "SCAN": "扫描件",
+        "STUDENT": "学籍",
+        "WORK_CALENDAR": "工作日历",
+    },
+    name="AuditSubjectType",
+)
 _name(
     CrisisTeamStatus,
     "临时小组状态.",
@@ -113,6 +138,7 @@ _name(
 strawberry.enum(Withheld, name="WithheldReason", description="Why a value is kept back.")
 
 __all__ = [
+    "AuditSubjectType",
     "CrisisTeamStatus",
     "Decision",
     "EmergencyStatus",

@@ -15,28 +15,19 @@ from archive_store.approvals.documents import ChangeRequest
 from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.emergency_queries import emergency_actions_by_id, emergency_contents_for
 from archive_store.approvals.queries import change_requests_by_id, contents_for
-from archive_store.audit.queries import HistoryEntry
 from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
 from archive_store.readings.queries import Access
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
-from archive_store.students.histories import student_histories
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
+from schema.audit.loaders import AuditLoaders
 from schema.context import Context
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
-
-
-class HistoryKey(NamedTuple):
-    """A page of a student's history."""
-
-    student_id: ObjectId
-    first: int
-    after: int | None
 
 
 class StudentKey(NamedTuple):
@@ -81,6 +72,7 @@ class Loaders:
 
     def __init__(self, context: Context) -> None:
         store, viewer = context.store, context.viewer
+        self.audit = AuditLoaders(context)
 
         async def load_change_requests(ids: list[ObjectId]) -> list[ChangeRequest | None]:
             return await change_requests_by_id(store, viewer, ids)
@@ -137,23 +129,11 @@ class Loaders:
             seen = await visible_subjects(store, viewer, subjects)
             return [subject in seen for subject in subjects]
 
-        async def load_histories(keys: list[HistoryKey]) -> list[Page[HistoryEntry] | None]:
-            found: dict[HistoryKey, Page[HistoryEntry] | None] = {}
-            for asked in {(key.first, key.after) for key in keys}:
-                alike = [key for key in keys if (key.first, key.after) == asked]
-                ids = [key.student_id for key in alike]
-                pages = await student_histories(store, viewer, ids, first=asked[0], after=asked[1])
-                found |= zip(alike, pages, strict=True)
-            return [found[key] for key in keys]
-
         async def load_accesses(keys: list[AccessHistoryKey]) -> list[Page[Access] | None]:
             return await load_access_histories(store, viewer, keys)
 
         self.access_histories: DataLoader[AccessHistoryKey, Page[Access] | None] = DataLoader(
             load_fn=load_accesses, cache=False
-        )
-        self.histories: DataLoader[HistoryKey, Page[HistoryEntry] | None] = DataLoader(
-            load_fn=load_histories, cache=False
         )
         self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
             load_fn=load_change_requests, cache=False

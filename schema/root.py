@@ -28,9 +28,9 @@ from schema.audit.proofs import (
     resolve_consistency_proof,
     resolve_inclusion_proof,
 )
-from schema.audit.queries import resolve_notifications
+from schema.audit.queries import resolve_audit_entries, resolve_notifications
 from schema.audit.subscriptions import subscribe_to_notifications
-from schema.audit.types import Notification
+from schema.audit.types import AuditEntry, Notification
 from schema.context import Request
 from schema.cost import CostLimit
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
@@ -146,6 +146,10 @@ class Query:
     consistency_proof: ConsistencyProof = strawberry.field(
         resolver=resolve_consistency_proof,
         description="That the audit log has only grown between two sizes, of which nothing was changed.",
+    )
+    audit_entries: Connection[AuditEntry] = strawberry.field(
+        resolver=resolve_audit_entries,
+        description="审计条目 about all records in sight, for auditors (审计), newest first.",
     )
     node: Node | None = strawberry.field(
         resolver=resolve_node, description="Any object by its global id (Relay)."

@@ -13,10 +13,11 @@ from archive_store.approvals import emergency_documents as stored
 from archive_store.approvals.contents import RequestContent
 from archive_store.approvals.permissions import may_acknowledge, may_ratify, may_reverse
 from schema.approvals.types import RequestedChange, requested_changes
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.enums import EmergencyStatus, Post
 from schema.loaders import EmergencyKey
-from schema.nodes import Node, global_id
+from schema.nodes import Connection, Node, global_id
 from schema.permissions import Permission, permission
 
 
@@ -60,6 +61,9 @@ class EmergencyAction(Node):
     due_at: datetime = strawberry.field(description="By when it is to be ratified or reversed.")
     escalated_at: datetime | None = strawberry.field(
         description="When the principal was told that it was not."
+    )
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
     )
 
     @strawberry.field(description="The record it is about.")

@@ -14,11 +14,13 @@ from strawberry.scalars import JSON
 from archive_store.approvals import documents as stored
 from archive_store.approvals.contents import RequestContent
 from archive_store.approvals.permissions import may_decide, may_revise, may_withdraw
+from schema.approvals.steps import ApprovalStep, steps_of
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
-from schema.enums import Decision, Post, RequestStatus, Tier
+from schema.enums import Post, RequestStatus, Tier
 from schema.errors import camel_case
 from schema.loaders import ContentKey
-from schema.nodes import Node, global_id
+from schema.nodes import Connection, Node, global_id
 from schema.permissions import Permission, permission
 from schema.scalars import Day, shown_value
 from schema.scans.types import Scan
@@ -32,18 +34,6 @@ class ChangeRequestAction(Enum):
     ADD_SIGNER = "ADD_SIGNER"
     REVISE = "REVISE"
     WITHDRAW = "WITHDRAW"
-
-
-@strawberry.type(description="审批环节: a decision that was taken.")
-class ApprovalStep:
-    tier: Tier | None
-    post: Post | None = strawberry.field(description="The seat it was signed in; null of an added signature.")
-    decision: Decision
-    decided_by_name: str
-    on_behalf_of_name: str | None = strawberry.field(description="Whose seat a delegate (受托人) signed in.")
-    decided_at: datetime
-    comment: str | None
-    is_void: bool = strawberry.field(description="The request was revised since.")
 
 
 @strawberry.type(description="A field as it was and as it is asked to become.")
@@ -93,6 +83,9 @@ class ChangeRequest(Node):
     )
     round: int = strawberry.field(description="Counts its versions from 1; signatures hold for one.")
     digest: str = strawberry.field(description="Of what is asked for; give it back when deciding.")
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
 
     @strawberry.field(description="The record it is about.")
     def target_id(self) -> strawberry.ID:
@@ -128,20 +121,7 @@ class ChangeRequest(Node):
     @strawberry.field(description="Decisions taken so far. Comments are for those who see the whole request.")
     async def steps(self, info: Request) -> list[ApprovalStep]:
         request = _request(self)
-        sees_text = (await _content(info, request)).sees_text
-        return [
-            ApprovalStep(
-                tier=step.tier,
-                post=step.post,
-                decision=step.decision,
-                decided_by_name=step.decided_by_name,
-                on_behalf_of_name=step.for_person_name,
-                decided_at=step.decided_at,
-                comment=step.comment if sees_text else None,
-                is_void=step.round != request.round,
-            )
-            for step in request.steps
-        ]
+        return steps_of(request, sees_text=(await _content(info, request)).sees_text)
 
     @strawberry.field(description="Why it was asked for; null where it could tell of a withheld value.")
     async def reason(self, info: Request) -> str | None:

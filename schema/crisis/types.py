@@ -13,11 +13,12 @@ from graphql import GraphQLResolveInfo
 from archive_store.crisis import documents as stored
 from archive_store.crisis.queries import TeamView
 from archive_store.crisis.rules import TeamAction
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.directives import directives_of
 from schema.enums import CrisisTeamStatus, Post, Secrecy
 from schema.loaders import TextsKey
-from schema.nodes import Node, global_id
+from schema.nodes import Connection, Node, global_id
 from schema.permissions import Permission, permission
 from schema.scalars import Day
 from schema.selection import selected_fields
@@ -75,6 +76,10 @@ class AfterActionReview:
     description="临时小组: temporary, lent what it names, and reviewed afterwards. Policy §四(一)."
 )
 class CrisisTeam(Node):
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
+
     @strawberry.field(
         description="What it is called; names no student.",
         directives=directives_of(stored.CrisisTeam, "title"),

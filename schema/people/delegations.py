@@ -10,6 +10,7 @@ from graphql import GraphQLResolveInfo
 
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.people import delegations as stored
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.enums import Post
 from schema.errors import UserError, typed_errors
@@ -25,6 +26,9 @@ class Delegation(Node):
     operations: list[str] | None = strawberry.field(description="Of these operations; null: of all.")
     valid_from: Day
     valid_to: Day = strawberry.field(description="The last day.")
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLResolveInfo
 
 from archive_store.people import queries as store
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.enums import Post
 from schema.nodes import Connection, Node, connection, global_id, key_of
@@ -17,6 +18,9 @@ from schema.nodes import Connection, Node, connection, global_id, key_of
 class StaffMember(Node):
     name: str
     posts: list[Post]
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

@@ -9,8 +9,9 @@ import strawberry
 from graphql import GraphQLResolveInfo
 
 from archive_store.access import retrieval_grants as stored
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.enums import Secrecy
-from schema.nodes import Node, global_id
+from schema.nodes import Connection, Node, global_id
 
 
 @strawberry.type(description="调阅授权: one person may view material until it ends or its views are taken.")
@@ -22,6 +23,9 @@ class RetrievalGrant(Node):
     views_allowed: int = strawberry.field(description="A view is what one request reads.")
     views_taken: int
     created_at: datetime
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
 
     @strawberry.field(description="调阅目的; of other people's grants for a stated purpose only.")
     def purpose(self) -> str | None:

@@ -15,9 +15,10 @@ from archive_store.approvals.permissions import Permission as StoredPermission
 from archive_store.scans import documents as stored
 from archive_store.scans.queries import ScanView
 from schema.access import GovernedType, governed
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.enums import FieldClass, RetentionClass
-from schema.nodes import Node, global_id
+from schema.nodes import Connection, Node, global_id
 from schema.permissions import Permission, permission
 
 
@@ -37,6 +38,9 @@ class Scan(Node):
     retention: RetentionClass | None = governed(stored.Scan, "retention", "保管期限")
     uploaded_by_name: str | None = governed(stored.Scan, "uploaded_by_name", "who uploaded it")
     created_at: datetime | None = governed(stored.Scan, "created_at", "when it was filed")
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
 
     @strawberry.field(description="Class of the bytes, by document type: F3 sensitive, F4 sealed.")
     def content_class(self) -> FieldClass:

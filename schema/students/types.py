@@ -13,7 +13,7 @@ from archive_store.access.policy import Withheld
 from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
 from schema.access import GovernedType, governed, governed_list
-from schema.audit.types import AuditEntry, audit_connection
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
@@ -106,6 +106,9 @@ class Student(Node):
         description="The moment at which the record is shown; null of now. Scans, history and what the viewer may do "
         "are those of now."
     )
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
 
     @strawberry.field(
         description="扫描件: filed scans, newest first; null where the viewer may not know of them."
@@ -117,15 +120,6 @@ class Student(Node):
         else:
             note_withheld(info, found)
         return found  # type: ignore[return-value]
-
-    @strawberry.field(description="审计历史: what happened to this record, newest first.")
-    async def audit_history(
-        self, info: Request, first: int = 20, after: str | None = None
-    ) -> Connection[AuditEntry] | None:
-        found = await audit_connection(info, key_of_source(self), first, after)
-        if found is None:
-            info.context.withhold({"Student.auditHistory": Withheld.NOT_PERMITTED})
-        return found
 
     @strawberry.field(
         description="What the record says otherwise at another moment; null where the viewer does not read its "

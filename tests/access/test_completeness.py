@@ -43,8 +43,10 @@ REVIEWED: dict[str, str] = {
         EmergencyAction.receipts EmergencyAction.ruling EmergencyAction.viewerCan EmergencyPayload.emergencyAction
         StudentStatusPayload.changeRequest AuditEntry.changes ChangeRequest.steps ChangeRequest.changes
         Student.guardians
-        Student.statusPeriods Student.scans Student.auditHistory Student.viewerCan Student.fieldAccess Student.diff
-        Student.moment
+        Student.statusPeriods Student.scans Student.auditHistory Scan.auditHistory ChangeRequest.auditHistory
+        EmergencyAction.auditHistory CrisisTeam.auditHistory RetrievalGrant.auditHistory Delegation.auditHistory
+        Person.auditHistory AuditEntry.subject AuditEntry.approvalChain Student.viewerCan Student.fieldAccess
+        Student.diff Student.moment
         Scan.viewerCan ChangeRequest.viewerCan StudentStatistics.cells PolicyReplacePayload.differences
         RosterImportPayload.report RosterReport.bad RosterBadRow.errors ChangeRequestPayload.changeRequest
         PolicyReplacePayload.changeRequest RetrievalGrantRequestPayload.changeRequest
@@ -82,11 +84,12 @@ REVIEWED: dict[str, str] = {
     "that something happened, by whom and when: for those who read internal values (F1) of the record": """
         AuditChange.field AuditChange.withheld AuditEntry.sequence AuditEntry.at AuditEntry.actorName
         AuditEntry.operation AuditEntry.kind AuditEntry.hash AuditEntry.actorPosts AuditEntry.changeRequestId
-        AuditEntry.effectiveFrom FieldDifference.field""",
+        AuditEntry.effectiveFrom AuditEntry.subjectType AuditEntry.logIndex FieldDifference.field""",
     "the moment that was asked for": "Moment.asOf Moment.knownAt",
     "who looked at which fields of this student: for the family and auditors": """
         AccessEvent.at AccessEvent.actorName AccessEvent.actorPosts AccessEvent.fields AccessEvent.isOwn
         AccessEvent.byGrant AccessEvent.byTeam AccessEvent.entryId AccessEvent.entrySequence AccessEvent.entryHash""",
+    "who did it, by key: for auditors": "AuditEntry.actorId",
     "the course of a request: for the department, those who decide, and who asked": """
         ChangeRequest.operation ChangeRequest.status ChangeRequest.chain ChangeRequest.requestedByName
         ChangeRequest.createdAt ChangeRequest.appliedAt ChangeRequest.targetId ChangeRequest.awaits

@@ -164,11 +164,11 @@ async def test_the_reason_is_as_sensitive_as_what_was_asked_for_even_if_unchange
     assert reasons == {"director": "家长来电", "academic-affairs": None}
 
 
-async def paper(school: School, name: str) -> ObjectId:
+async def paper(school: School, name: str, position: int = 0) -> ObjectId:
     async def body() -> Any:
         yield demo_paper("PDF", pages=2)
 
-    student = await school.student()
+    student = await school.student(position)
     scan = await file_scan(school.store, await school.viewer("archive"), student.key, name, body())
     return scan.key
 

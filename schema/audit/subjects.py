@@ -1,0 +1,39 @@
+"""The subject of an audit entry as a node, by the loaders and under the decision that each node has anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from bson import ObjectId
+
+from archive_store.foundation.unit_of_work import Subject
+from schema.approvals.types import ChangeRequest
+from schema.audit.loaders import GrantKey
+from schema.context import Request
+from schema.scans.types import Scan
+from schema.selection import selected_fields
+from schema.students.types import Student
+
+
+async def _grant(info: Request, key: ObjectId) -> Any:
+    wanted = {selection.name for selection in selected_fields(info) if selection.is_on("RetrievalGrant")}
+    return await info.context.loaders.audit.grants.load(GrantKey(key, "purpose" in wanted))
+
+
+_NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
+    "ChangeRequest": ChangeRequest.resolve_reference,
+    "CrisisTeam": lambda info, key: info.context.loaders.crisis_teams.load(key),
+    "Delegation": lambda info, key: info.context.loaders.audit.delegations.load(key),
+    "EmergencyAction": lambda info, key: info.context.loaders.emergency_actions.load(key),
+    "Person": lambda info, key: info.context.loaders.audit.staff.load(key),
+    "RetrievalGrant": _grant,
+    "Scan": Scan.resolve_reference,
+    "Student": Student.resolve_reference,
+}
+
+
+async def subject_node(info: Request, subject: Subject) -> Any:
+    """The node; None where the viewer sees none, and of a type that is none."""
+    load = _NODES.get(subject.type)
+    return None if load is None else await load(info, subject.id)
