@@ -146,6 +146,59 @@ async def access_history(visitor: Visitor, answer: Answer) -> None:
         assert sum(len(node["scans"]) for node in nodes) <= len(own.scans)
 
 
+_ENTRY = "kind reason actorName hash changes { field before after withheld }"
+_NODES = ("Scan", "ChangeRequest", "RetrievalGrant", "CrisisTeam", "EmergencyAction")
+
+
+async def node_histories(visitor: Visitor, answer: Answer) -> None:
+    """The history of every other kind of node, by its global id."""
+    # The entries that the school begins with, as of a student's.
+    on = " ".join(
+        f'... on {name} {{ auditHistory(first: 9, after: "10") {{ edges {{ node {{ {_ENTRY} }} }} }} }}'
+        for name in _NODES
+    )
+    keys = [global_id("Scan", key) for key in visitor.tied.scans.values()]
+    keys += [global_id("ChangeRequest", key) for key in visitor.tied.requests.values()]
+    keys += [global_id(held.type, held.id) for held in visitor.histories.keys.values() if held.type in _NODES]
+    for text in keys:
+        told = await visitor.ask(answer, f'{{ node(id: "{text}") {{ id {on} }} }}')
+        _check_withheld(((told.get("node") or {}).get("auditHistory") or {"edges": ()})["edges"])
+
+
+async def audit_entries(visitor: Visitor, answer: Answer) -> None:
+    """All entries up to the moment from which the doors themselves leave some, page by page."""
+    page = (
+        "edges { cursor node { %s actorId subjectType subject { id } } } pageInfo { hasNextPage endCursor }"
+    )
+    query = f"""query ($after: String, $to: DateTime) {{
+        auditEntries(first: 100, after: $after, where: {{to: $to}}) {{ {page % _ENTRY} }} }}"""
+    after, goes_on = None, True
+    while goes_on:
+        told = await visitor.ask(answer, query, after=after, to=visitor.world.until.isoformat())
+        if not told:
+            return
+        edges, place = told["auditEntries"]["edges"], told["auditEntries"]["pageInfo"]
+        assert len(edges) == 100 or not place["hasNextPage"]
+        after, goes_on = place["endCursor"], place["hasNextPage"]
+        _check_withheld(edges)
+        for name, text in visitor.ids.items():
+            entries = [e["node"] for e in edges if (e["node"]["subject"] or {}).get("id") == text]
+            answer.shown |= {
+                Leaf(name, path)
+                for entry in entries
+                for change in entry["changes"]
+                if not change["withheld"]
+                for path in leaves_of_field(_snake(change["field"]))
+                if path != "guardians.person_id"
+            }
+
+
+def _check_withheld(edges: Iterable[Mapping[str, Any]]) -> None:
+    for edge in edges:
+        for change in edge["node"]["changes"]:
+            assert not change["withheld"] or (change["before"], change["after"]) == (None, None)
+
+
 async def requests(visitor: Visitor, answer: Answer) -> None:
     """The list, and each request by its own doors, which must say the same."""
     keys = {global_id("ChangeRequest", key): name for name, key in visitor.tied.requests.items()}
@@ -315,6 +368,8 @@ DOORS = (
     Door("student at moments", at_moments, ("student",), True),
     Door("diff", diff, ("student",), True),
     Door("accessHistory", access_history, ("student",), True),
+    Door("histories of other nodes", node_histories, ("node",)),
+    Door("auditEntries", audit_entries, ("auditEntries",)),
     Door("change requests", requests, ("changeRequest", "changeRequests", "node", "_entities")),
     Door("where", where, ("students",), spells=False),
     Door("orderBy", order_by, ("students",)),

@@ -32,6 +32,7 @@ STATISTICS_POSTS = SEALED_KNOWN_TO - {Post.ARCHIVE_GROUP} | {
     Post.ANALYSIS_GROUP,
     Post.ACADEMIC_AFFAIRS,
 }
+AUDITORS = {Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL}
 _FAMILY = {Relationship.SELF, Relationship.GUARDIAN}
 
 
@@ -56,6 +57,11 @@ def ties(viewer: Viewer, student: Mapping[str, Any], record: str = "Student") ->
 
 def has_scope(viewer: Viewer, scope: Scope) -> bool:
     return viewer.scopes is None or scope in viewer.scopes
+
+
+def audits(viewer: Viewer) -> bool:
+    """Who searches the history of all records; they are told who acted, also by key."""
+    return bool(viewer.posts & AUDITORS) and has_scope(viewer, Scope.AUDIT_READ)
 
 
 def reads_every_student(viewer: Viewer) -> bool:

@@ -32,6 +32,7 @@ _CELL = [
     "className",
 ]
 _ENTRY = ["kind", "reason", "actorName", "sequence", "hash", "changes { field before after withheld }"]
+_ENTRY += ["actorPosts", "approvalChain { decision comment }", "subject { id }"]
 # Without the entry's hash: of another content it is another, and keyed, so that it tells nothing of either.
 _READING = ["actorName", "actorPosts", "at", "fields", "purpose", "byGrant", "byTeam", "isOwn", "entryId"]
 _REQUEST = ["operation", "status", "targetId", "reason", "awaits", "steps { comment tier }"]
@@ -39,7 +40,12 @@ _REQUEST += [
     "changes { field before after withheld }",
     "viewerCan(action: APPROVE) { allowed reason { code } }",
 ]
+# Of the entries that the school begins with.
+_OTHER_HISTORY = """auditHistory(first: 5, after: "5") { edges { node { kind reason
+    changes { field before after withheld } } } }"""
+_REQUEST += [_OTHER_HISTORY]
 _SCAN_MORE = ["id", "contentClass", "contentUrl", "viewerCan(action: DOWNLOAD) { allowed reason { code } }"]
+_SCAN_MORE += [_OTHER_HISTORY]
 _STUDENT_MORE = ["id", "__typename", "fieldAccess { field readable filterable reason }"]
 _STUDENT_MORE += ['viewerCan(action: STUDENT_UPDATE, fields: ["phone"]) { allowed tiers reason { code } }']
 
@@ -115,8 +121,8 @@ class _Document:
 
     def question(self) -> Question:
         roots = [self._student, self._students, self._node, self._entities, self._requests, self._scan]
-        roots += [self._statistics, self._rows, self._notifications]
-        weights = [5, 8, 4, 4, 3, 3, 1, 1, 1]
+        roots += [self._statistics, self._rows, self._notifications, self._audit_entries]
+        weights = [5, 8, 4, 4, 3, 3, 1, 1, 1, 3]
         parts = [
             make() for make in self._chance.choices(roots, weights, k=self._chance.choice((1, 1, 1, 2, 3)))
         ]
@@ -288,6 +294,26 @@ class _Document:
     def _rows(self) -> str:
         row = self._wrapped(self._chance.sample(_ROW, 5), "PseudonymisedStudent")
         return f"pseudonymisedStudents(first: 50) {{ edges {{ cursor node {{ {row} }} }} }}"
+
+    def _audit_entries(self) -> str:
+        """Without the entries that the questions leave themselves."""
+        chance, where = self._chance, {"to": self._world.until.isoformat()}
+        told = {
+            "subjectId": self._any()[1],
+            "subjectType": chance.choice(("STUDENT", "SCAN", "CHANGE_REQUEST", "PERSON")),
+            "kind": chance.choice(("student:update", "scan:file", "change_request:submit")),
+            "operation": chance.choice(("x", "scan.file")),
+            "changeRequestId": global_id(
+                "ChangeRequest", chance.choice(self._world.students).requests["closed"]
+            ),
+        }
+        for name in chance.sample(list(told), chance.choice((0, 1, 1, 2))):
+            where[name] = told[name]
+        entry = self._wrapped(
+            [*chance.sample(_ENTRY, 4), f"subject {{ {self._on_every_type()} }}"], "AuditEntry"
+        )
+        page = f"first: {chance.choice((1, 7, 20))}, where: {self._variable('AuditEntryFilter', where)}"
+        return f"auditEntries({page}) {{ edges {{ cursor node {{ {entry} }} }} pageInfo {{ hasNextPage }} }}"
 
     def _notifications(self) -> str:
         return "notifications(first: 20) { edges { cursor node { kind subjectId } } }"

@@ -66,6 +66,7 @@ class MarkedSchool:
         self.students: list[MarkedStudent] = []
         self.requester = ObjectId()
         self.readings_end = ObjectId()  # the marked readings are older, those of visitors newer
+        self.until = datetime.min  # after the entries that it begins with; readings add others
 
     async def install(self) -> None:
         for name in await self.store.database.mongo.list_collection_names():

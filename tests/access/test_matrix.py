@@ -20,6 +20,7 @@ from schema.nodes import global_id
 from schema.root import build_schema
 from tests.access.doors import DOORS, WITHOUT_VALUES, Door
 from tests.access.expected import sees
+from tests.access.marked_histories import MarkedHistories
 from tests.access.marked_school import MarkedSchool
 from tests.access.readers import RELATIONSHIPS, ROLES, Reader, reader_of
 from tests.access.verdicts import MUST_SHOW, REQUESTS, is_encrypted, redactions, universe
@@ -43,7 +44,9 @@ async def visitor(store: Store, settings: Settings) -> AsyncIterator[Visitor]:
     for name, (fields, awaited) in REQUESTS.items():
         awaits = None if awaited is None else _TIERS[awaited]
         await world.add_request(tied, name, fields, awaits=awaits, about=f"request {name}")
-    built = Visitor(world, settings)
+    histories = MarkedHistories(world)
+    await histories.add(tied)
+    built = Visitor(world, settings, histories)
     yield built
     await built.http.aclose()
 

@@ -25,6 +25,7 @@ from schema.students.types import STUDENT
 from tests.access.expected import (
     REQUEST_READERS,
     Classes,
+    audits,
     classes_read,
     counts_by,
     has_scope,
@@ -84,6 +85,8 @@ def may_read(world: MarkedSchool, viewer: Viewer, *, counts: bool) -> set[Leaf]:
             rows = _ANALYSIS if viewer.scopes is None else set()
             paths = {path for path in STUDENT_PATHS if CLASS_OF[path] in counted}
             found |= {Leaf(student.name, path) for path in paths | rows if path != "birth_date"}
+    if audits(viewer):
+        found.add(Leaf("archive", "uploaded_by"))
     return found
 
 

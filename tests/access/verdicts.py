@@ -20,6 +20,7 @@ from tests.access.expected import (
     REQUEST_READERS,
     RULES,
     Classes,
+    audits,
     classes_everywhere,
     classes_read,
     counts_by,
@@ -120,6 +121,60 @@ def access_history(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
             found |= {Leaf(record, PURPOSE) for record in alone}
         if reads_purposes(viewer, row, alone=False):
             found.add(Leaf(BOTH, PURPOSE))
+    return found
+
+
+_IN_HISTORY = f"{REASON} in history"
+_TEAM_READERS = {Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL}
+_GRANT_DECIDERS = {Post.DIRECTOR, Post.VICE_PRINCIPAL}
+_EMERGENCY_READERS = _TEAM_READERS | {Post.DEPUTY_DIRECTOR}
+
+
+def node_histories(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
+    """What each node shows by its own fields, its history shows; reasons are as sensitive as what they may tell."""
+    if not has_scope(viewer, Scope.AUDIT_READ):
+        return set()
+    tied, by_post = world.students[0], classes_read(viewer, None)
+    found = set()
+    for kind in tied.scans:
+        if knows_scan(viewer, tied.row, kind):
+            held = classes_read(viewer, tied.row, record="Scan", document_type=kind)
+            paths = {path for path in ("file_name", "media_type", "sha256") if CLASS_OF_SCAN[path] in held}
+            found |= {Leaf(f"tied {kind}", path) for path in paths}
+            if RULES.document_class(kind) in held:
+                found.add(Leaf(f"tied {kind}", _IN_HISTORY))
+    comments = {leaf.record for leaf in requests(world, viewer) if leaf.path.startswith(f"{REASON} of")}
+    found |= {Leaf(record, _IN_HISTORY) for record in comments}
+    sees_emergency = viewer.posts & _EMERGENCY_READERS and has_scope(viewer, Scope.CHANGE_REQUEST_READ)
+    # As a request is: a grant opens the record, not what was done about it.
+    if sees_emergency and F3 in classes_read(viewer, tied.row, with_grants=False):
+        found.add(Leaf("emergency", _IN_HISTORY))
+    if viewer.scopes is None and viewer.posts & _GRANT_DECIDERS:
+        found.add(Leaf("grant", "document_type"))
+        if viewer.reading.purpose is not None:
+            found.add(Leaf("grant", "purpose"))
+        if F3 in by_post:
+            found.add(Leaf("grant", _IN_HISTORY))
+    if viewer.scopes is None and viewer.posts & _TEAM_READERS:
+        found.add(Leaf("team", "title"))
+        # The principal may close it, so its texts are theirs to read.
+        if F3 in by_post or Post.PRINCIPAL in viewer.posts:
+            found |= {Leaf("team", "occasion"), Leaf("team", _IN_HISTORY)}
+    return found
+
+
+def audit_entries(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
+    """To auditors: all histories of what they may know of; and of what is no node, what posts alone read."""
+    if not audits(viewer):
+        return set()
+    classes = classes_read(viewer, None)
+    found = history(world, viewer) | node_histories(world, viewer) | {Leaf("delegation", "delegator_name")}
+    found.add(Leaf("archive", "uploaded_by"))  # who acted
+    if F1 in classes:
+        found |= {Leaf("grant", "document_type"), Leaf("person", "name"), Leaf("export", "columns")}
+    if F3 in classes:
+        found |= {Leaf("grant", "purpose"), Leaf("person", "identifiers.value")}
+        found |= {Leaf(name, _IN_HISTORY) for name in ("grant", "person", "export", "delegation")}
     return found
 
 
@@ -274,6 +329,8 @@ MUST_SHOW: dict[str, Callable[[MarkedSchool, Viewer], set[Leaf]]] = {
     "student at moments": at_moments,
     "diff": different,
     "accessHistory": access_history,
+    "histories of other nodes": node_histories,
+    "auditEntries": audit_entries,
     "change requests": requests,
     "where": filtered,
     "orderBy": ordered,

@@ -15,6 +15,7 @@ from archive_store.foundation.clock import school_day
 from archive_store.foundation.settings import Settings
 from schema.access import GovernedType
 from schema.nodes import global_id
+from tests.access.marked_histories import MarkedHistories
 from tests.access.marked_school import MarkedSchool, MarkedStudent
 from tests.access.marks import Leaf
 
@@ -43,7 +44,8 @@ class _SignIn(SignIn):
 class Visitor:
     """Goes through the doors over HTTP, as one viewer at a time."""
 
-    def __init__(self, world: MarkedSchool, settings: Settings) -> None:
+    def __init__(self, world: MarkedSchool, settings: Settings, histories: MarkedHistories) -> None:
+        self.histories = histories
         self.world, self.tied, self.other = world, world.students[0], world.students[1]
         app = create_app(settings)
         app.state.store, app.state.sign_in = world.store, _SignIn(settings)
