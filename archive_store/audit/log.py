@@ -10,7 +10,8 @@ from datetime import datetime
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit import merkle
-from archive_store.audit.documents import CHECKPOINTS, LOG, TILES
+from archive_store.audit.chain import leaf_bytes
+from archive_store.audit.documents import CHECKPOINTS, ENTRIES, LOG, TILES
 from archive_store.audit.merkle import Span, TileKey, TreeHash
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -173,6 +174,12 @@ async def inclusion_proofs(
         InclusionProof(index, next(hashes), tuple(next(hashes) for _ in path[1:]), checkpoint)
         for index, path in zip(indexes, paths, strict=True)
     ]
+
+
+async def leaves_at(store: Store, indexes: Sequence[int]) -> dict[int, bytes]:
+    """The canonical bytes of the entries at these places, values encrypted: what `leaf_hash` is the hash of."""
+    found = store.database.mongo[ENTRIES].find({"log_index": {"$in": list(indexes), "$type": "number"}})
+    return {row["log_index"]: leaf_bytes(row) async for row in found}
 
 
 async def consistency_proof(store: Store, old: int, size: int) -> list[bytes]:

@@ -18,6 +18,7 @@ from archive_store.oversight.histories import HISTORIES, SubjectType
 from archive_store.people.delegations import Delegation, delegations_by_id
 from archive_store.people.queries import StaffMember, staff_by_id
 from archive_store.retrieval.queries import grants_by_id
+from schema.audit.proofs import InclusionProof, proofs_of_entries
 from schema.context import Context
 
 
@@ -97,6 +98,10 @@ class AuditLoaders:
         async def load_staff(ids: list[ObjectId]) -> list[StaffMember | None]:
             return await staff_by_id(store, viewer, ids)
 
+        async def load_proofs(indexes: list[int]) -> list[InclusionProof | None]:
+            return await proofs_of_entries(store, viewer, indexes)
+
+        self.proofs: DataLoader[int, InclusionProof | None] = DataLoader(load_fn=load_proofs, cache=False)
         self.histories: DataLoader[HistoryKey, Page[HistoryEntry] | None] = DataLoader(
             load_fn=load_histories, cache=False
         )

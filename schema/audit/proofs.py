@@ -7,7 +7,9 @@ from datetime import datetime
 
 import strawberry
 
+from archive_store.access.viewer import Viewer
 from archive_store.audit import log
+from archive_store.foundation.store import Store
 from schema.context import Request
 
 
@@ -27,6 +29,10 @@ class InclusionProof:
     hashes: list[str] = strawberry.field(description="From the leaf's sibling up, base64.")
     checkpoint: Checkpoint
     text: str = strawberry.field(description="The same as a C2SP tlog-proof, checkpoint included.")
+    leaf: str | None = strawberry.field(
+        description="The entry's canonical bytes, values encrypted; to auditors, where an entry is shown.",
+        default=None,
+    )
 
 
 @strawberry.type(
@@ -48,8 +54,9 @@ def shown_checkpoint(checkpoint: log.Checkpoint) -> Checkpoint:
     )
 
 
-def shown_proof(proof: log.InclusionProof) -> InclusionProof:
+def shown_proof(proof: log.InclusionProof, leaf: bytes | None = None) -> InclusionProof:
     return InclusionProof(
+        leaf=None if leaf is None else leaf.decode(),
         log_index=proof.index,
         leaf_hash=_base64(proof.leaf_hash),
         hashes=[_base64(hashed) for hashed in proof.hashes],
@@ -79,6 +86,20 @@ async def resolve_consistency_proof(info: Request, from_size: int, to_size: int)
     return ConsistencyProof(
         from_size=from_size, to_size=to_size, hashes=[_base64(hashed) for hashed in hashes]
     )
+
+
+async def proofs_of_entries(store: Store, viewer: Viewer, indexes: list[int]) -> list[InclusionProof | None]:
+    """For entries that the viewer is shown: under the newest checkpoint, null where that does not cover one yet."""
+    newest = await log.newest_checkpoint(store)
+    covered = sorted({index for index in indexes if newest is not None and index < newest.size})
+    if newest is None or not covered:
+        return [None] * len(indexes)
+    leaves = await log.leaves_at(store, covered) if viewer.audits else {}
+    proofs = {
+        proof.index: shown_proof(proof, leaves.get(proof.index))
+        for proof in await log.inclusion_proofs(store, covered, newest.size)
+    }
+    return [proofs.get(index) for index in indexes]
 
 
 def _base64(data: bytes) -> str:

@@ -16,6 +16,7 @@ from archive_store.foundation.paging import foreign_cursor
 from archive_store.foundation.unit_of_work import Subject
 from schema.approvals.steps import ApprovalStep, steps_of
 from schema.audit.loaders import ChainKey, HistoryKey
+from schema.audit.proofs import InclusionProof
 from schema.context import Request
 from schema.enums import AuditSubjectType, Post
 from schema.errors import camel_case
@@ -82,6 +83,13 @@ class AuditEntry:
     log_index: int | None = strawberry.field(
         description="Its place in the log (日志序号), from 0; null until it has one."
     )
+
+    @strawberry.field(
+        description="存在性证明: that it is in the log, under the newest checkpoint; null until one covers it."
+    )
+    async def proof(self, info: Request) -> InclusionProof | None:
+        index = _entry(self).log_index
+        return None if index is None else await info.context.loaders.audit.proofs.load(index)
 
     @strawberry.field(description="What kind of record it is about (对象类型).")
     def subject_type(self) -> AuditSubjectType:

@@ -13,6 +13,7 @@ from archive_store.audit.chain import leaf_bytes
 from archive_store.audit.documents import ENTRIES
 from archive_store.audit.sequencer import sequence_entries
 from schema.context import Context
+from schema.nodes import global_id
 from schema.root import build_schema
 from tests.audit.test_merkle import roots_of_consistency
 from tests.audit.test_sequencer import append
@@ -138,3 +139,46 @@ async def test_what_is_not_in_the_log(
     assert result.errors is not None
     assert result.errors[0].extensions is not None
     assert (result.errors[0].extensions["code"], result.errors[0].extensions["field"]) == ("not_found", field)
+
+
+HISTORY = """query ($id: ID!) { student(id: $id) { auditHistory(first: 3) { edges { node { logIndex
+    proof { logIndex leafHash leaf hashes checkpoint { treeSize rootHash note } } } } } } }"""
+
+
+async def proofs_of(school: School, subject: str) -> list[Any]:
+    student = await school.student()
+    found = await ask(school, HISTORY, subject, id=global_id("Student", student.key))
+    assert found.errors is None, found.errors
+    return [edge["node"] for edge in found.data["student"]["auditHistory"]["edges"]]
+
+
+async def test_an_entry_carries_its_proof_once_it_is_covered(school: School) -> None:
+    student = await school.student()
+    assert all(node == {"logIndex": None, "proof": None} for node in await proofs_of(school, "director"))
+    await school.approve("director", await school.request("information", student, phone="13900001111"))
+    await sized(school)
+    nodes = await proofs_of(school, "director")
+    assert len(nodes) == 2
+    for node in nodes:
+        proof = node["proof"]
+        assert proof["logIndex"] == node["logIndex"]
+        leaf_hash = hashlib.sha256(b"\0" + proof["leaf"].encode()).digest()
+        assert base64.b64encode(leaf_hash).decode() == proof["leafHash"]
+        path = [base64.b64decode(hashed) for hashed in proof["hashes"]]
+        root = root_of_inclusion(node["logIndex"], proof["checkpoint"]["treeSize"], leaf_hash, path)
+        assert base64.b64encode(root).decode() == proof["checkpoint"]["rootHash"]
+        assert "13900001111" not in proof["leaf"]
+
+
+async def test_who_is_no_auditor_gets_the_proof_without_the_bytes(school: School) -> None:
+    await sized(school)
+    for node in await proofs_of(school, "information"):
+        assert node["proof"]["leaf"] is None
+        assert node["proof"]["leafHash"]
+
+
+async def test_an_entry_past_the_newest_checkpoint_has_a_place_and_no_proof(school: School) -> None:
+    await sized(school)
+    entries = school.store.database.mongo[ENTRIES]
+    await entries.update_one({"subject_id": (await school.student()).key}, {"$set": {"log_index": 10_000}})
+    assert await proofs_of(school, "director") == [{"logIndex": 10_000, "proof": None}]
