@@ -24,7 +24,8 @@ SCAN_PATHS = tuple(field_classes(Scan))
 _TOKEN = re.compile(
     r"ZQ[0-9A-F]{10}|\b1[678]\d\d-\d\d(?:-\d\d)?|(?<![\w.])77\d{7}(?!\w)|(?<![0-9a-f])[0-9a-f]{24,}(?![0-9a-f])"
 )
-_MOST_DAYS = 40  # marks of one leaf
+_MOST_DAYS = 20  # marks of one leaf
+_STORED_DAYS = 4  # of these, those that a school begins with
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 
 
@@ -42,12 +43,13 @@ class Marks:
         self._chance = random.Random(seed)
         self._made: set[str] = set()
         self.leaves: dict[str, Leaf] = {}
-        self.of: defaultdict[Leaf, set[str]] = defaultdict(set)
+        self.of: defaultdict[Leaf, list[str]] = defaultdict(list)  # in the order they were made
 
     def note(self, leaf: Leaf, token: str) -> str:
         assert _TOKEN.fullmatch(token), token
         assert self.leaves.setdefault(token, leaf) == leaf
-        self.of[leaf].add(token)
+        if token not in self.of[leaf]:
+            self.of[leaf].append(token)
         return token
 
     def _fresh(self, make: Any) -> Any:
@@ -60,8 +62,9 @@ class Marks:
         return self.note(leaf, self._fresh(lambda: f"ZQ{self._chance.randrange(16**10):010X}"))
 
     def _again(self, leaf: Leaf) -> str | None:
-        """A mark that the leaf had before: days and months are too few for ever new ones."""
-        return self._chance.choice(sorted(self.of[leaf])) if len(self.of[leaf]) >= _MOST_DAYS else None
+        """A mark that the leaf had before, but not what is stored: days and months are too few for ever new ones."""
+        made = self.of[leaf]
+        return self._chance.choice(made[_STORED_DAYS:]) if len(made) >= _MOST_DAYS else None
 
     def day(self, leaf: Leaf) -> date:
         if again := self._again(leaf):
