@@ -80,10 +80,11 @@ async def import_roster(
     may_ask = not dry_run or STUDENT_NUMBERS.keys() <= viewer.decide(Student).readable
     numbers = dict(STUDENT_NUMBERS) if may_ask else {}
     persons = await _persons_by_lookup(store, check.good, numbers)
-    if persons or (dry_run and numbers):
+    new, on_record, taken = await _against_records(store, check.good, numbers, persons)
+    if (dry_run and numbers) or (persons and not new):
+        # Of an import that adds students, its own entry tells.
         looked_for = ReadRows(frozenset(numbers), await _student_ids(store, persons.values()))
         await record_reading(store, viewer, Student, [looked_for], purpose=f"roster {file_name}")
-    new, on_record, taken = await _against_records(store, check.good, numbers, persons)
     bad = tuple(sorted((*check.bad, *taken), key=lambda row: row.sheet_row))
     if dry_run or not new:
         return RosterOutcome(check.rows, len(new), on_record, bad)
