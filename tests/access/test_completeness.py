@@ -130,6 +130,11 @@ REVIEWED: dict[str, str] = {
         ChangeRequestsPayload.errors CrisisTeamPayload.errors DelegationPayload.errors EmergencyPayload.errors
         StudentStatusPayload.errors RosterImportPayload.errors StudentUpdatePayload.errors UserError.code
         UserError.field UserError.rule UserError.messageZh UserError.messageEn""",
+    "sizes and hashes of the audit log, signed, which are published; no value is found from a keyed hash": """
+        AuditEntry.proof Checkpoint.origin Checkpoint.treeSize Checkpoint.rootHash Checkpoint.note Checkpoint.at
+        InclusionProof.logIndex InclusionProof.leafHash InclusionProof.hashes InclusionProof.checkpoint
+        InclusionProof.text ConsistencyProof.fromSize ConsistencyProof.toSize ConsistencyProof.hashes""",
+    "an entry with its values encrypted: for auditors": "InclusionProof.leaf",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.
