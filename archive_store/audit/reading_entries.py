@@ -23,12 +23,16 @@ from archive_store.foundation.store import Store
 
 @dataclass(frozen=True, slots=True)
 class ReadingEntry:
-    """One reading as its audit entry tells of it; `content` in the shape of `reading_content`."""
+    """One reading as its audit entry tells of it; `content` in the shape of `reading_content`.
+
+    `log_index` is the entry's place in the log, None until it has one.
+    """
 
     id: ObjectId
     event_id: ObjectId
     sequence: int
     hash: bytes
+    log_index: int | None
     at: datetime
     actor_id: ObjectId | None
     actor_name: str
@@ -111,6 +115,7 @@ async def _entries(store: Store, event_ids: Collection[ObjectId]) -> dict[Object
             event_id=row["subject_id"],
             sequence=row["sequence"],
             hash=bytes(row["hash"]),
+            log_index=index if isinstance(index := row.get("log_index"), int) else None,
             at=row["at"],
             actor_id=row["actor_id"],
             actor_name=row["actor_name"],
@@ -124,4 +129,5 @@ async def _entries(store: Store, event_ids: Collection[ObjectId]) -> dict[Object
 
 def is_genuine(store: Store, entry: Row) -> bool:
     """Whether we wrote the entry as it stands; its place in the chain is for verification to say."""
-    return bool(entry_hash(store.keyring.audit, entry, store.settings.audit_hash) == entry.get("hash"))
+    written = entry_hash(store.keyring.audit, entry, store.settings.audit_hash)
+    return bool(written == entry.get("hash"))

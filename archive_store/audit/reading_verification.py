@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bson import ObjectId
 from bson.codec_options import DatetimeConversion
 from pymongo.errors import EncryptionError
 
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.audit.documents import ENTRIES
+from archive_store.audit.findings import Finding, Flaw
 from archive_store.audit.reading_content import repeated_by_event
 from archive_store.audit.reading_entries import is_genuine
 from archive_store.foundation.database import Row
@@ -19,8 +19,8 @@ from archive_store.foundation.store import Store
 _AT_ONCE = 500
 
 
-async def changed_readings(store: Store) -> list[ObjectId]:
-    """The keys of events that differ from their entries.
+async def changed_readings(store: Store) -> list[Finding]:
+    """A finding for each event that differs from its entry.
 
     Both are written once, together, so no snapshot is needed. An event without an entry, or whose entry is not
     genuine, is found by the chains; a value that cannot be decrypted since its key is gone is not compared.
@@ -31,7 +31,7 @@ async def changed_readings(store: Store) -> list[ObjectId]:
     )
     events = database.get_collection(store.database.collection(AccessEvent).name, codec_options=options)
     entries = database.get_collection(ENTRIES, codec_options=options)
-    changed: list[ObjectId] = []
+    changed: list[Finding] = []
 
     async def compare(rows: Sequence[Row]) -> None:
         keys = [row["_id"] for row in rows]
@@ -42,7 +42,9 @@ async def changed_readings(store: Store) -> list[ObjectId]:
         await _open(store, [entry for _, entry in pairs], "sealed")
         await _open(store, [row for row, _ in pairs], "purpose")
         changed.extend(
-            row["_id"] for row, entry in pairs if isinstance(entry["sealed"], dict) and row != _told_by(entry)
+            Finding(f"{AccessEvent.subject_type}:{row['_id']}", 1, Flaw.CHANGED_READING)
+            for row, entry in pairs
+            if isinstance(entry["sealed"], dict) and row != _told_by(entry)
         )
 
     pending: list[Row] = []

@@ -9,7 +9,6 @@ from typing import Any
 from bson.codec_options import DatetimeConversion
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
 from archive_store.audit.documents import ENTRIES, HEADS
 from archive_store.audit.findings import Finding, Flaw, finding_over
@@ -118,8 +117,7 @@ async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> 
     # One snapshot, so that entries written meanwhile are not taken for flaws.
     async with store.database.client.start_session(snapshot=True) as session:
         report = await _verify_history(store, record_types, session)
-    for key in await changed_readings(store):
-        report.findings.append(Finding(f"{AccessEvent.subject_type}:{key}", 1, Flaw.CHANGED_READING))
+    report.findings += await changed_readings(store)
     report.findings.sort(key=lambda finding: (finding.subject, finding.sequence))
     return report
 

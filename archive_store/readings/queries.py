@@ -48,6 +48,7 @@ class Access:
     entry_id: ObjectId
     sequence: int
     hash: str
+    log_index: int | None  # of the entry; None until it has a place in the log
 
 
 async def access_histories(
@@ -135,4 +136,5 @@ def _access(
         entry_id=entry.id,
         sequence=entry.sequence,
         hash=entry.hash.hex(),
+        log_index=entry.log_index,
     )

@@ -13,6 +13,7 @@ from archive_store.access.policy import Withheld
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.paging import foreign_cursor
 from archive_store.readings.queries import Access
+from schema.audit.proofs import InclusionProof
 from schema.context import Request
 from schema.directives import directives_of
 from schema.enums import Post
@@ -30,6 +31,9 @@ class AccessEvent:
     is_own: bool = strawberry.field(description="The viewer read it.")
     by_grant: bool = strawberry.field(description="Read by a retrieval grant (调阅授权).")
     by_team: bool = strawberry.field(description="Read for a crisis team (临时小组).")
+    log_index: int | None = strawberry.field(
+        description="The entry's place in the audit log, for `inclusionProof`; null until it has one."
+    )
 
     @strawberry.field(description="Posts the reader held then.")
     def actor_posts(self) -> list[Post]:
@@ -58,7 +62,7 @@ class AccessEvent:
             info.context.withhold({"AccessEvent.purpose": access.why_withheld})
         return access.purpose
 
-    @strawberry.field(description="The audit entry that holds it, by which a proof can be asked for.")
+    @strawberry.field(description="The audit entry that holds it.")
     def entry_id(self) -> strawberry.ID:
         return strawberry.ID(global_id("AuditEntry", _access(self).entry_id))
 
@@ -69,6 +73,13 @@ class AccessEvent:
     @strawberry.field(description="The entry's link in the chain.")
     def entry_hash(self) -> str:
         return _access(self).hash
+
+    @strawberry.field(
+        description="存在性证明: that the entry is in the audit log; null until a checkpoint covers it."
+    )
+    async def proof(self, info: Request) -> InclusionProof | None:
+        index = _access(self).log_index
+        return None if index is None else await info.context.loaders.audit.proofs.load(index)
 
 
 def _access(source: Any) -> Access:

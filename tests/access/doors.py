@@ -130,7 +130,7 @@ async def access_history(visitor: Visitor, answer: Answer) -> None:
     """Of each student, what stands in the readings that the school begins with."""
     after = global_id("AccessEvent", visitor.world.readings_end)
     rows = f'''accessHistory(first: 100, after: "{after}") {{ edges {{ cursor node {{ at actorName actorPosts fields
-        purpose byGrant byTeam isOwn entryId entrySequence entryHash scans {{ id {every_field(SCAN)} }} }} }}
+        purpose byGrant byTeam isOwn logIndex entryId entrySequence entryHash scans {{ id {every_field(SCAN)} }} }} }}
         pageInfo {{ hasNextPage endCursor }} }}'''
     query = f"query ($tied: ID!, $other: ID!) {{ tied: student(id: $tied) {{ {rows} }} "
     told = await visitor.ask(answer, f"{query} other: student(id: $other) {{ {rows} }} }}", **visitor.ids)

@@ -34,7 +34,7 @@ _CELL = [
 _ENTRY = ["kind", "reason", "actorName", "sequence", "hash", "changes { field before after withheld }"]
 _ENTRY += ["actorPosts", "approvalChain { decision comment }", "subject { id }"]
 # Without the entry's hash: of another content it is another, and keyed, so that it tells nothing of either.
-_READING = ["actorName", "actorPosts", "at", "fields", "purpose", "byGrant", "byTeam", "isOwn", "entryId"]
+_READING = ["actorName", "actorPosts", "at", "fields", "purpose", "byGrant", "byTeam", "isOwn", "logIndex"]
 _REQUEST = ["operation", "status", "targetId", "reason", "awaits", "steps { comment tier }"]
 _REQUEST += [
     "changes { field before after withheld }",

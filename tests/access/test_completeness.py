@@ -88,7 +88,8 @@ REVIEWED: dict[str, str] = {
     "the moment that was asked for": "Moment.asOf Moment.knownAt",
     "who looked at which fields of this student: for the family and auditors": """
         AccessEvent.at AccessEvent.actorName AccessEvent.actorPosts AccessEvent.fields AccessEvent.isOwn
-        AccessEvent.byGrant AccessEvent.byTeam AccessEvent.entryId AccessEvent.entrySequence AccessEvent.entryHash""",
+        AccessEvent.byGrant AccessEvent.byTeam AccessEvent.logIndex AccessEvent.entryId
+        AccessEvent.entrySequence AccessEvent.entryHash""",
     "who did it, by key: for auditors": "AuditEntry.actorId",
     "the course of a request: for the department, those who decide, and who asked": """
         ChangeRequest.operation ChangeRequest.status ChangeRequest.chain ChangeRequest.requestedByName
@@ -131,7 +132,8 @@ REVIEWED: dict[str, str] = {
         StudentStatusPayload.errors RosterImportPayload.errors StudentUpdatePayload.errors UserError.code
         UserError.field UserError.rule UserError.messageZh UserError.messageEn""",
     "sizes and hashes of the audit log, signed, which are published; no value is found from a keyed hash": """
-        AuditEntry.proof Checkpoint.origin Checkpoint.treeSize Checkpoint.rootHash Checkpoint.note Checkpoint.at
+        AuditEntry.proof AccessEvent.proof Checkpoint.origin
+        Checkpoint.treeSize Checkpoint.rootHash Checkpoint.note Checkpoint.at
         InclusionProof.logIndex InclusionProof.leafHash InclusionProof.hashes InclusionProof.checkpoint
         InclusionProof.text ConsistencyProof.fromSize ConsistencyProof.toSize ConsistencyProof.hashes""",
     "an entry with its values encrypted: for auditors": "InclusionProof.leaf",

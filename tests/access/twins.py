@@ -256,5 +256,5 @@ async def _readings(world: MarkedSchool, viewer: Viewer, writes: Any) -> None:
     await store.cipher.encrypt_paths(changed, ["sealed"])
     # Genuine, as it would be had it been written so; what is no entry of ours is not told at all.
     for entry in changed:
-        entry["hash"] = entry_hash(store.keyring.audit, entry)
+        entry["hash"] = entry_hash(store.keyring.audit, entry, store.settings.audit_hash)
     writes[ENTRIES] += zip(entries, changed, strict=True)

@@ -12,8 +12,9 @@ from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit import reading_verification
 from archive_store.audit.documents import ENTRIES
+from archive_store.audit.findings import Finding, Flaw
 from archive_store.audit.governed_transaction import governed_transaction
-from archive_store.audit.verification import Finding, Flaw, verify_history
+from archive_store.audit.verification import verify_history
 from archive_store.foundation.unit_of_work import INSTALLATION, Subject, UnitOfWork
 from archive_store.students.queries import find_student, list_students
 from tests.school import School

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from typing import Any
 
 import pytest
 
 from archive_store.access.retrieval_grants import Secrecy
 from archive_store.access.viewer import Viewer
+from archive_store.audit.chain import leaf_bytes
+from archive_store.audit.documents import ENTRIES
+from archive_store.audit.sequencer import sequence_entries
 from schema.context import Context
 from schema.nodes import global_id
 from schema.root import build_schema
@@ -16,7 +20,7 @@ from tests.graphql.test_schema import recorded
 from tests.readings.told import download, entries, family, grant, look, paper
 from tests.school import PURPOSE, School
 
-ALL = """at actorName actorPosts isOwn byGrant byTeam fields purpose entryId entrySequence entryHash
+ALL = """at actorName actorPosts isOwn byGrant byTeam fields purpose logIndex entryId entrySequence entryHash
     scans { id documentType fileName contentUrl }"""
 
 
@@ -57,6 +61,7 @@ async def test_a_guardian_is_told(school: School) -> None:
         "byTeam": False,
         "fields": ["guardians.phone", "identityNumber"],
         "purpose": PURPOSE,
+        "logIndex": None,
         "entryId": global_id("AuditEntry", entry["_id"]),
         "entrySequence": 1,
         "entryHash": entry["hash"].hex(),
@@ -144,3 +149,18 @@ async def test_a_page_that_costs_too_much_is_refused(school: School, settings: A
     commands, result = await recorded(school, settings, "director", query)
     assert result.errors[0].extensions["code"] == "too_complex"
     assert "aggregate access_events" not in commands.names
+
+
+async def test_a_guardian_asks_for_the_proof_of_a_reading(school: School) -> None:
+    student = await school.student()
+    _, parent = await family(school)
+    await look(school, await school.viewer("director"), student.key)
+    await sequence_entries(school.store, seconds=60)
+    told, _ = await ask(school, parent, "logIndex entryHash")
+    (row,) = told["edges"]
+    entry = await school.store.database.mongo[ENTRIES].find_one({"log_index": row["node"]["logIndex"]})
+    assert entry is not None and entry["hash"].hex() == row["node"]["entryHash"]
+    query = f"{{ inclusionProof(logIndex: {row['node']['logIndex']}) {{ leafHash }} }}"
+    result = await build_schema().execute(query, context_value=Context(school.store, parent))
+    leaf = hashlib.sha256(b"\0" + leaf_bytes(entry)).digest()
+    assert result.data == {"inclusionProof": {"leafHash": base64.b64encode(leaf).decode()}}
