@@ -218,10 +218,38 @@ def audit_export(
 
 
 @audit_app.command("verify")
-def audit_verify(data: Data = None) -> None:
-    """Recompute every chain; exit status 1 and one line per flaw when history was changed."""
-    from api.cli.audit import verify
+def audit_verify(
+    folder: Annotated[
+        Path | None, typer.Argument(exists=True, file_okay=False, help="An export; the database if left out.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Of an export: the verifier key that you trust, or a file of it.")
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="Of an export: an older checkpoint; may be repeated."),
+    ] = None,
+    trust_exported_key: Annotated[
+        bool,
+        typer.Option("--trust-exported-key", help="Of an export: take its own key, which proves little."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Of an export: print the report as JSON.")] = False,
+    data: Data = None,
+) -> None:
+    """Verify the history of the database, or of an export; exit status 1 and a line for each flaw when it changed."""
+    from api.cli.audit import verify, verify_folder
 
+    if folder is not None:
+        if data is not None:
+            raise typer.BadParameter("an export needs no data of `registrar dev`", param_hint="--data")
+        if (key is None) is not trust_exported_key:
+            raise typer.BadParameter(
+                "give the verifier key, from elsewhere than the export", param_hint="--key"
+            )
+        verify_folder(folder, key, checkpoint or [], as_json=as_json)
+        return
+    if key is not None or checkpoint or trust_exported_key or as_json:
+        raise typer.BadParameter("only an export is verified so", param_hint="FOLDER")
     report = run(verify(settings_of(data)))
     for finding in report.findings:
         out.print(f"{finding.flaw} {finding.subject} entry {finding.place}", highlight=False, soft_wrap=True)

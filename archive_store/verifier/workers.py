@@ -1,0 +1,110 @@
+"""Processes for the ranges of a large export.
+
+They are commands of their own, not forks or spawned copies: safe beside threads, and they load nothing of the program
+that verifies.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from archive_store.verifier.entries import line_start
+from archive_store.verifier.export_files import ENTRIES, ExportFolder
+from archive_store.verifier.findings import VerifierError
+from archive_store.verifier.ranges import EntryRange, Folded, Range
+from archive_store.verifier.scan import EntryScan
+
+# A process takes some hundredths of a second to start, in which it could have verified this much.
+_LEAST_BYTES = 16 << 20
+_PACKAGES = Path(__file__).resolve().parents[2]
+
+
+class WorkerRange:
+    """A range that another process scans."""
+
+    def __init__(self, folder: ExportFolder, start: int, end: int, hash_name: str) -> None:
+        # -P: what lies in the folder where the command was called, such as an export, is not to be imported. -S: it
+        # needs no other package.
+        command = [sys.executable, "-P", "-S", "-m", "archive_store.verifier.worker"]
+        self._process = subprocess.Popen(  # noqa: S603
+            [*command, str(folder.folder.absolute()), str(start), str(end), hash_name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(_PACKAGES)},
+        )
+
+    def _heard(self) -> Any:
+        assert self._process.stdout is not None  # noqa: S101
+        try:
+            return marshal.load(self._process.stdout)  # noqa: S302
+        except (EOFError, ValueError, TypeError) as error:
+            raise VerifierError(
+                "a process that verified a part has ended early", "it may have run out of memory"
+            ) from error
+
+    def _tell(self, message: Any) -> None:
+        assert self._process.stdin is not None  # noqa: S101
+        try:
+            marshal.dump(message, self._process.stdin)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            # What it did not say is missed by `_heard`.
+            return
+
+    def count(self) -> int:
+        return int(self._heard())
+
+    def fold(self, first: int, size: int, wanted: Iterable[int]) -> Folded:
+        self._tell((first, size, list(wanted)))
+        return Folded(**self._heard())
+
+    def scanned(self) -> EntryScan:
+        return EntryScan(**self._heard())
+
+    def leaves(self) -> bytes:
+        self._tell(True)
+        return bytes(self._heard())
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@contextmanager
+def entry_ranges(folder: ExportFolder, hash_name: str, processes: int | None) -> Iterator[list[EntryRange]]:
+    """The entries in contiguous ranges, each in a process of its own where there are several.
+
+    `processes` is how many may run, as many as there are processors unless told; small exports need but this one.
+    """
+    opened = folder.open(ENTRIES)
+    if opened is None:
+        yield []
+        return
+    with os.fdopen(opened, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        wanted = _processors() if processes is None else processes
+        number = max(1, min(wanted, size // _LEAST_BYTES))
+        offsets = [*(line_start(file, size * part // number) for part in range(number)), size]
+    ranges: list[EntryRange] = []
+    try:
+        for start, end in pairwise(offsets):
+            kind = Range if number == 1 else WorkerRange
+            ranges.append(kind(folder, start, end, hash_name))
+        yield ranges
+    finally:
+        for each in ranges:
+            each.close()
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
