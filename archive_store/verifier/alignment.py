@@ -106,20 +106,28 @@ def _match_middle(
         if (place := where.get(actual[line * HASH_SIZE : (line + 1) * HASH_SIZE])) is not None
     ]
     del where
-    in_order = _longest_rising([place for _, place in found])
-    taken = {found[at][1] for at in in_order}
-    ordered = set(in_order)
-    for at, (line, place) in enumerate(found):
-        if at in ordered:
-            alignment.places[line] = place
-        elif place in taken:
+    in_order = {found[at][0] for at in _longest_rising([place for _, place in found])}
+    taken = {place for line, place in found if line in in_order}
+    matched = []
+    for line, place in found:
+        if line not in in_order and place in taken:
             alignment.repeated.add(line)
         else:
             taken.add(place)
+            matched.append((line, place))
             alignment.places[line] = place
-            alignment.moved.add(line)
-    if alignment.moved:
-        _move_partners(alignment, [line for line, _ in found if line not in alignment.repeated])
+    if len(matched) > len(in_order):
+        exchanged = _exchanged(matched)
+        rest = [each for each in matched if each[0] not in exchanged]
+        in_order = {rest[at][0] for at in _longest_rising([place for _, place in rest])}
+        alignment.moved.update(line for line, _ in matched if line not in in_order)
+
+
+def _exchanged(matched: list[tuple[int, int]]) -> set[int]:
+    """Lines of two entries that are in each other's place, whatever is missing or added between them."""
+    in_order = sorted(place for _, place in matched)
+    ranks = [bisect_left(in_order, place) for _, place in matched]
+    return {line for at, (line, _) in enumerate(matched) if ranks[at] != at and ranks[ranks[at]] == at}
 
 
 def _longest_rising(values: list[int]) -> list[int]:
@@ -142,17 +150,6 @@ def _longest_rising(values: list[int]) -> list[int]:
         chain.append(position)
         position = previous[position]
     return chain[::-1]
-
-
-def _move_partners(alignment: Alignment, lines: list[int]) -> None:
-    """Of two entries in each other's place, neither is in order, though one of two neighbours rises."""
-    places = [alignment.places[line] for line in lines]
-    in_order = sorted(places)
-    for rank, line in enumerate(lines):
-        if line in alignment.moved:
-            partner = bisect_left(in_order, places[rank])
-            if places[partner] == in_order[rank]:
-                alignment.moved.add(lines[partner])
 
 
 def _find_stretches(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice, product
 
 from archive_store.verifier.export_files import ExportFolder, tile_path
@@ -16,19 +15,9 @@ from archive_store.verifier.merkle import (
     tile_roots,
     tree_root,
 )
+from archive_store.verifier.tile_sources import TileSources, level_counts
 
-# After as many tiles that are not there, none is looked for: a checkpoint may say any size.
-_MOST_ABSENT = 1024
 _MOST_TRIALS = 4096
-
-
-def level_counts(size: int) -> list[int]:
-    """How many hashes the tiles of each level have in a tree of that size."""
-    counts = []
-    while size:
-        counts.append(size)
-        size //= TILE_WIDTH
-    return counts
 
 
 def tile_findings(
@@ -81,14 +70,8 @@ class SignedTree:
         self.leaves: list[bytes | None] = []
         self.roots: list[bytes | None] = []
         self._counts = level_counts(size)
-        self._exported = [dict(self._read(level, count)) for level, count in enumerate(self._counts)]
-        found = len(self._exported[0]) if self._exported else 0
-        if size // TILE_WIDTH > found + len(actual) // TILE_BYTES + _MOST_ABSENT:
-            self.is_known = False
-        else:
-            self._actual = self._levels(actual)
-            self._best = self._guess()
-            self.is_known = self._descend(root)
+        self._sources = TileSources(folder, hash_, self._counts, actual)
+        self.is_known = self._sources.could_suffice and self._descend(root)
         if not self.is_known:
             detail = "the tiles, as they are, do not give the signed root"
             self.findings.append(Finding(Flaw.CHANGED_TILE, file="tile", detail=detail))
@@ -103,80 +86,6 @@ class SignedTree:
             return None
         return root_of_tiles(self._hash, b"".join(known), last[: partial * HASH_SIZE])
 
-    def _read(self, level: int, count: int) -> Iterator[tuple[int, bytes]]:
-        absent = 0
-        for number in range(count // TILE_WIDTH):
-            tile = self._folder.tile(level, number, TILE_WIDTH)
-            absent = absent + 1 if tile is None else 0
-            if tile is not None:
-                yield number, tile
-            if absent > _MOST_ABSENT:
-                break
-        if width := count % TILE_WIDTH:
-            tile = self._folder.tile(level, count // TILE_WIDTH, width)
-            if tile is not None:
-                yield count // TILE_WIDTH, tile
-
-    def _levels(self, leaves: bytes) -> list[bytes]:
-        """The hashes of each level over leaves, whole tiles only."""
-        levels = [leaves]
-        for _ in self._counts[1:]:
-            whole = len(levels[-1]) // TILE_BYTES * TILE_BYTES
-            levels.append(tile_roots(self._hash, levels[-1][:whole]))
-        return levels
-
-    def _slice(self, hashes: bytes, level: int, number: int) -> bytes | None:
-        """The hashes of a tile out of those of its level; None if there are too few."""
-        start = number * TILE_BYTES
-        end = min(start + TILE_BYTES, self._counts[level] * HASH_SIZE)
-        return hashes[start:end] if len(hashes) >= end else None
-
-    def _guess(self) -> list[dict[int, bytes]]:
-        """For each tile above level 0 the hashes that most speak for: its own, its children's, the entries'."""
-        best: list[dict[int, bytes]] = (
-            [
-                {
-                    number: tile
-                    for number in range(-(-self._counts[0] // TILE_WIDTH))
-                    if (tile := self._exported[0].get(number) or self._slice(self._actual[0], 0, number))
-                }
-            ]
-            if self._counts
-            else []
-        )
-        for level in range(1, len(self._counts)):
-            below = {
-                number: tree_root(self._hash, tile)
-                for number, tile in best[level - 1].items()
-                if len(tile) == TILE_BYTES
-            }
-            tiles = {}
-            for number in range(-(-self._counts[level] // TILE_WIDTH)):
-                width = min(TILE_WIDTH, self._counts[level] - number * TILE_WIDTH)
-                own = self._exported[level].get(number)
-                tile = b"".join(
-                    self._vote(own, below, level, number * TILE_WIDTH + slot, slot) for slot in range(width)
-                )
-                tiles[number] = tile
-            best.append(tiles)
-        return best
-
-    def _vote(self, own: bytes | None, below: dict[int, bytes], level: int, number: int, slot: int) -> bytes:
-        said = own[slot * HASH_SIZE : (slot + 1) * HASH_SIZE] if own else b""
-        child = below.get(number, b"")
-        actual = self._actual[level][number * HASH_SIZE : (number + 1) * HASH_SIZE]
-        if child and child in (said, actual):
-            return child
-        return said or child or actual or bytes(HASH_SIZE)
-
-    def _candidates(self, level: int, number: int) -> list[bytes]:
-        told = (
-            self._exported[level].get(number),
-            self._best[level].get(number),
-            self._slice(self._actual[level], level, number),
-        )
-        return list(dict.fromkeys(tile for tile in told if tile is not None))
-
     def _descend(self, root: bytes) -> bool:
         edge = self._edge(root)
         if edge is None:
@@ -188,7 +97,7 @@ class SignedTree:
                 expected = above[number]
                 fitting = (
                     tile
-                    for tile in self._candidates(level, number)
+                    for tile in self._sources.candidates(level, number)
                     if tree_root(self._hash, tile) == expected
                 )
                 tiles.append(None if expected is None else next(fitting, None))
@@ -214,7 +123,7 @@ class SignedTree:
     def _edge(self, root: bytes) -> list[bytes] | None:
         """The partial tile of each level, empty where there is none, that together give the root."""
         choices = [
-            self._candidates(level, count // TILE_WIDTH) if count % TILE_WIDTH else [b""]
+            list(self._sources.candidates(level, count // TILE_WIDTH)) if count % TILE_WIDTH else [b""]
             for level, count in enumerate(self._counts)
         ]
         for edge in islice(product(*choices), _MOST_TRIALS):
@@ -228,7 +137,7 @@ class SignedTree:
 
     def _compare(self, level: int, tiles: list[bytes | None], above: list[bytes | None]) -> None:
         """A tile that is not the signed one, or gives another hash than the signed one where that is not told."""
-        exported = self._exported[level]
+        exported = self._sources.exported[level]
         different = [
             number
             for number, tile in enumerate(tiles)
@@ -238,5 +147,5 @@ class SignedTree:
 
     def _compare_edge(self, level: int, tile: bytes) -> None:
         number, width = divmod(self._counts[level], TILE_WIDTH)
-        if self._exported[level].get(number) != tile:
+        if self._sources.exported[level].get(number) != tile:
             self.findings.append(Finding(Flaw.CHANGED_TILE, file=tile_path(level, number, width)))

@@ -112,7 +112,9 @@ def test_a_key_must_come_from_elsewhere() -> None:
     refused = CliRunner().invoke(app, ["audit", "verify", export])
     assert refused.exit_code == 2
     assert "give the verifier key" in refused.output
-    taken = CliRunner().invoke(app, ["audit", "verify", export, "--trust-exported-key"], env={"COLUMNS": "400"})
+    taken = CliRunner().invoke(
+        app, ["audit", "verify", export, "--trust-exported-key"], env={"COLUMNS": "400"}
+    )
     assert taken.exit_code == 0
     assert "agrees with itself" in taken.output
 
