@@ -62,6 +62,7 @@ from archive_store.students import queries
 from archive_store.students.changes import StudentUpdate
 from archive_store.students.documents import Student
 from scripts.bench_log import bench_log
+from scripts.bench_verification import verification
 
 STUDENTS = 100
 FIELDS = {
@@ -363,13 +364,31 @@ async def audit_log(settings: Settings, issuer: DemoIssuer, ports: dict[str, int
 
 
 BENCHES = {"reads": reads, "rights": rights, "write": write, "audit-log": audit_log}
+# These need no server; each is told how many entries.
+OFFLINE_BENCHES = {"audit-verify": verification}
+# One word for several.
+GROUPS = {"audit": ["audit-verify", "audit-log"]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bench", nargs="*", choices=[*BENCHES, []], help="which; all if left out")
+    names = [*BENCHES, *OFFLINE_BENCHES]
+    parser.add_argument("bench", nargs="*", choices=[*names, *GROUPS, []], help="which; all if left out")
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument(
+        "--entries", type=int, default=1_000_000, help="of the export that `audit-verify` verifies"
+    )
     chosen = parser.parse_args()
+    wanted = [name for told in chosen.bench or names for name in GROUPS.get(told, [told])]
+    for name in wanted:
+        if name in OFFLINE_BENCHES:
+            OFFLINE_BENCHES[name](chosen.entries)
+    if online := [name for name in wanted if name in BENCHES]:
+        run_online(online, chosen.rounds)
+
+
+def run_online(names: list[str], rounds: int) -> None:
+    """Run benches on an embedded stack with its servers."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder, EmbeddedStack(Path(folder) / "data") as stack:
         settings = dev_settings(stack, port=0)
@@ -386,9 +405,9 @@ def main() -> None:
             server.start()
         try:
             issuer = DemoIssuer.load(stack.directory)
-            for name in chosen.bench or BENCHES:
+            for name in names:
                 # As the server runs it.
-                uvloop.run(BENCHES[name](settings, issuer, ports, chosen.rounds))
+                uvloop.run(BENCHES[name](settings, issuer, ports, rounds))
         finally:
             for server in servers:
                 server.terminate()

@@ -25,6 +25,7 @@ _ACTOR = (
 )
 _WHAT = rb'"kind":"%(text)b","operation":"%(text)b"' % {b"text": _TEXT}
 _SUBJECT = rb'"subject_id":"([0-9a-f]{24})","subject_type":"(%b)"\}' % _TEXT
+TEXT = re.compile(_TEXT)
 ACTOR = re.compile(_ACTOR)
 WHAT = re.compile(_WHAT)
 SUBJECT = re.compile(_SUBJECT)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from archive_store.verifier.entries import (
     ACTOR,
     HEX_DIGITS,
-    SUBJECT,
+    TEXT,
     WHAT,
     ZERO_HASH,
     read_link,
@@ -34,7 +34,7 @@ FIRST_LINK = ZERO_HASH + b"1"
 _USUAL = re.compile(
     rb'((\{"actor_id":[^]]{0,2000}\]),"at":"(.{29})","hash":"(.{64})",("kind":"[^"]{0,200}","operation":"[^"]{0,200}"),'
     rb'"previous_hash":"(.{64})","sealed":"([^"]*)","sequence":([1-9][0-9]{0,18}),'
-    rb'("subject_id":"[^"]*","subject_type":"[^"]*"\}))\n',
+    rb'("subject_id":"(.{24})","subject_type":"([^"]{0,200})"\}))\n',
     re.DOTALL,
 )
 _TIME_SHAPE = b"0000-00-00T00:00:00.000+00:00"
@@ -101,8 +101,8 @@ class _Scanner:
         self.scan = EntryScan()
         self._hash = hash_
         self._successors = _Successors()
-        self._known_actors: set[bytes] = set()
-        self._known_whats: set[bytes] = set()
+        # Parts that repeat from entry to entry, and were found to be what their pattern says.
+        self._known: dict[re.Pattern[bytes], set[bytes]] = {ACTOR: set(), WHAT: set(), TEXT: set()}
 
     def run(self, file: BinaryIO, start: int, end: int) -> None:
         scan = self.scan
@@ -122,23 +122,25 @@ class _Scanner:
         found = _USUAL.findall(piece)
         if not found:
             return False
-        lines, actors, times, hashes, whats, previous, sealed, sequences, subjects = zip(*found, strict=True)
+        lines, actors, times, hashes, whats, previous, sealed, sequences, subjects, ids, types = zip(
+            *found, strict=True
+        )
         count = len(lines)
-        # They follow each other without a gap, and none goes over a line break.
-        if sum(map(len, lines)) + count != len(piece) or piece.count(b"\n") != count:
+        # They follow each other without a gap. None goes over a line break: no part of one may hold a line break.
+        if sum(map(len, lines)) + count != len(piece):
             return False
         if b"".join(times).translate(_DIGITS_TO_ZERO) != _TIME_SHAPE * count:
             return False
-        if any(b"".join(column).translate(None, HEX_DIGITS) for column in (hashes, previous, sealed)):
+        if any(b"".join(column).translate(None, HEX_DIGITS) for column in (hashes, previous, ids, sealed)):
             return False
-        if not self._are_known(ACTOR, self._known_actors, set(actors)):
+        known = self._known
+        if not (
+            self._are_known(ACTOR, known[ACTOR], set(actors))
+            and self._are_known(WHAT, known[WHAT], set(whats))
+            and self._are_known(TEXT, known[TEXT], set(types))
+        ):
             return False
-        if not self._are_known(WHAT, self._known_whats, set(whats)):
-            return False
-        ends = self.scan.ends
-        if not all(_is_whole(SUBJECT, subject) for subject in set(subjects) if subject not in ends):
-            return False
-        hash_ = self._hash
+        hash_, ends = self._hash, self.scan.ends
         self.scan.leaves += b"".join([hash_(b"\0" + line).digest() for line in lines])
         place = self.scan.count
         self.scan.count += count
