@@ -141,7 +141,7 @@ class _Verification:
 
     def __init__(self, folder: Path, key: str, processes: int) -> None:
         self._words = [str(folder), key, str(processes)]
-        self._workers = 0 if processes == 1 else processes
+        self._workers = processes - 1
         self.peak = self.entries = self.subjects = 0
 
     def __call__(self) -> float:

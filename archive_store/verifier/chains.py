@@ -17,23 +17,22 @@ class Chains:
 
     def __init__(self) -> None:
         self._ends: dict[bytes, bytes] = {}
+        self.subjects = 0
         self.breaks: list[tuple[int, bytes, int]] = []
         self.untold = 0
 
-    @property
-    def subjects(self) -> int:
-        return len(self._ends)
-
     def join(self, scan: EntryScan, first: int) -> None:
-        """Join the range whose first entry's place in the log is `first`."""
+        """Join the range whose first entry's place in the log is `first`; the last one needs no `ends`."""
         ends = self._ends
         breaks = [(first + place, subject, sequence) for place, subject, sequence in scan.breaks]
-        breaks += [(first + place, subject, 1) for subject, place in scan.fresh.items() if subject in ends]
+        begun = [subject for subject in scan.fresh if subject in ends] if ends else []
+        breaks += [(first + scan.fresh[subject], subject, 1) for subject in begun]
         breaks += [
             (first + place, subject, int(link[64:]))
             for subject, (link, place) in scan.joined.items()
             if ends.get(subject) != link
         ]
+        self.subjects += len(scan.fresh) - len(begun) + sum(subject not in ends for subject in scan.joined)
         self.breaks += sorted(breaks)
         self.untold += scan.break_count - len(scan.breaks) + len(self.breaks[MOST_BREAKS:])
         del self.breaks[MOST_BREAKS:]

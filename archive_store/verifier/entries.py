@@ -24,7 +24,7 @@ _ACTOR = (
     rb'"actor_posts":\[(?:"%(text)b"(?:,"%(text)b")*+)?+\]' % {b"text": _TEXT}
 )
 _WHAT = rb'"kind":"%(text)b","operation":"%(text)b"' % {b"text": _TEXT}
-_SUBJECT = rb'"subject_id":"([0-9a-f]{24})","subject_type":"(%b)"\}' % _TEXT
+_SUBJECT = rb'([0-9a-f]{24})","subject_type":"(%b)"' % _TEXT
 TEXT = re.compile(_TEXT)
 ACTOR = re.compile(_ACTOR)
 WHAT = re.compile(_WHAT)
@@ -33,8 +33,9 @@ _ENTRY = re.compile(
     _ACTOR
     + rb',"at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00","hash":"([0-9a-f]{64})",'
     + _WHAT
-    + rb',"previous_hash":"([0-9a-f]{64})","sealed":"[0-9a-f]*+","sequence":([1-9][0-9]{0,18}),'
+    + rb',"previous_hash":"([0-9a-f]{64})","sealed":"[0-9a-f]*+","sequence":([1-9][0-9]{0,18}),"subject_id":"'
     + _SUBJECT
+    + rb"\}"
 )
 
 

@@ -16,6 +16,7 @@ from archive_store.verifier.merkle import (
     tile_roots,
 )
 from archive_store.verifier.ranges import EntryRange, Folded, extend
+from archive_store.verifier.scan import EntryScan
 from archive_store.verifier.tiles import changed_tiles
 
 Span = tuple[int, int]
@@ -49,7 +50,7 @@ class ScannedLog:
         first = 0
         for each, count in zip(ranges, counts, strict=True):
             self._add(each.fold(first, size, self._asked))
-            self._add_scan(each, first)
+            self._add_scan(each.scanned(with_ends=each is not ranges[-1]), first)
             first += count
 
     def _add(self, folded: Folded) -> None:
@@ -75,8 +76,7 @@ class ScannedLog:
         self._roots += tile_roots(self._hash, self._pending)
         self._pending = b""
 
-    def _add_scan(self, each: EntryRange, first: int) -> None:
-        scan = each.scanned()
+    def _add_scan(self, scan: EntryScan, first: int) -> None:
         self.chains.join(scan, first)
         self._malformed += [(first + start, first + end) for start, end in scan.malformed]
         self.is_unterminated = scan.unterminated

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import partial
+from struct import Struct
 from typing import Protocol
 
 HASH_SIZE = 32
+_pairs = Struct("64s").iter_unpack
 TILE_WIDTH = 256
 TILE_BYTES = TILE_WIDTH * HASH_SIZE
 
@@ -47,7 +49,7 @@ def leaf_hash(hash_: Hash, leaf: bytes) -> bytes:
 
 def parents(hash_: Hash, hashes: bytes) -> bytes:
     """The level above an even number of hashes."""
-    return b"".join([hash_(b"\1" + hashes[i : i + 64]).digest() for i in range(0, len(hashes), 64)])
+    return b"".join([hash_(b"\1" + pair).digest() for (pair,) in _pairs(hashes)])
 
 
 def tile_roots(hash_: Hash, hashes: bytes) -> bytes:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from archive_store.verifier.export_files import ExportFolder
@@ -39,12 +39,10 @@ class EntryRange(Protocol):
 
     def fold(self, first: int, size: int, wanted: Iterable[int]) -> Folded: ...
 
-    def scanned(self) -> EntryScan:
-        """The scan without its leaf hashes."""
+    def scanned(self, *, with_ends: bool) -> EntryScan:
+        """The scan without its leaf hashes, and without the ends of chains where no range comes after."""
 
     def leaves(self) -> bytes: ...
-
-    def close(self) -> None: ...
 
 
 class Range:
@@ -82,14 +80,11 @@ class Range:
         folded.roots = b"".join(roots)
         return folded
 
-    def scanned(self) -> EntryScan:
-        return self._scan
+    def scanned(self, *, with_ends: bool) -> EntryScan:
+        return self._scan if with_ends else replace(self._scan, ends={})
 
     def leaves(self) -> bytes:
         return bytes(self._leaves)
-
-    def close(self) -> None:
-        """Nothing to end."""
 
 
 def extend(ranges: list[tuple[int, int]], number: int) -> None:

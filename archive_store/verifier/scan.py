@@ -34,9 +34,10 @@ FIRST_LINK = ZERO_HASH + b"1"
 _USUAL = re.compile(
     rb'((\{"actor_id":[^]]{0,2000}\]),"at":"(.{29})","hash":"(.{64})",("kind":"[^"]{0,200}","operation":"[^"]{0,200}"),'
     rb'"previous_hash":"(.{64})","sealed":"([^"]*)","sequence":([1-9][0-9]{0,18}),'
-    rb'("subject_id":"(.{24})","subject_type":"([^"]{0,200})"\}))\n',
+    rb'"subject_id":"((.{24})","subject_type":"([^"]{0,200})")\})\n',
     re.DOTALL,
 )
+_BEFORE_SUBJECT = b'"subject_id":"'
 _TIME_SHAPE = b"0000-00-00T00:00:00.000+00:00"
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 # Stands for the hash of an overlong line, and is none of any.
@@ -55,7 +56,8 @@ class _Successors(dict[bytes, bytes]):
 
 @dataclass
 class EntryScan:
-    """What a range holds. Places count from the range's beginning; subjects are as an entry's last two members.
+    """What a range holds. Places count from the range's beginning; subjects are the text of an entry's end from its
+    subject's id on, without the brace.
 
     `fresh` has where a subject's chain begins, `joined` what its first entry here says of the one before, and where;
     `ends` what the next entry of a subject must say.
@@ -144,11 +146,15 @@ class _Scanner:
         self.scan.leaves += b"".join([hash_(b"\0" + line).digest() for line in lines])
         place = self.scan.count
         self.scan.count += count
-        successors = self._successors
+        successors, fresh = self._successors, self.scan.fresh
         for subject, sequence, before, own in zip(subjects, sequences, previous, hashes, strict=True):
             link = before + sequence
-            if ends.get(subject) != link:
-                self._begin_or_break(place, subject, sequence, link)
+            last = ends.get(subject)
+            if last != link:
+                if last is None and link == FIRST_LINK:
+                    fresh[subject] = place
+                else:
+                    self._begin_or_break(place, subject, sequence, link)
             ends[subject] = own + successors[sequence]
             place += 1
         return True
@@ -184,7 +190,7 @@ class _Scanner:
                 if scan.malformed_count > MOST_MALFORMED:
                     return
                 continue
-            subject = line[line.rindex(b'"subject_id":') :]
+            subject = line[line.rindex(_BEFORE_SUBJECT) + len(_BEFORE_SUBJECT) : -1]
             sequence = b"%d" % link.sequence
             if scan.ends.get(subject) != link.previous_hash + sequence:
                 self._begin_or_break(place, subject, sequence, link.previous_hash + sequence)

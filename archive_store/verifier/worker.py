@@ -27,7 +27,7 @@ def main() -> None:
     tell(part.count())
     first, size, wanted = marshal.load(source)  # noqa: S302
     tell(asdict(part.fold(first, size, wanted)))
-    scan = part.scanned()
+    scan = part.scanned(with_ends=marshal.load(source))  # noqa: S302
     tell({name: getattr(scan, name) for name in scan.__dataclass_fields__})
     if marshal.load(source):  # noqa: S302
         tell(part.leaves())

@@ -66,7 +66,8 @@ class WorkerRange:
         self._tell((first, size, list(wanted)))
         return Folded(**self._heard())
 
-    def scanned(self) -> EntryScan:
+    def scanned(self, *, with_ends: bool) -> EntryScan:
+        self._tell(with_ends)
         return EntryScan(**self._heard())
 
     def leaves(self) -> bytes:
@@ -80,7 +81,7 @@ class WorkerRange:
 
 @contextmanager
 def entry_ranges(folder: ExportFolder, hash_name: str, processes: int | None) -> Iterator[list[EntryRange]]:
-    """The entries in contiguous ranges, each in a process of its own where there are several.
+    """The entries in contiguous ranges, all but the first in a process of its own.
 
     `processes` is how many may run, as many as there are processors unless told; small exports need but this one.
     """
@@ -93,14 +94,14 @@ def entry_ranges(folder: ExportFolder, hash_name: str, processes: int | None) ->
         wanted = _processors() if processes is None else processes
         number = max(1, min(wanted, size // _LEAST_BYTES))
         offsets = [*(line_start(file, size * part // number) for part in range(number)), size]
-    ranges: list[EntryRange] = []
+    others: list[WorkerRange] = []
     try:
-        for start, end in pairwise(offsets):
-            kind = Range if number == 1 else WorkerRange
-            ranges.append(kind(folder, start, end, hash_name))
-        yield ranges
+        for start, end in pairwise(offsets[1:]):
+            others.append(WorkerRange(folder, start, end, hash_name))
+        # This process is one of them, and begins last.
+        yield [Range(folder, 0, offsets[1], hash_name), *others]
     finally:
-        for each in ranges:
+        for each in others:
             each.close()
 
 
