@@ -32,7 +32,8 @@ class Chains:
             for subject, (link, place) in scan.joined.items()
             if ends.get(subject) != link
         ]
-        self.subjects += len(scan.fresh) - len(begun) + sum(subject not in ends for subject in scan.joined)
+        joined = sum(subject not in ends for subject in scan.joined)
+        self.subjects += len(scan.fresh) - len(begun) + joined if first else scan.subjects
         self.breaks += sorted(breaks)
         self.untold += scan.break_count - len(scan.breaks) + len(self.breaks[MOST_BREAKS:])
         del self.breaks[MOST_BREAKS:]

@@ -84,41 +84,49 @@ def line_start(file: BinaryIO, offset: int) -> int:
     return file.tell()
 
 
-def whole_lines(file: BinaryIO, start: int, end: int) -> Iterator[bytes | None]:
-    """The bytes from `start` to `end` in pieces of whole lines, with their line breaks; None for an overlong line.
+def whole_lines(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int] | None]:
+    """The bytes from `start`, where a line begins, to `end`: blocks, and how much of each is whole lines.
 
-    A last line without a line break comes as it is.
+    None for an overlong line. A last line without a line break comes as it is. What is not whole is read again rather
+    than copied.
     """
+    while start < end:
+        file.seek(start)
+        block = file.read(min(READ_BYTES, end - start))
+        if not block:
+            return
+        if whole := block.rfind(b"\n") + 1:
+            yield block, whole
+            start += whole
+        else:
+            line, length = _long_line(file, start, end)
+            yield None if line is None else (line, length)
+            start += length
+
+
+def _long_line(file: BinaryIO, start: int, end: int) -> tuple[bytes | None, int]:
+    """The line that begins there with its line break, None if it is overlong, and its length."""
     file.seek(start)
-    left, held, overlong = end - start, 0, False
     parts: list[bytes] = []
-    while left > 0 and (block := file.read(min(READ_BYTES, left))):
-        left -= len(block)
-        cut = block.rfind(b"\n") + 1
-        if cut:
-            if overlong:
-                yield None
-                block = block[block.index(b"\n") + 1 :]
-                cut = block.rfind(b"\n") + 1
-            if piece := b"".join([*parts, block[:cut]]):
-                yield piece
-            block = block[cut:]
-            parts, held, overlong = [], 0, False
-        if not overlong:
-            parts.append(block)
-            held += len(block)
-        if held > LONGEST_LINE:
-            parts, held, overlong = [], 0, True
-    if overlong:
-        yield None
-    elif held:
-        yield b"".join(parts)
+    length = 0
+    while start + length < end and (block := file.read(min(READ_BYTES, end - start - length))):
+        part = block[: block.find(b"\n") + 1] or block
+        length += len(part)
+        if length <= LONGEST_LINE:
+            parts.append(part)
+        else:
+            parts.clear()
+        if part.endswith(b"\n"):
+            break
+    return (b"".join(parts) if length <= LONGEST_LINE else None), length
 
 
 def each_line(file: BinaryIO) -> Iterator[bytes | None]:
     """Every line without its line break, None for an overlong one."""
     for piece in whole_lines(file, 0, os.fstat(file.fileno()).st_size):
-        if piece is None:
-            yield None
-        else:
-            yield from piece.removesuffix(b"\n").split(b"\n")
+        yield from [None] if piece is None else lines_of(*piece)
+
+
+def lines_of(block: bytes, whole: int) -> list[bytes]:
+    """The lines of that much of a block, without their line breaks."""
+    return block[:whole].removesuffix(b"\n").split(b"\n")

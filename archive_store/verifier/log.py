@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from archive_store.verifier.chains import Chains
 from archive_store.verifier.export_files import ExportFolder
@@ -47,11 +48,13 @@ class ScannedLog:
         self._asked = frozenset(
             size // TILE_WIDTH for size in sizes if size % TILE_WIDTH and size <= self.count
         )
-        first = 0
-        for each, count in zip(ranges, counts, strict=True):
-            self._add(each.fold(first, size, self._asked))
+        # All are told first, so that they fold side by side.
+        firsts = [0, *accumulate(counts)]
+        for each, first in zip(ranges, firsts, strict=False):
+            each.place(first, size, self._asked)
+        for each, first in zip(ranges, firsts, strict=False):
+            self._add(each.folded())
             self._add_scan(each.scanned(with_ends=each is not ranges[-1]), first)
-            first += count
 
     def _add(self, folded: Folded) -> None:
         self._pending += folded.head

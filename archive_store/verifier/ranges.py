@@ -37,7 +37,10 @@ class EntryRange(Protocol):
 
     def count(self) -> int: ...
 
-    def fold(self, first: int, size: int, wanted: Iterable[int]) -> Folded: ...
+    def place(self, first: int, size: int, wanted: Iterable[int]) -> None:
+        """Tell the place of the first entry in the log, the size of the exported tree, and the tiles to hand back."""
+
+    def folded(self) -> Folded: ...
 
     def scanned(self, *, with_ends: bool) -> EntryScan:
         """The scan without its leaf hashes, and without the ends of chains where no range comes after."""
@@ -53,18 +56,22 @@ class Range:
         self._scan = scan_range(folder, start, end, hash_name)
         self._leaves = self._scan.leaves
         self._scan.leaves = bytearray()
+        self._placed: tuple[int, int, frozenset[int]] = (0, 0, frozenset())
 
     def count(self) -> int:
         return self._scan.count
 
-    def fold(self, first: int, size: int, wanted: Iterable[int]) -> Folded:
-        """Fold from the place `first` in the log; whole tiles of a tree of that size are compared."""
+    def place(self, first: int, size: int, wanted: Iterable[int]) -> None:
+        self._placed = first, size, frozenset(wanted)
+
+    def folded(self) -> Folded:
+        """Fold into tiles, and compare those that are whole in the exported tree."""
+        first, size, asked = self._placed
         until_tile = min(-first % TILE_WIDTH, self._scan.count) * HASH_SIZE
         tiles = (len(self._leaves) - until_tile) // TILE_BYTES
         after = until_tile + tiles * TILE_BYTES
         folded = Folded(head=bytes(self._leaves[:until_tile]), tail=bytes(self._leaves[after:]))
         first_tile = (first + TILE_WIDTH - 1) // TILE_WIDTH
-        asked = frozenset(wanted)
         roots = []
         for done in range(0, tiles, _TILES_AT_A_TIME):
             begin = until_tile + done * TILE_BYTES

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from io import FileIO
 
 from archive_store.verifier.entries import (
     ACTOR,
@@ -17,6 +17,7 @@ from archive_store.verifier.entries import (
     TEXT,
     WHAT,
     ZERO_HASH,
+    lines_of,
     read_link,
     whole_lines,
 )
@@ -30,10 +31,10 @@ _MOST_KNOWN = 10_000
 # What the next entry of a subject must say: the hash before it in hex, then its sequence in decimal.
 FIRST_LINK = ZERO_HASH + b"1"
 # A line as nearly all are. Where lines read otherwise, each is read by itself. Runs have a limit, so that no input is
-# gone over more often than that.
+# gone over more often than that; what is jumped over is looked at afterwards, with all of its column.
 _USUAL = re.compile(
     rb'((\{"actor_id":[^]]{0,2000}\]),"at":"(.{29})","hash":"(.{64})",("kind":"[^"]{0,200}","operation":"[^"]{0,200}"),'
-    rb'"previous_hash":"(.{64})","sealed":"([^"]*)","sequence":([1-9][0-9]{0,18}),'
+    rb'"previous_hash":"(.{64})","sealed":"(.{256}[^"]*)","sequence":([1-9][0-9]{0,18}),'
     rb'"subject_id":"((.{24})","subject_type":"([^"]{0,200})")\})\n',
     re.DOTALL,
 )
@@ -59,8 +60,8 @@ class EntryScan:
     """What a range holds. Places count from the range's beginning; subjects are the text of an entry's end from its
     subject's id on, without the brace.
 
-    `fresh` has where a subject's chain begins, `joined` what its first entry here says of the one before, and where;
-    `ends` what the next entry of a subject must say.
+    `ends` has what the next entry of a subject must say. Of a range that is not the first, `fresh` has where a
+    subject's chain begins, and `joined` what its first entry here says of the one before, and where.
     """
 
     count: int = 0
@@ -72,6 +73,7 @@ class EntryScan:
     fresh: dict[bytes, int] = field(default_factory=dict)
     joined: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
     ends: dict[bytes, bytes] = field(default_factory=dict)
+    subjects: int = 0
     unterminated: bool = False
     gave_up: bool = False
 
@@ -90,38 +92,39 @@ class EntryScan:
 
 def scan_range(folder: ExportFolder, start: int, end: int, hash_name: str) -> EntryScan:
     """Scan whole lines between two offsets of the file of entries; nothing of a file that is not there."""
-    scanner = _Scanner(hash_function(hash_name))
+    scanner = _Scanner(hash_function(hash_name), is_first=start == 0)
     opened = folder.open(ENTRIES)
     if opened is not None:
-        with os.fdopen(opened, "rb") as file:
+        with os.fdopen(opened, "rb", buffering=0) as file:
             scanner.run(file, start, end)
+    scanner.scan.subjects = len(scanner.scan.ends)
     return scanner.scan
 
 
 class _Scanner:
-    def __init__(self, hash_: Hash) -> None:
+    def __init__(self, hash_: Hash, *, is_first: bool) -> None:
         self.scan = EntryScan()
-        self._hash = hash_
+        self._hash, self._is_first = hash_, is_first
         self._successors = _Successors()
         # Parts that repeat from entry to entry, and were found to be what their pattern says.
         self._known: dict[re.Pattern[bytes], set[bytes]] = {ACTOR: set(), WHAT: set(), TEXT: set()}
 
-    def run(self, file: BinaryIO, start: int, end: int) -> None:
+    def run(self, file: FileIO, start: int, end: int) -> None:
         scan = self.scan
         for piece in whole_lines(file, start, end):
             if piece is None:
                 scan.add_malformed(scan.count)
                 scan.leaves += _NOT_A_LEAF
                 scan.count += 1
-            elif not self._take_usual(piece):
-                self._take_any(piece)
+            elif not self._take_usual(*piece):
+                self._take_any(*piece)
             if scan.malformed_count > MOST_MALFORMED:
                 scan.gave_up = True
                 return
 
-    def _take_usual(self, piece: bytes) -> bool:
+    def _take_usual(self, block: bytes, whole: int) -> bool:
         """Take lines that are all of the usual form, else none: by columns, which costs a third of one by one."""
-        found = _USUAL.findall(piece)
+        found = _USUAL.findall(block, 0, whole)
         if not found:
             return False
         lines, actors, times, hashes, whats, previous, sealed, sequences, subjects, ids, types = zip(
@@ -129,7 +132,7 @@ class _Scanner:
         )
         count = len(lines)
         # They follow each other without a gap. None goes over a line break: no part of one may hold a line break.
-        if sum(map(len, lines)) + count != len(piece):
+        if sum(map(len, lines)) + count != whole:
             return False
         if b"".join(times).translate(_DIGITS_TO_ZERO) != _TIME_SHAPE * count:
             return False
@@ -146,22 +149,19 @@ class _Scanner:
         self.scan.leaves += b"".join([hash_(b"\0" + line).digest() for line in lines])
         place = self.scan.count
         self.scan.count += count
-        successors, fresh = self._successors, self.scan.fresh
+        # Only in the first range does a chain that is not known begin for certain.
+        successors, first = self._successors, FIRST_LINK if self._is_first else None
         for subject, sequence, before, own in zip(subjects, sequences, previous, hashes, strict=True):
             link = before + sequence
-            last = ends.get(subject)
-            if last != link:
-                if last is None and link == FIRST_LINK:
-                    fresh[subject] = place
-                else:
-                    self._begin_or_break(place, subject, sequence, link)
+            if ends.get(subject, first) != link:
+                self._begin_or_break(place, subject, sequence, link)
             ends[subject] = own + successors[sequence]
             place += 1
         return True
 
     def _begin_or_break(self, place: int, subject: bytes, sequence: bytes, link: bytes) -> None:
         scan = self.scan
-        if subject in scan.ends:
+        if self._is_first or subject in scan.ends:
             scan.add_break(place, subject, sequence)
         elif link == FIRST_LINK:
             scan.fresh[subject] = place
@@ -177,10 +177,10 @@ class _Scanner:
             known |= unknown
         return True
 
-    def _take_any(self, piece: bytes) -> None:
+    def _take_any(self, block: bytes, whole: int) -> None:
         scan, hash_ = self.scan, self._hash
-        scan.unterminated = not piece.endswith(b"\n")
-        for line in piece.removesuffix(b"\n").split(b"\n"):
+        scan.unterminated = not block.endswith(b"\n", 0, whole)
+        for line in lines_of(block, whole):
             place = scan.count
             scan.count += 1
             scan.leaves += hash_(b"\0" + line).digest()
@@ -192,8 +192,9 @@ class _Scanner:
                 continue
             subject = line[line.rindex(_BEFORE_SUBJECT) + len(_BEFORE_SUBJECT) : -1]
             sequence = b"%d" % link.sequence
-            if scan.ends.get(subject) != link.previous_hash + sequence:
-                self._begin_or_break(place, subject, sequence, link.previous_hash + sequence)
+            before = link.previous_hash + sequence
+            if scan.ends.get(subject, FIRST_LINK if self._is_first else None) != before:
+                self._begin_or_break(place, subject, sequence, before)
             scan.ends[subject] = link.hash + self._successors[sequence]
 
 

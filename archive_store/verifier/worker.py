@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import marshal
 import sys
+from array import array
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,13 @@ def main() -> None:
 
     part = Range(ExportFolder(Path(folder)), int(start), int(end), hash_name)
     tell(part.count())
-    first, size, wanted = marshal.load(source)  # noqa: S302
-    tell(asdict(part.fold(first, size, wanted)))
+    part.place(*marshal.load(source))  # noqa: S302
+    tell(asdict(part.folded()))
     scan = part.scanned(with_ends=marshal.load(source))  # noqa: S302
-    tell({name: getattr(scan, name) for name in scan.__dataclass_fields__})
+    # Most subjects have but one entry: as one string they are heard in a fraction of the time.
+    subjects, places = b"\n".join(scan.fresh), array("q", scan.fresh.values())
+    names = scan.__dataclass_fields__.keys() - {"fresh"}
+    tell((subjects, places.tobytes(), {name: getattr(scan, name) for name in names}))
     if marshal.load(source):  # noqa: S302
         tell(part.leaves())
 

@@ -10,6 +10,7 @@ import marshal
 import os
 import subprocess
 import sys
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -62,13 +63,17 @@ class WorkerRange:
     def count(self) -> int:
         return int(self._heard())
 
-    def fold(self, first: int, size: int, wanted: Iterable[int]) -> Folded:
+    def place(self, first: int, size: int, wanted: Iterable[int]) -> None:
         self._tell((first, size, list(wanted)))
+
+    def folded(self) -> Folded:
         return Folded(**self._heard())
 
     def scanned(self, *, with_ends: bool) -> EntryScan:
         self._tell(with_ends)
-        return EntryScan(**self._heard())
+        subjects, places, told = self._heard()
+        fresh = zip(subjects.split(b"\n"), array("q", places), strict=False)
+        return EntryScan(fresh=dict(fresh), **told)
 
     def leaves(self) -> bytes:
         self._tell(True)

@@ -298,9 +298,9 @@ def test_a_process_that_dies_is_one_error(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(workers, "_LEAST_BYTES", 1)
 
     class Dying(workers.WorkerRange):
-        def fold(self, *arguments: Any) -> Any:
+        def place(self, *arguments: Any) -> None:
             self._process.kill()
-            return super().fold(*arguments)
+            super().place(*arguments)
 
     monkeypatch.setattr(workers, "WorkerRange", Dying)
     with pytest.raises(VerifierError, match="ended early"):
