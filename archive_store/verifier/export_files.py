@@ -30,6 +30,7 @@ class ExportFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._root = os.fspath(folder)
         # Folders that were seen to be none of a link's.
         self._plain = {"."}
 
@@ -50,7 +51,7 @@ class ExportFolder:
         if not self._is_plain(os.path.dirname(name) or "."):  # noqa: PTH120
             return None
         try:
-            opened = os.open(self.folder / name, _FLAGS)
+            opened = os.open(f"{self._root}/{name}", _FLAGS)
         except (OSError, ValueError):
             return None
         if not stat.S_ISREG(os.fstat(opened).st_mode):
@@ -63,11 +64,15 @@ class ExportFolder:
         opened = self.open(name)
         if opened is None:
             return None
-        with os.fdopen(opened, "rb") as file:
-            try:
-                content = file.read(limit + 1)
-            except OSError as error:
-                raise MalformedError("it cannot be read") from error
+        # A file object would cost more than the reading of a tile.
+        content = b""
+        try:
+            while len(content) <= limit and (more := os.read(opened, limit + 1 - len(content))):
+                content += more
+        except OSError as error:
+            raise MalformedError("it cannot be read") from error
+        finally:
+            os.close(opened)
         if len(content) > limit:
             raise MalformedError("it is too long")
         return content

@@ -51,10 +51,10 @@ class ScannedLog:
         # All are told first, so that they fold side by side.
         firsts = [0, *accumulate(counts)]
         for each, first in zip(ranges, firsts, strict=False):
-            each.place(first, size, self._asked)
+            each.place(first, size, self._asked, is_last=each is ranges[-1])
         for each, first in zip(ranges, firsts, strict=False):
             self._add(each.folded())
-            self._add_scan(each.scanned(with_ends=each is not ranges[-1]), first)
+            self._add_scan(each.scanned(), first)
 
     def _add(self, folded: Folded) -> None:
         self._pending += folded.head

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from archive_store.verifier.export_files import ExportFolder
@@ -37,13 +37,16 @@ class EntryRange(Protocol):
 
     def count(self) -> int: ...
 
-    def place(self, first: int, size: int, wanted: Iterable[int]) -> None:
-        """Tell the place of the first entry in the log, the size of the exported tree, and the tiles to hand back."""
+    def place(self, first: int, size: int, wanted: Iterable[int], *, is_last: bool) -> None:
+        """Tell the place of the first entry in the log, the size of the exported tree, and the tiles to hand back.
+
+        Of the last range nobody needs the ends of chains.
+        """
 
     def folded(self) -> Folded: ...
 
-    def scanned(self, *, with_ends: bool) -> EntryScan:
-        """The scan without its leaf hashes, and without the ends of chains where no range comes after."""
+    def scanned(self) -> EntryScan:
+        """The scan without its leaf hashes, and of the last range without the ends of chains."""
 
     def leaves(self) -> bytes: ...
 
@@ -61,8 +64,10 @@ class Range:
     def count(self) -> int:
         return self._scan.count
 
-    def place(self, first: int, size: int, wanted: Iterable[int]) -> None:
+    def place(self, first: int, size: int, wanted: Iterable[int], *, is_last: bool) -> None:
         self._placed = first, size, frozenset(wanted)
+        if is_last:
+            self._scan.ends = {}
 
     def folded(self) -> Folded:
         """Fold into tiles, and compare those that are whole in the exported tree."""
@@ -87,8 +92,8 @@ class Range:
         folded.roots = b"".join(roots)
         return folded
 
-    def scanned(self, *, with_ends: bool) -> EntryScan:
-        return self._scan if with_ends else replace(self._scan, ends={})
+    def scanned(self) -> EntryScan:
+        return self._scan
 
     def leaves(self) -> bytes:
         return bytes(self._leaves)

@@ -26,13 +26,13 @@ def main() -> None:
 
     part = Range(ExportFolder(Path(folder)), int(start), int(end), hash_name)
     tell(part.count())
-    part.place(*marshal.load(source))  # noqa: S302
-    tell(asdict(part.folded()))
-    scan = part.scanned(with_ends=marshal.load(source))  # noqa: S302
+    first, size, wanted, is_last = marshal.load(source)  # noqa: S302
+    part.place(first, size, wanted, is_last=is_last)
+    folded, scan = part.folded(), part.scanned()
     # Most subjects have but one entry: as one string they are heard in a fraction of the time.
     subjects, places = b"\n".join(scan.fresh), array("q", scan.fresh.values())
     names = scan.__dataclass_fields__.keys() - {"fresh"}
-    tell((subjects, places.tobytes(), {name: getattr(scan, name) for name in names}))
+    tell((asdict(folded), subjects, places.tobytes(), {name: getattr(scan, name) for name in names}))
     if marshal.load(source):  # noqa: S302
         tell(part.leaves())
 

@@ -23,8 +23,9 @@ from archive_store.verifier.findings import VerifierError
 from archive_store.verifier.ranges import EntryRange, Folded, Range
 from archive_store.verifier.scan import EntryScan
 
-# A process takes some hundredths of a second to start, in which it could have verified this much.
-_LEAST_BYTES = 16 << 20
+# Less than this is not worth a process of its own, which takes as long to start as `_START_BYTES` to verify.
+_LEAST_BYTES = 64 << 20
+_START_BYTES = 40 << 20
 _PACKAGES = Path(__file__).resolve().parents[2]
 
 
@@ -41,6 +42,8 @@ class WorkerRange:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(_PACKAGES)},
         )
+
+        self._scanned: list[Any] = []
 
     def _heard(self) -> Any:
         assert self._process.stdout is not None  # noqa: S101
@@ -63,15 +66,15 @@ class WorkerRange:
     def count(self) -> int:
         return int(self._heard())
 
-    def place(self, first: int, size: int, wanted: Iterable[int]) -> None:
-        self._tell((first, size, list(wanted)))
+    def place(self, first: int, size: int, wanted: Iterable[int], *, is_last: bool) -> None:
+        self._tell((first, size, list(wanted), is_last))
 
     def folded(self) -> Folded:
-        return Folded(**self._heard())
+        folded, *self._scanned = self._heard()
+        return Folded(**folded)
 
-    def scanned(self, *, with_ends: bool) -> EntryScan:
-        self._tell(with_ends)
-        subjects, places, told = self._heard()
+    def scanned(self) -> EntryScan:
+        subjects, places, told = self._scanned
         fresh = zip(subjects.split(b"\n"), array("q", places), strict=False)
         return EntryScan(fresh=dict(fresh), **told)
 
@@ -98,12 +101,17 @@ def entry_ranges(folder: ExportFolder, hash_name: str, processes: int | None) ->
         size = os.fstat(file.fileno()).st_size
         wanted = _processors() if processes is None else processes
         number = max(1, min(wanted, size // _LEAST_BYTES))
-        offsets = [*(line_start(file, size * part // number) for part in range(number)), size]
+        # This process has no start to wait for, so its part is larger.
+        ahead = min(_START_BYTES, size // number // 2) if number > 1 else 0
+        offsets = [
+            0,
+            *(line_start(file, ahead + (size - ahead) * part // number) for part in range(1, number)),
+            size,
+        ]
     others: list[WorkerRange] = []
     try:
         for start, end in pairwise(offsets[1:]):
             others.append(WorkerRange(folder, start, end, hash_name))
-        # This process is one of them, and begins last.
         yield [Range(folder, 0, offsets[1], hash_name), *others]
     finally:
         for each in others:

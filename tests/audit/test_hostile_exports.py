@@ -298,9 +298,9 @@ def test_a_process_that_dies_is_one_error(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(workers, "_LEAST_BYTES", 1)
 
     class Dying(workers.WorkerRange):
-        def place(self, *arguments: Any) -> None:
+        def place(self, *arguments: Any, **named: Any) -> None:
             self._process.kill()
-            super().place(*arguments)
+            super().place(*arguments, **named)
 
     monkeypatch.setattr(workers, "WorkerRange", Dying)
     with pytest.raises(VerifierError, match="ended early"):
