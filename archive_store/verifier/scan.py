@@ -33,13 +33,13 @@ FIRST_LINK = ZERO_HASH + b"1"
 # A line as nearly all are. Where lines read otherwise, each is read by itself. Runs have a limit, so that no input is
 # gone over more often than that; what is jumped over is looked at afterwards, with all of its column.
 _USUAL = re.compile(
-    rb'((\{"actor_id":[^]]{0,2000}\]),"at":"(.{29})","hash":"(.{64})",("kind":"[^"]{0,200}","operation":"[^"]{0,200}"),'
+    rb'((\{"actor_id":[^]]{0,2000}\]),"at":"(.{23})\+00:00","hash":"(.{64})",("kind":"[^"]{0,200}","operation":"[^"]{0,200}"),'
     rb'"previous_hash":"(.{64})","sealed":"(.{256}[^"]*)","sequence":([1-9][0-9]{0,18}),'
     rb'"subject_id":"((.{24})","subject_type":"([^"]{0,200})")\})\n',
     re.DOTALL,
 )
 _BEFORE_SUBJECT = b'"subject_id":"'
-_TIME_SHAPE = b"0000-00-00T00:00:00.000+00:00"
+_TIME_SHAPE = b"0000-00-00T00:00:00.000"
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 # Stands for the hash of an overlong line, and is none of any.
 _NOT_A_LEAF = b"\xff" * HASH_SIZE

@@ -56,7 +56,7 @@ def canonical(entry: dict[str, Any]) -> bytes:
 
 
 def make_entry(
-    subject: tuple[str, int], sequence: int, previous_hash: str, number: int, **changes: Any
+    subject: tuple[str, int], sequence: int, previous_hash: str, number: int, /, **changes: Any
 ) -> tuple[bytes, str]:
     """An entry's line, and its hash in hex; the writer's seal is right also of a forged one, unlike a forger's."""
     entry: dict[str, Any] = {

@@ -571,6 +571,41 @@ def test_both_ways_of_reading_say_the_same(
     assert scans(tmp_path, 1 + seed % 2) == by_columns
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"at": "2026-09-01T00:00:00.000+00:04"},
+        {"at": "2026-09-01T00:00:00.00a+00:00"},
+        {"at": "2026-09-01 00:00:00.000+00:00"},
+        {"sealed": "AB" * 150},
+        {"sealed": "ab" * 150 + "g"},
+        {"previous_hash": "0" * 63 + "A"},
+        {"subject_id": "A" * 24},
+        {"subject_id": "a" * 23},
+        {"subject_type": None},
+        {"subject_type": "a\tb", "subject_id": "xyz"},
+        {"sequence": 0},
+        {"sequence": 1.0},
+        {"sequence": "1"},
+        {"actor_id": "a" * 23},
+        {"actor_id": 1},
+        {"actor_posts": None},
+        {"actor_posts": [1]},
+        {"actor_name": None},
+        {"kind": None},
+        {"operation": 5},
+        {"another": "member"},
+    ],
+    ids=str,
+)
+def test_what_was_signed_and_is_no_entry_is_told(tmp_path: Path, form: dict[str, Any]) -> None:
+    """Among lines of the usual form, and signed by the log's own key."""
+    odd, _ = make_entry(("Student", 999), 1, "0" * 64, 5, **{"actor_name": "王老师"} | form)
+    export = Export([*MANY.lines[:40], odd, *MANY.lines[40:60]])
+    report = verify_export(write(tmp_path, export.files()), export.trusted)
+    assert told(report) == [(Flaw.MALFORMED, 40, 40)]
+
+
 def test_usual_lines_are_taken_by_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, MANY_FILES)
     monkeypatch.setattr(scan._Scanner, "_take_any", None)
