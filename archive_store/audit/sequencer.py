@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from bson.codec_options import DatetimeConversion
 from pymongo import ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
 
 from archive_store.audit import merkle
 from archive_store.audit.chain import entry_hash, leaf_bytes
@@ -79,12 +81,17 @@ async def sequence_entries(store: Store, *, batch: int = BATCH, seconds: float =
 
     async with store.database.client.start_session() as session:
         await _take_over(store, session)
-        while True:
-            one = await store.database.transaction_of(session, attempt)
-            done = done.after(one)
-            is_over = one.entries + one.refused == 0 or time.monotonic() > until
-            if is_over or not await _anything_waits(store):
-                return replace(done, waiting=await _count_waiting(store))
+        try:
+            while True:
+                one = await store.database.transaction_of(session, attempt)
+                done = done.after(one)
+                is_over = one.entries + one.refused == 0 or time.monotonic() > until
+                if is_over or not await _anything_waits(store):
+                    return replace(done, waiting=await _count_waiting(store))
+        finally:
+            # Before the driver gives the session to whatever this process does next: that is not to be killed.
+            with suppress(PyMongoError):
+                await _let_go(store, session)
 
 
 async def _take_over(store: Store, session: AsyncClientSession) -> None:
@@ -95,6 +102,14 @@ async def _take_over(store: Store, session: AsyncClientSession) -> None:
     )
     if before is not None and before.get("session") != ours:
         await store.database.kill_session(before["session"])
+
+
+async def _let_go(store: Store, session: AsyncClientSession) -> None:
+    """No transaction is open in the session any more."""
+    ours = session.session_id["id"]
+    await store.database.mongo[LEASES].delete_one(  # house-rule: a lease is no record
+        {"_id": SESSION_ID, "session": ours}
+    )
 
 
 def _entries(store: Store) -> AsyncCollection[Row]:

@@ -231,3 +231,22 @@ async def test_the_place_of_an_entry_is_looked_up_by_an_index(empty_store: Store
     for query in ({"log_index": None}, {"log_index": {"$gte": 0, "$lt": 5, "$type": "number"}}):
         plan = await empty_store.database.mongo[ENTRIES].find(query).explain()
         assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), query
+
+
+async def test_a_round_that_ended_leaves_no_session_to_kill(empty_store: Store) -> None:
+    """The driver gives its session to the next that asks, which a later round must not take for a dead sequencer's."""
+    await append(empty_store, ObjectId())
+    await sequence_entries(empty_store)
+    attempts = 0
+
+    async def work(unit: UnitOfWork) -> None:
+        nonlocal attempts
+        attempts += 1
+        await unit.serialise("thing")
+        if attempts == 1:
+            await append(empty_store, ObjectId())
+            await sequence_entries(empty_store)
+        unit.audit(Subject("Thing", ObjectId()), "thing:touch")
+
+    await governed_transaction(empty_store, INSTALLATION, "thing.touch", work)
+    assert attempts == 1
