@@ -1,4 +1,4 @@
-"""Entries of several subjects in their order, as stored: for what is told from a whole history."""
+"""Entries as stored: loading those of several subjects in their order, opening them, and what is told by each row."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.audit.chain import entry_hash
 from archive_store.audit.documents import ENTRIES
 from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
@@ -33,3 +34,15 @@ async def entries_of(
 async def open_entries(store: Store, entries: Sequence[Row]) -> None:
     """Decrypt what they seal, in place and in one batch."""
     await store.cipher.decrypt_paths(entries, ["sealed"])
+
+
+def is_genuine(store: Store, entry: Row) -> bool:
+    """Whether we wrote the entry as it stands; its place in the chain is for verification to say."""
+    written = entry_hash(store.keyring.audit, entry, store.settings.audit_hash)
+    return bool(written == entry.get("hash"))
+
+
+def log_index_of(entry: Row) -> int | None:
+    """Its place in the log; None until it has one, and of an entry that was refused."""
+    index = entry.get("log_index")
+    return index if isinstance(index, int) and not isinstance(index, bool) else None

@@ -5,7 +5,7 @@ What a viewer may read of a subject is told by its room, as `SubjectRights`; her
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.audit.documents import ENTRIES
+from archive_store.audit.entries import log_index_of, open_entries
 from archive_store.audit.readings import ReadRows
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
@@ -135,11 +136,6 @@ async def histories_of(
     }
 
 
-async def open_entries(store: Store, rows: Sequence[Row]) -> None:
-    """Decrypt what the rows hold, in place."""
-    await store.cipher.decrypt_paths(rows, ["sealed"])
-
-
 def entry_of(row: Row, viewer: Viewer, record_type: type[Record], rights: SubjectRights) -> HistoryEntry:
     """An opened row as far as it may be read."""
     sealed = row["sealed"]
@@ -148,12 +144,11 @@ def entry_of(row: Row, viewer: Viewer, record_type: type[Record], rights: Subjec
     told = rights.texts(record_type, row)
     shows_reason = told is not None and told <= rights.readable and not any(c.withheld for c in changes)
     reason = sealed["reason"] if shows_reason else None
-    index = row.get("log_index")
     return HistoryEntry(
         id=row["_id"],
         subject=Subject(row["subject_type"], row["subject_id"]),
         sequence=row["sequence"],
-        log_index=index if isinstance(index, int) and not isinstance(index, bool) else None,
+        log_index=log_index_of(row),
         at=row["at"],
         actor_id=row["actor_id"] if viewer.audits else None,
         actor_name=row["actor_name"],

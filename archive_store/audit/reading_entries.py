@@ -14,8 +14,8 @@ from typing import Any
 from bson import ObjectId
 
 from archive_store.access.retrieval_grants import AccessEvent
-from archive_store.audit.chain import entry_hash
 from archive_store.audit.documents import ENTRIES
+from archive_store.audit.entries import is_genuine, log_index_of, open_entries
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.store import Store
@@ -108,14 +108,14 @@ async def _entries(store: Store, event_ids: Collection[ObjectId]) -> dict[Object
     }
     rows = await store.database.mongo[ENTRIES].find(query).to_list()
     genuine = [row for row in rows if is_genuine(store, row)]
-    await store.cipher.decrypt_paths(genuine, ["sealed"])
+    await open_entries(store, genuine)
     return {
         row["subject_id"]: ReadingEntry(
             id=row["_id"],
             event_id=row["subject_id"],
             sequence=row["sequence"],
             hash=bytes(row["hash"]),
-            log_index=index if isinstance(index := row.get("log_index"), int) else None,
+            log_index=log_index_of(row),
             at=row["at"],
             actor_id=row["actor_id"],
             actor_name=row["actor_name"],
@@ -125,9 +125,3 @@ async def _entries(store: Store, event_ids: Collection[ObjectId]) -> dict[Object
         for row in genuine
         if row["sealed"].get("reading") is not None
     }
-
-
-def is_genuine(store: Store, entry: Row) -> bool:
-    """Whether we wrote the entry as it stands; its place in the chain is for verification to say."""
-    written = entry_hash(store.keyring.audit, entry, store.settings.audit_hash)
-    return bool(written == entry.get("hash"))

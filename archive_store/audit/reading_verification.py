@@ -10,9 +10,9 @@ from pymongo.errors import EncryptionError
 
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.audit.documents import ENTRIES
+from archive_store.audit.entries import is_genuine
 from archive_store.audit.findings import Finding, Flaw
 from archive_store.audit.reading_content import repeated_by_event
-from archive_store.audit.reading_entries import is_genuine
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
 

@@ -23,8 +23,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from archive_store.audit import merkle
-from archive_store.audit.chain import entry_hash, leaf_bytes
+from archive_store.audit.chain import leaf_bytes
 from archive_store.audit.documents import CHECKPOINTS, ENTRIES, LOG, TILES, UNSEQUENCED
+from archive_store.audit.entries import is_genuine
 from archive_store.audit.log import (
     LOG_ID,
     ForgedLogError,
@@ -137,8 +138,7 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
     waiting = (
         await _entries(store).find({"log_index": None}, session=session, hint=UNSEQUENCED).to_list(limit)
     )
-    key, hash_name = store.keyring.audit, store.settings.audit_hash
-    refused = [row for row in waiting if entry_hash(key, row, hash_name) != row.get("hash")]
+    refused = [row for row in waiting if not is_genuine(store, row)]
     taken = await _in_order(store, session, waiting, {row["_id"] for row in refused})
     if refused:
         log.error(

@@ -17,8 +17,9 @@ from archive_store.access.policy import ACCESS_RULE
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.queries import change_requests_by_id
 from archive_store.audit.documents import ENTRIES
+from archive_store.audit.entries import open_entries
 from archive_store.audit.histories import record_entries_read
-from archive_store.audit.queries import HistoryEntry, SubjectRights, entry_of, open_entries
+from archive_store.audit.queries import HistoryEntry, SubjectRights, entry_of
 from archive_store.audit.readings import GrantExhaustedError
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
