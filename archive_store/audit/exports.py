@@ -58,7 +58,8 @@ async def _write_entries(store: Store, to: Path, size: int) -> int:
     """Each leaf and a line break; returns how many."""
     written = 0
     query = {"log_index": {"$gte": 0, "$lt": size, "$type": "number"}}
-    rows = store.database.mongo[ENTRIES].find(query).sort("log_index", 1).batch_size(_ENTRIES_AT_ONCE)
+    entries = store.database.whatever_is_stored(ENTRIES)
+    rows = entries.find(query).sort("log_index", 1).batch_size(_ENTRIES_AT_ONCE)
     async with aiofiles.open(to, "wb") as file:
         lines: list[bytes] = []
         async for row in rows:

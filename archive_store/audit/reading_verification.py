@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bson.codec_options import DatetimeConversion
 from pymongo.errors import EncryptionError
 
 from archive_store.access.retrieval_grants import AccessEvent
@@ -25,12 +24,9 @@ async def changed_readings(store: Store) -> list[Finding]:
     Both are written once, together, so no snapshot is needed. An event without an entry, or whose entry is not
     genuine, is found by the chains; a value that cannot be decrypted since its key is gone is not compared.
     """
-    database = store.database.mongo
-    options = database.codec_options.with_options(
-        datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-    )
-    events = database.get_collection(store.database.collection(AccessEvent).name, codec_options=options)
-    entries = database.get_collection(ENTRIES, codec_options=options)
+    database = store.database
+    events = database.whatever_is_stored(database.collection(AccessEvent).name)
+    entries = database.whatever_is_stored(ENTRIES)
     changed: list[Finding] = []
 
     async def compare(rows: Sequence[Row]) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 from bson import ObjectId
 from bson.binary import Binary
-from bson.codec_options import DatetimeConversion
 from pymongo import ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -114,11 +113,8 @@ async def _let_go(store: Store, session: AsyncClientSession) -> None:
 
 
 def _entries(store: Store) -> AsyncCollection[Row]:
-    """As `verify_history` reads them: what is no entry must be refused, not end the sequencer."""
-    options = store.database.mongo.codec_options.with_options(
-        datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-    )
-    return store.database.mongo.get_collection(ENTRIES, codec_options=options)
+    """What is no entry must be refused, not end the sequencer."""
+    return store.database.whatever_is_stored(ENTRIES)
 
 
 async def _anything_waits(store: Store) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bson.codec_options import DatetimeConversion
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
@@ -125,14 +124,10 @@ async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> 
 async def _verify_history(
     store: Store, record_types: Sequence[type[Record]], session: AsyncClientSession
 ) -> VerificationReport:
-    database, key, hash_name = store.database.mongo, store.keyring.audit, store.settings.audit_hash
+    key, hash_name = store.keyring.audit, store.settings.audit_hash
     report = VerificationReport()
-    # Dates that Python has none for are numbers then, not an error of the reading.
-    options = database.codec_options.with_options(
-        datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-    )
-    stored_heads = database.get_collection(HEADS, codec_options=options)
-    stored_entries = database.get_collection(ENTRIES, codec_options=options)
+    stored_heads = store.database.whatever_is_stored(HEADS)
+    stored_entries = store.database.whatever_is_stored(ENTRIES)
     heads: dict[str, Row] = {str(head["_id"]): head async for head in stored_heads.find(session=session)}
     seen: set[str] = set()
     pending: list[Row] = []

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from beanie import init_beanie
+from bson.codec_options import DatetimeConversion
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -35,6 +36,16 @@ class Database:
     def collection(self, record_type: type[Record]) -> AsyncCollection[Row]:
         name = record_type.Settings.name
         return self.mongo[name]
+
+    def whatever_is_stored(self, name: str) -> AsyncCollection[Row]:
+        """A collection as somebody else may have written it: what Python has no value for is no error of the reading.
+
+        Dates out of range are numbers then, and text that is not UTF-8 is replaced.
+        """
+        options = self.mongo.codec_options.with_options(
+            datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+        )
+        return self.mongo.get_collection(name, codec_options=options)
 
     async def transaction(self, work: Callable[[AsyncClientSession], Awaitable[Result]]) -> Result:
         """Run `work` in one transaction; it may run again, so it has no effect outside the session."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bson import ObjectId
+from bson.datetime_ms import DatetimeMS
 
 from archive_store.audit.documents import ENTRIES
 from archive_store.audit.exports import export_history
@@ -79,3 +80,18 @@ async def test_an_entry_changed_in_the_database_is_named_in_the_export(
         (finding,) = verify_export(tmp_path / name, trusted_key(empty_store)).findings
         assert (finding.flaw, finding.first, finding.sequence) == (flaw, 2, 3)
         assert (finding.subject or "").endswith(f":{subject}")
+
+
+async def test_what_python_cannot_read_in_the_database_is_exported_and_named(
+    empty_store: Store, tmp_path: Path
+) -> None:
+    """Else whoever writes to the database could keep the history from ever being exported."""
+    subject = ObjectId()
+    await append(empty_store, *([subject] * 3))
+    await sequence_entries(empty_store)
+    entries = empty_store.database.mongo[ENTRIES]
+    no_date = DatetimeMS(2**62)
+    await entries.update_one({"subject_id": subject, "sequence": 2}, {"$set": {"at": no_date}})
+    await export_history(empty_store, tmp_path / "export")
+    (finding,) = verify_export(tmp_path / "export", trusted_key(empty_store)).findings
+    assert (finding.flaw, finding.first) == (Flaw.MALFORMED, 1)
