@@ -38,7 +38,7 @@ async def verify_log(
 
     A finding without an entry has the subject `log` and a place in the log, from 0, or the size of a checkpoint.
     """
-    newest = await store.database.mongo[CHECKPOINTS].find(session=session).sort("_id", -1).to_list(1)
+    newest = await store.database.mongo[CHECKPOINTS].find(session=session).sort("_id", -1).limit(1).to_list()
     passed = newest[0].get("at") if newest else None
     async for row in entries.find({"log_index": {"$not": {"$type": "number"}}}, session=session):
         if row.get("log_index") is not None or _was_passed_by(row.get("at"), passed):

@@ -32,6 +32,7 @@ from archive_store.audit.log import (
     checkpoint_text,
     load_tiles,
     log_size,
+    span_hash,
     tile_id,
     tree_hash,
 )
@@ -132,7 +133,10 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
     tree = tree_hash(store)
     await _require_signed(store, session, size, tiles)
     waiting = (
-        await _entries(store).find({"log_index": None}, session=session, hint=UNSEQUENCED).to_list(limit)
+        await _entries(store)
+        .find({"log_index": None}, session=session, hint=UNSEQUENCED)
+        .limit(limit)
+        .to_list()
     )
     refused = [row for row in waiting if not is_genuine(store, row)]
     taken = await _in_order(store, session, waiting, {row["_id"] for row in refused})
@@ -145,10 +149,7 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
     await _give_places(store, session, order, {"$add": [size, {"$indexOfArray": [order, "$_id"]}]})
     if taken:
         changed = merkle.append(tree, tiles, size, [tree.leaf(leaf_bytes(row)) for row in taken])
-        try:
-            root = merkle.span_hash(tree, tiles, Span(0, size + len(taken)))
-        except (KeyError, ValueError) as error:
-            raise ForgedLogError(f"the tiles of the log are not whole: {error}") from error
+        root = span_hash(tree, tiles, Span(0, size + len(taken)))
         await _write(store, session, size, len(taken), {at: tiles[at] for at in changed}, root)
     return Sequenced(
         entries=len(taken),
@@ -174,14 +175,11 @@ async def _require_signed(
     store: Store, session: AsyncClientSession, size: int, tiles: Mapping[merkle.TileKey, bytes]
 ) -> None:
     """That what the log is now is what was signed last: an edge edited in the database would be signed else."""
-    rows = await store.database.mongo[CHECKPOINTS].find(session=session).sort("_id", -1).to_list(1)
+    rows = await store.database.mongo[CHECKPOINTS].find(session=session).sort("_id", -1).limit(1).to_list()
     if not rows and not size:
         return
     key, hash_name = checkpoint_key(store), store.settings.audit_hash
-    try:
-        root = merkle.span_hash(tree_hash(store), tiles, Span(0, size))
-    except (KeyError, ValueError) as error:
-        raise ForgedLogError(f"the tiles of the log are not whole: {error}") from error
+    root = span_hash(tree_hash(store), tiles, Span(0, size))
     text = checkpoint_text(key.origin, size, root, hash_name)
     if not rows or rows[0]["_id"] != size or not key.has_signed(text, rows[0].get("note")):
         raise ForgedLogError("the tiles of the log are not those that the newest checkpoint was signed over")
