@@ -38,20 +38,24 @@ async def publish_checkpoint(store: Store, _at: datetime) -> int:
     if checkpoint is None:
         return 0
     settings, done = store.settings, 0
+    faults: list[Exception] = []
     if settings.audit_publish_folder is not None:
-        done += await asyncio.to_thread(_write, settings.audit_publish_folder, checkpoint)
+        try:
+            done += await asyncio.to_thread(_write, settings.audit_publish_folder, checkpoint)
+        except OSError as error:
+            faults.append(error)
     witnesses = witnesses_of(settings)
     async with httpx.AsyncClient(timeout=ANSWER_WITHIN_SECONDS) as client:
         pushed = await asyncio.gather(
             *(_push(store, client, witness, checkpoint) for witness in witnesses), return_exceptions=True
         )
-    faults = [
+    faults += [
         WitnessError(f"{witness.name}: {answer or type(answer).__name__}")
         for witness, answer in zip(witnesses, pushed, strict=True)
         if isinstance(answer, Exception)
     ]
     if faults:
-        raise ExceptionGroup("checkpoints were not cosigned", faults)
+        raise ExceptionGroup("checkpoints were not published to all", faults)
     return done + sum(answer for answer in pushed if isinstance(answer, int))
 
 
@@ -84,6 +88,7 @@ def _write(folder: Path, checkpoint: Checkpoint) -> int:
 
 async def _push(store: Store, client: httpx.AsyncClient, witness: Witness, checkpoint: Checkpoint) -> int:
     held = await size_held_by(store, witness)
+    _HELD.labels(witness.name).set(held)
     if held == checkpoint.size:
         return 0
     answer = await _add_checkpoint(store, client, witness, held, checkpoint)

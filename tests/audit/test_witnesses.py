@@ -157,6 +157,18 @@ async def test_one_witness_out_of_reach_keeps_no_other_waiting(
     assert witness.size == 2
 
 
+async def test_a_folder_out_of_reach_keeps_no_witness_waiting(
+    empty_store: Store, witness: LoneWitness, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    store = publishing(empty_store, witness.setting, folder=tmp_path / "file" / "folder")
+    await grow(store, 2)
+    with pytest.raises(ExceptionGroup) as caught:
+        await publish(store)
+    assert isinstance(caught.value.exceptions[0], OSError)
+    assert witness.size == 2
+
+
 async def test_broken_tiles_reach_no_witness(empty_store: Store, witness: LoneWitness) -> None:
     store = publishing(empty_store, witness.setting)
     await grow(store, 2)
