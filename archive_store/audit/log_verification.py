@@ -38,7 +38,8 @@ async def verify_log(
 
     A finding without an entry has the subject `log` and a place in the log, from 0, or the size of a checkpoint.
     """
-    newest = await store.database.mongo[CHECKPOINTS].find(session=session).sort("_id", -1).limit(1).to_list()
+    checkpoints = store.database.whatever_is_stored(CHECKPOINTS)
+    newest = await checkpoints.find(session=session).sort("_id", -1).limit(1).to_list()
     passed = newest[0].get("at") if newest else None
     async for row in entries.find({"log_index": {"$not": {"$type": "number"}}}, session=session):
         if row.get("log_index") is not None or _was_passed_by(row.get("at"), passed):
@@ -89,17 +90,22 @@ class _StoredLog:
 
     async def verify_tree(self) -> AsyncIterator[Finding]:
         """The tiles above, and each checkpoint, against the tree over the tiles of leaves."""
-        found = self._store.database.mongo[CHECKPOINTS].find(session=self._session)
-        checkpoints = {row["_id"]: row async for row in found}
+        # In the order of the log, so that no more than one is held; what is no size comes before or after the numbers.
+        stored = self._store.database.whatever_is_stored(CHECKPOINTS)
+        found = stored.find(session=self._session).sort("_id", 1)
+        checkpoint = await anext(found, None)
         edge: dict[TileKey, bytes] = {}
         wrong: list[int] = []
         for first in range(0, self._size, TILE_WIDTH):
             for index in range(first, min(first + TILE_WIDTH, self._size)):
                 hashed = await self.told(index)
                 merkle.append(self.tree, edge, index, [hashed if len(hashed) == HASH_BYTES else _NO_HASH])
-                checkpoint = checkpoints.pop(index + 1, None)
-                if checkpoint is not None and not self._is_signed(checkpoint, edge):
-                    wrong.append(index + 1)
+                while checkpoint is not None and not _is_above(checkpoint["_id"], index + 1):
+                    if not _is_size(checkpoint["_id"], index + 1):
+                        yield _of_no_size(checkpoint)
+                    elif not self._is_signed(checkpoint, edge):
+                        wrong.append(index + 1)
+                    checkpoint = await anext(found, None)
             for key in [key for key, hashes in edge.items() if len(hashes) == TILE_WIDTH * HASH_BYTES]:
                 if edge.pop(key) != await self._load(key):
                     yield Finding(LOG, first, Flaw.FORGED_LOG)
@@ -109,14 +115,28 @@ class _StoredLog:
         # Everything after a flaw is signed otherwise: one finding.
         if wrong:
             yield finding_over(LOG, Flaw.FORGED_LOG, wrong[0], wrong[-1])
-        for left in checkpoints:
-            yield Finding(LOG, left if isinstance(left, int) else 0, Flaw.FORGED_LOG)
+        while checkpoint is not None:
+            yield _of_no_size(checkpoint)
+            checkpoint = await anext(found, None)
 
     def _is_signed(self, checkpoint: Row, edge: dict[TileKey, bytes]) -> bool:
         size, key = checkpoint["_id"], checkpoint_key(self._store)
         root = merkle.span_hash(self.tree, edge, Span(0, size))
         text = checkpoint_text(key.origin, size, root, self.tree.hash_name)
         return checkpoint.get("root") == root and key.has_signed(text, checkpoint.get("note"))
+
+
+def _is_above(told: Any, size: int) -> bool:
+    return isinstance(told, (int, float)) and told > size
+
+
+def _is_size(told: Any, size: int) -> bool:
+    return isinstance(told, int) and not isinstance(told, bool) and told == size
+
+
+def _of_no_size(checkpoint: Row) -> Finding:
+    told = checkpoint["_id"]
+    return Finding(LOG, told if isinstance(told, int) else 0, Flaw.FORGED_LOG)
 
 
 def _was_passed_by(at: Any, newest: Any) -> bool:

@@ -175,7 +175,8 @@ async def _require_signed(
     store: Store, session: AsyncClientSession, size: int, tiles: Mapping[merkle.TileKey, bytes]
 ) -> None:
     """That what the log is now is what was signed last: an edge edited in the database would be signed else."""
-    rows = await store.database.mongo[CHECKPOINTS].find(session=session).sort("_id", -1).limit(1).to_list()
+    checkpoints = store.database.whatever_is_stored(CHECKPOINTS)
+    rows = await checkpoints.find(session=session).sort("_id", -1).limit(1).to_list()
     if not rows and not size:
         return
     key, hash_name = checkpoint_key(store), store.settings.audit_hash

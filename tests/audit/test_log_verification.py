@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from bson.binary import Binary
+from bson.datetime_ms import DatetimeMS
 
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.documents import CHECKPOINTS, ENTRIES, LOG, TILES
@@ -96,6 +97,16 @@ async def _swap_places(mongo: Any) -> None:
         (
             lambda mongo: mongo[CHECKPOINTS].insert_one({"_id": 7, "note": "", "root": Binary(b"")}),
             [forged("log", 7)],
+        ),
+        (
+            lambda mongo: mongo[CHECKPOINTS].insert_many(
+                [{"_id": told, "note": "", "root": Binary(b"")} for told in (None, -2, 0, 2.5, 4, "x")]
+            ),
+            [forged("log", told) for told in (0, -2, 0, 0, 4, 0)],
+        ),
+        (
+            lambda mongo: mongo[CHECKPOINTS].update_one({"_id": 5}, {"$set": {"at": DatetimeMS(2**62)}}),
+            [],
         ),
     ],
 )
