@@ -34,7 +34,8 @@ async def _compared(
     store: Store, flawed: Collection[str], session: AsyncClientSession
 ) -> AsyncIterator[Finding]:
     pending: list[Row] = []
-    async for row in store.database.collection(Student).find({}, session=session).sort("_id", 1):
+    students = store.database.whatever_is_stored(store.database.collection(Student).name)
+    async for row in students.find({}, session=session).sort("_id", 1):
         if _name(row["_id"]) not in flawed:
             pending.append(row)
         if len(pending) == _AT_ONCE:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from bson.datetime_ms import DatetimeMS
 
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import Secrecy
@@ -298,13 +299,14 @@ async def test_a_writer_that_leaves_a_value_out_is_refused(school: School) -> No
     assert (await school.student()).native_place == student.native_place
 
 
-@pytest.mark.parametrize("field", ["native_place", "phone", "guardians"])
+@pytest.mark.parametrize("field", ["native_place", "phone", "guardians", "grade"])
 async def test_a_value_edited_in_the_database_alone_is_found(school: School, field: str) -> None:
     assert await records_unlike_history(school.store) == []
     one, other = await school.student(0), await school.student(1)
     students = school.store.database.mongo["students"]
     stored = await students.find_one({"_id": other.key})
-    value = {"native_place": "无", "phone": stored["phone"], "guardians": []}[field]
+    no_date = DatetimeMS(2**62)  # Python has none such
+    value = {"native_place": "无", "phone": stored["phone"], "guardians": [], "grade": no_date}[field]
     await students.update_one({"_id": one.key}, {"$set": {field: value}})
     (finding,) = await records_unlike_history(school.store)
     assert (finding.subject, finding.flaw) == (f"Student:{one.key}", Flaw.UNLIKE_RECORD)
