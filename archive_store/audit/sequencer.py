@@ -101,15 +101,16 @@ async def _take_over(store: Store, session: AsyncClientSession) -> None:
     before = await store.database.mongo[LEASES].find_one_and_update(  # house-rule: a lease is no record
         {"_id": SESSION_ID}, {"$set": {"session": ours}}, upsert=True
     )
-    if before is not None and before.get("session") != ours:
-        await store.database.kill_session(before["session"])
+    held = None if before is None else before.get("session")
+    if held not in (None, ours):
+        await store.database.kill_session(held)
 
 
 async def _let_go(store: Store, session: AsyncClientSession) -> None:
     """No transaction is open in the session any more."""
     ours = session.session_id["id"]
-    await store.database.mongo[LEASES].delete_one(  # house-rule: a lease is no record
-        {"_id": SESSION_ID, "session": ours}
+    await store.database.mongo[LEASES].update_one(  # house-rule: a lease is no record
+        {"_id": SESSION_ID, "session": ours}, {"$set": {"session": None}}
     )
 
 
