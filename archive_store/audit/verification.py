@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from types import NoneType
 from typing import Any
 
+from bson import ObjectId
+from bson.binary import Binary
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
@@ -16,6 +20,13 @@ from archive_store.audit.reading_verification import changed_readings
 from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
+
+# Of fields that are found by, or opened, by their type.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("subject_type", "actor_name", "operation", "kind"), (str,)),
+    **{"subject_id": (ObjectId,), "actor_id": (ObjectId, NoneType), "at": (datetime,)},
+    **{"actor_posts": (list,), "sealed": (Binary,)},
+}
 
 
 @dataclass
@@ -91,8 +102,9 @@ def _is_hash(value: Any) -> bool:
 
 
 def _is_whole(entry: Row) -> bool:
-    """Whether the entry has what links it; the hash covers the rest of its shape."""
-    return _is_hash(entry.get("hash")) and _is_hash(entry.get("previous_hash"))
+    """Whether the entry has what links it, each of its type: the hash is alike of a value and of its text."""
+    is_linkable = _is_hash(entry.get("hash")) and _is_hash(entry.get("previous_hash"))
+    return is_linkable and all(type(entry.get(name, ...)) in types for name, types in _TYPES.items())
 
 
 def _fits_elsewhere(key: bytes, entry: Row, other: Row, hash_name: str) -> bool:
