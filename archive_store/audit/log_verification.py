@@ -54,7 +54,8 @@ async def verify_log(
     expected = 0
     async for row in rows:
         index = row["log_index"]
-        if index < expected or index >= size:
+        # A number of another kind, or a list that holds one, is no place.
+        if not isinstance(index, int) or index < expected or index >= size:
             yield _of_entry(row, Flaw.FORGED_LOG)
             continue
         if index > expected:
@@ -96,6 +97,8 @@ class _StoredLog:
         checkpoint = await anext(found, None)
         edge: dict[TileKey, bytes] = {}
         wrong: list[int] = []
+        if self._size and self._size not in checkpoints:
+            yield Finding(LOG, self._size, Flaw.FORGED_LOG)
         for first in range(0, self._size, TILE_WIDTH):
             for index in range(first, min(first + TILE_WIDTH, self._size)):
                 hashed = await self.told(index)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from bson import ObjectId
+from bson import Decimal128, ObjectId
 from bson.binary import Binary
 from bson.datetime_ms import DatetimeMS
 
@@ -82,9 +82,19 @@ async def _swap_places(mongo: Any) -> None:
             [*(forged(THING, at) for at in range(1, 6)), forged("log", 4), forged("log", 3, 5)],
         ),
         (lambda mongo: mongo[LOG].delete_many({}), [forged("log", 0)]),
+        (lambda mongo: mongo[CHECKPOINTS].delete_many({}), [forged("log", 5)]),
+        *(
+            (
+                lambda mongo, place=place: mongo[ENTRIES].update_one(
+                    {"log_index": 2}, {"$set": {"log_index": place}}
+                ),
+                [forged(THING, 3), forged("log", 2)],
+            )
+            for place in (2.0, float("nan"), Decimal128("2"), [2])
+        ),
         (
             lambda mongo: mongo[LOG].update_one({}, {"$set": {"size": 4}}),
-            [forged(THING, 5), forged("log", 3), forged("log", 5)],
+            [forged(THING, 5), forged("log", 3), forged("log", 4), forged("log", 5)],
         ),
         (
             lambda mongo: mongo[CHECKPOINTS].update_one({"_id": 3}, {"$set": {"note": "x"}}),
