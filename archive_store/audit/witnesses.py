@@ -48,7 +48,8 @@ class Witness:
         prefix = f"— {self.name} "
         try:
             told = base64.b64decode(line.removeprefix(prefix), validate=True)
-            if not line.startswith(prefix) or told[:4] != self._id:
+            # Of one signature there is one line: an export with another would be malformed.
+            if line != prefix + base64.b64encode(told).decode() or told[:4] != self._id:
                 return False
             seconds = int.from_bytes(told[4:12], "big")
             message = f"cosignature/v1\ntime {seconds}\n{text}".encode()

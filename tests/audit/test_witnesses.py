@@ -121,6 +121,24 @@ async def test_a_witness_that_has_more_than_we_do(empty_store: Store, witness: L
     assert "7 entries, more than there are here" in str(caught.value.exceptions[0])
 
 
+async def test_a_cosignature_in_another_base64(
+    empty_store: Store, witness: LoneWitness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last digit has bits that mean nothing; kept, it would make every export of the checkpoint malformed."""
+    honest = LoneWitness._cosignature
+
+    def bent(self: LoneWitness, text: str) -> str:
+        line = honest(self, text)
+        assert line[-4] in "AQgw"
+        return line[:-4] + chr(ord(line[-4]) + 1) + line[-3:]
+
+    monkeypatch.setattr(LoneWitness, "_cosignature", bent)
+    await grow(empty_store, 1)
+    with pytest.raises(ExceptionGroup) as caught:
+        await publish(publishing(empty_store, witness.setting))
+    assert "no signature by its key" in str(caught.value.exceptions[0])
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
