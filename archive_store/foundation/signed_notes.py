@@ -85,8 +85,10 @@ def _is_signature(line: str, verifier_key: str, text: str) -> bool:
 
 def check_origin(origin: str) -> str:
     """ValueError unless it can be a log's origin and the name of its keys."""
-    if not _ORIGIN.fullmatch(origin):
-        raise ValueError("an origin has 1 to 200 characters, and among them no blank and no plus sign")
+    if not _ORIGIN.fullmatch(origin) or not origin.isprintable():
+        raise ValueError(
+            "an origin has 1 to 200 printable characters, and among them no blank and no plus sign"
+        )
     return origin
 
 

@@ -48,7 +48,9 @@ class VerifierKey:
                 key = from_base64(encoded)
             case _:
                 raise MalformedError("it is no verifier key")
-        if not name or re.search(r"\s", name) or key[:1] != _ED25519 or len(key) != 33:
+        # The name is printed: what is not printable, as all blanks but one are, could write to a terminal.
+        is_name = bool(name) and name.isprintable() and " " not in name
+        if not is_name or key[:1] != _ED25519 or len(key) != 33:
             raise MalformedError("it is no Ed25519 verifier key")
         if hashlib.sha256(f"{name}\n".encode() + key).digest()[:4].hex() != key_id:
             raise MalformedError("the id of the key is not that of the key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,10 +13,18 @@ from typing import Any
 
 import pytest
 
+from archive_store.foundation.signed_notes import check_origin
 from archive_store.verifier import entries, scan, workers
 from archive_store.verifier.entries import each_line, read_link
 from archive_store.verifier.export_files import ExportFolder
-from archive_store.verifier.findings import MOST_FINDINGS, ExportReport, Flaw, VerifierError
+from archive_store.verifier.findings import (
+    MOST_FINDINGS,
+    ExportReport,
+    Flaw,
+    MalformedError,
+    VerifierError,
+)
+from archive_store.verifier.notes import VerifierKey
 from archive_store.verifier.verification import verify_export
 from tests.audit.export_builder import (
     ORIGIN,
@@ -281,6 +290,18 @@ def test_a_type_cannot_write_to_the_terminal(tmp_path: Path) -> None:
     report = verify_export(write(tmp_path, export.files()), export.trusted)
     assert [finding.flaw for finding in report.findings] == [Flaw.BROKEN_CHAIN]
     assert all(char.isprintable() for line in report.lines() for char in line)
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\x9b", "\u202e", "\x07", "\x00", "\u3000", " "])
+def test_an_origin_cannot_write_to_the_terminal(char: str) -> None:
+    """An export's own key may be trusted, and its name is printed."""
+    public = b"\1" + bytes(32)
+    name = f"log{char}31m"
+    key_id = hashlib.sha256(name.encode() + b"\n" + public).digest()[:4].hex()
+    with pytest.raises(MalformedError):
+        VerifierKey.parse(f"{name}+{key_id}+{base64.b64encode(public).decode()}")
+    with pytest.raises(ValueError, match="an origin has"):
+        check_origin(name)
 
 
 def test_a_folder_that_holds_modules_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
