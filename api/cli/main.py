@@ -252,7 +252,10 @@ def audit_verify(
         raise typer.BadParameter("only an export is verified so", param_hint="FOLDER")
     report = run(verify(settings_of(data)))
     for finding in report.findings:
-        out.print(f"{finding.flaw} {finding.subject} entry {finding.place}", highlight=False, soft_wrap=True)
+        # The subject may be whatever somebody wrote to the database.
+        subject = "".join(char if char.isprintable() else "?" for char in finding.subject)
+        told = f"{finding.flaw} {subject} entry {finding.place}"
+        out.print(told, highlight=False, markup=False, soft_wrap=True)
     out.print(
         f"{report.entries} entries of {report.subjects} records: {'sound' if report.sound else 'FLAWED'}"
     )
