@@ -19,6 +19,7 @@ from api.dev.stack import EmbeddedStack
 from api.sign_in import SignIn
 from archive_store.admission.operations import import_roster
 from archive_store.archive import open_archive
+from archive_store.audit.remembered import memory_file
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from tests.school import PURPOSE, School
@@ -56,6 +57,7 @@ async def empty_store(store: Store) -> Store:
     for name in await store.database.mongo.list_collection_names():
         if name != "field_keys":
             await store.database.mongo[name].delete_many({})
+    memory_file(store).unlink(missing_ok=True)
     store.versions_seen.clear()
     return store
 

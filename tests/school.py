@@ -11,6 +11,7 @@ from archive_store.access.viewer import Viewer
 from archive_store.approvals.decisions import decide
 from archive_store.approvals.documents import Decision, RequestStatus
 from archive_store.approvals.operations import payload_of, perform
+from archive_store.audit.remembered import memory_file
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.store import Store
 from archive_store.people.sign_in import load_viewer
@@ -56,6 +57,7 @@ class School:
     async def restore(self, documents: dict[str, list[dict[str, Any]]]) -> None:
         """Store what `documents` told, and nothing else."""
         database = self.store.database.mongo
+        memory_file(self.store).unlink(missing_ok=True)
         for name in (await self.documents()).keys() | documents.keys():
             await database[name].delete_many({})
             if documents.get(name):

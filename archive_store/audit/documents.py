@@ -17,7 +17,6 @@ __all__ = [
     "LOG",
     "NOTIFICATIONS",
     "TILES",
-    "UNSEQUENCED",
     "WITNESSES",
 ]
 
@@ -29,8 +28,6 @@ TILES = "audit_tiles"
 CHECKPOINTS = "audit_checkpoints"
 WITNESSES = "audit_witnesses"
 
-UNSEQUENCED = "unsequenced"
-
 INDEXES: dict[str, list[IndexModel]] = {
     ENTRIES: [
         IndexModel([("subject_type", 1), ("subject_id", 1), ("sequence", 1)], unique=True),
@@ -41,7 +38,7 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("operation", 1), ("at", -1), ("_id", -1)]),
         IndexModel([("kind", 1), ("at", -1), ("_id", -1)]),
         # Entries of one key stand in it in the order in which they were inserted.
-        IndexModel("log_index", name=UNSEQUENCED, partialFilterExpression={"log_index": None}),
+        IndexModel("log_index", name="unsequenced", partialFilterExpression={"log_index": None}),
         IndexModel(
             "log_index",
             name="one_place_in_the_log",

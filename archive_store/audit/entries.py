@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import NoneType
 
 from bson import ObjectId
+from bson.binary import Binary
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import entry_hash
@@ -13,6 +16,11 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
 
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("subject_type", "actor_name", "operation", "kind"), (str,)),
+    **{"subject_id": (ObjectId,), "actor_id": (ObjectId, NoneType), "at": (datetime,)},
+    **{"actor_posts": (list,), "sealed": (Binary,)},
+}
 _PARTS = ("subject_id", "sequence", "at", "kind", "sealed")
 
 
@@ -36,8 +44,15 @@ async def open_entries(store: Store, entries: Sequence[Row]) -> None:
     await store.cipher.decrypt_paths(entries, ["sealed"])
 
 
+def is_well_typed(entry: Row) -> bool:
+    """Whether each field has the type that it is found or opened by: the hash is alike of a value and of its text."""
+    return all(type(entry.get(name, ...)) in types for name, types in _TYPES.items())
+
+
 def is_genuine(store: Store, entry: Row) -> bool:
     """Whether we wrote the entry as it stands; its place in the chain is for verification to say."""
+    if not is_well_typed(entry):
+        return False
     written = entry_hash(store.keyring.audit, entry, store.settings.audit_hash)
     return bool(written == entry.get("hash"))
 

@@ -19,6 +19,7 @@ class Flaw(StrEnum):
     NO_RECORD = "no_record"
     UNLIKE_RECORD = "unlike_record"
     CHANGED_READING = "changed_reading"
+    DOUBLE_FIELD = "double_field"
     UNLOGGED = "unlogged"
     FORGED_LOG = "forged_log"
 

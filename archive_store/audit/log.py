@@ -189,6 +189,12 @@ async def leaves_at(store: Store, indexes: Sequence[int]) -> dict[int, bytes]:
     return {row["log_index"]: leaf_bytes(row) async for row in found}
 
 
+async def root_of(store: Store, size: int) -> bytes:
+    """The root of the first `size` entries, of no more than there are."""
+    (root,) = await span_hashes(store, [Span(0, size)])
+    return root
+
+
 async def consistency_proof(store: Store, old: int, size: int) -> list[bytes]:
     """The proof (RFC 6962 §2.1.2) that the first `old` entries begin the first `size`, hashes of 32 bytes.
 

@@ -22,11 +22,12 @@ from archive_store.audit.log import (
     tree_hash,
 )
 from archive_store.audit.merkle import HASH_BYTES, TILE_WIDTH, Span, TileKey
+from archive_store.audit.remembered import recall
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
 
 LOG = "log"  # the subject of a finding that no entry can be named for
-# The log has passed an entry by that is so much older than the newest checkpoint.
+# The log has passed an entry by that waits so long, or is so much older than the newest checkpoint.
 SEQUENCED_WITHIN = timedelta(minutes=5)
 _NO_HASH = bytes(HASH_BYTES)
 
@@ -40,15 +41,17 @@ async def verify_log(
     """
     checkpoints = store.database.whatever_is_stored(CHECKPOINTS)
     newest = await checkpoints.find(session=session).sort("_id", -1).limit(1).to_list()
-    passed = newest[0].get("at") if newest else None
+    passed = max(newest[0]["at"], store.clock.now()) if newest and _is_time(newest[0].get("at")) else None
     async for row in entries.find({"log_index": {"$not": {"$type": "number"}}}, session=session):
         if row.get("log_index") is not None or _was_passed_by(row.get("at"), passed):
             yield _of_entry(row, Flaw.UNLOGGED)
     try:
-        size = await log_size(store, session)
+        size, signed = await log_size(store, session), await recall(store)
     except ForgedLogError:
         yield Finding(LOG, 0, Flaw.FORGED_LOG)
         return
+    if signed is not None and size < signed[0]:
+        yield Finding(LOG, size, Flaw.FORGED_LOG)
     log = _StoredLog(store, size, session)
     rows = entries.find({"log_index": {"$type": "number"}}, session=session).sort("log_index", 1)
     expected = 0
@@ -65,7 +68,7 @@ async def verify_log(
         expected = index + 1
     if expected < size:
         yield finding_over(LOG, Flaw.FORGED_LOG, expected, size - 1)
-    async for finding in log.verify_tree():
+    async for finding in log.verify_tree(signed):
         yield finding
 
 
@@ -89,25 +92,28 @@ class _StoredLog:
         hashes = found.get("hashes") if found else b""
         return bytes(hashes) if isinstance(hashes, bytes) else b""
 
-    async def verify_tree(self) -> AsyncIterator[Finding]:
-        """The tiles above, and each checkpoint, against the tree over the tiles of leaves."""
+    async def verify_tree(self, signed: tuple[int, bytes] | None) -> AsyncIterator[Finding]:
+        """The tiles above, each checkpoint and what was `signed` here last, against the tree over the leaves' tiles."""
         # In the order of the log, so that no more than one is held; what is no size comes before or after the numbers.
         stored = self._store.database.whatever_is_stored(CHECKPOINTS)
         found = stored.find(session=self._session).sort("_id", 1)
         checkpoint = await anext(found, None)
         edge: dict[TileKey, bytes] = {}
         wrong: list[int] = []
-        if self._size and self._size not in checkpoints:
-            yield Finding(LOG, self._size, Flaw.FORGED_LOG)
+        last = 0  # checkpoint there is
         for first in range(0, self._size, TILE_WIDTH):
             for index in range(first, min(first + TILE_WIDTH, self._size)):
                 hashed = await self.told(index)
                 merkle.append(self.tree, edge, index, [hashed if len(hashed) == HASH_BYTES else _NO_HASH])
+                if signed is not None and signed[0] == index + 1 and self._root(edge, index + 1) != signed[1]:
+                    wrong.append(index + 1)
                 while checkpoint is not None and not _is_above(checkpoint["_id"], index + 1):
                     if not _is_size(checkpoint["_id"], index + 1):
                         yield _of_no_size(checkpoint)
-                    elif not self._is_signed(checkpoint, edge):
-                        wrong.append(index + 1)
+                    else:
+                        last = index + 1
+                        if not self._is_signed(checkpoint, edge):
+                            wrong.append(last)
                     checkpoint = await anext(found, None)
             for key in [key for key, hashes in edge.items() if len(hashes) == TILE_WIDTH * HASH_BYTES]:
                 if edge.pop(key) != await self._load(key):
@@ -115,6 +121,8 @@ class _StoredLog:
         for key, hashes in edge.items():
             if hashes != await self._load(key):
                 yield Finding(LOG, self._size - 1, Flaw.FORGED_LOG)
+        if last != self._size:
+            yield Finding(LOG, self._size, Flaw.FORGED_LOG)
         # Everything after a flaw is signed otherwise: one finding.
         if wrong:
             yield finding_over(LOG, Flaw.FORGED_LOG, wrong[0], wrong[-1])
@@ -122,9 +130,12 @@ class _StoredLog:
             yield _of_no_size(checkpoint)
             checkpoint = await anext(found, None)
 
+    def _root(self, edge: dict[TileKey, bytes], size: int) -> bytes:
+        return merkle.span_hash(self.tree, edge, Span(0, size))
+
     def _is_signed(self, checkpoint: Row, edge: dict[TileKey, bytes]) -> bool:
         size, key = checkpoint["_id"], checkpoint_key(self._store)
-        root = merkle.span_hash(self.tree, edge, Span(0, size))
+        root = self._root(edge, size)
         text = checkpoint_text(key.origin, size, root, self.tree.hash_name)
         return checkpoint.get("root") == root and key.has_signed(text, checkpoint.get("note"))
 
@@ -143,7 +154,11 @@ def _of_no_size(checkpoint: Row) -> Finding:
 
 
 def _was_passed_by(at: Any, newest: Any) -> bool:
-    return isinstance(at, datetime) and isinstance(newest, datetime) and at < newest - SEQUENCED_WITHIN
+    return isinstance(at, datetime) and newest is not None and at < newest - SEQUENCED_WITHIN
+
+
+def _is_time(told: Any) -> bool:
+    return isinstance(told, datetime)
 
 
 def _of_entry(row: Row, flaw: Flaw) -> Finding:

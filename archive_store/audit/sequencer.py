@@ -1,7 +1,8 @@
 """The sequencer: gives committed entries their places in the log, and signs a checkpoint over each batch.
 
 One runs at a time, by a lease; that two do is harmless, since a batch commits only on the size that it began from.
-Nothing of its own state is outside the database, so another takes over wherever one was killed.
+All that it goes on from is in the database, so another takes over wherever one was killed; what is remembered outside
+only keeps it from signing another history.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pymongo.errors import PyMongoError
 
 from archive_store.audit import merkle
 from archive_store.audit.chain import leaf_bytes
-from archive_store.audit.documents import CHECKPOINTS, ENTRIES, LOG, TILES, UNSEQUENCED
+from archive_store.audit.documents import CHECKPOINTS, ENTRIES, LOG, TILES
 from archive_store.audit.entries import is_genuine
 from archive_store.audit.log import (
     LOG_ID,
@@ -37,6 +38,7 @@ from archive_store.audit.log import (
     tree_hash,
 )
 from archive_store.audit.merkle import Span
+from archive_store.audit.remembered import remember, require_continued
 from archive_store.foundation.database import Row
 from archive_store.foundation.leases import LEASES
 from archive_store.foundation.store import Store
@@ -58,6 +60,7 @@ class Sequenced:
     entries: int = 0
     refused: int = 0
     size: int = 0
+    root: bytes = b""
     oldest_at: datetime | None = None
     waiting: int = 0
 
@@ -74,6 +77,7 @@ class Sequenced:
 async def sequence_entries(store: Store, *, batch: int = BATCH, seconds: float = ROUND_SECONDS) -> Sequenced:
     """Give places until no entry waits or the time is over. ForgedLogError, and nothing signed, on a forged log."""
     until, done = time.monotonic() + seconds, Sequenced()
+    await _sign_after_rotation(store)
     if not await _anything_waits(store):
         return done
 
@@ -86,6 +90,8 @@ async def sequence_entries(store: Store, *, batch: int = BATCH, seconds: float =
             while True:
                 one = await store.database.transaction_of(session, attempt)
                 done = done.after(one)
+                if one.entries:
+                    await remember(store, one.size, one.root)
                 is_over = one.entries + one.refused == 0 or time.monotonic() > until
                 if is_over or not await _anything_waits(store):
                     return replace(done, waiting=await _count_waiting(store))
@@ -120,12 +126,12 @@ def _entries(store: Store) -> AsyncCollection[Row]:
 
 
 async def _anything_waits(store: Store) -> bool:
-    row = await _entries(store).find_one({"log_index": None}, {"_id": 1}, hint=UNSEQUENCED)
+    row = await _entries(store).find_one({"log_index": None}, {"_id": 1})
     return row is not None
 
 
 async def _count_waiting(store: Store) -> int:
-    return await _entries(store).count_documents({"log_index": None}, hint=UNSEQUENCED)
+    return await _entries(store).count_documents({"log_index": None})
 
 
 async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int) -> Sequenced:
@@ -133,12 +139,8 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
     tiles = await load_tiles(store, merkle.tiles_at_the_edge(size), session)
     tree = tree_hash(store)
     await _require_signed(store, session, size, tiles)
-    waiting = (
-        await _entries(store)
-        .find({"log_index": None}, session=session, hint=UNSEQUENCED)
-        .limit(limit)
-        .to_list()
-    )
+    await require_continued(store, size, session)
+    waiting = await _entries(store).find({"log_index": None}, session=session).limit(limit).to_list()
     refused = [row for row in waiting if not is_genuine(store, row)]
     taken = await _in_order(store, session, waiting, {row["_id"] for row in refused})
     if refused:
@@ -148,6 +150,7 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
     await _give_places(store, session, [row["_id"] for row in refused], REFUSED)
     order = [row["_id"] for row in taken]
     await _give_places(store, session, order, {"$add": [size, {"$indexOfArray": [order, "$_id"]}]})
+    root = b""
     if taken:
         changed = merkle.append(tree, tiles, size, [tree.leaf(leaf_bytes(row)) for row in taken])
         root = span_hash(tree, tiles, Span(0, size + len(taken)))
@@ -156,6 +159,7 @@ async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int)
         entries=len(taken),
         refused=len(refused),
         size=size + len(taken),
+        root=root,
         oldest_at=min((row["at"] for row in taken), default=None),
     )
 
@@ -185,6 +189,18 @@ async def _require_signed(
     text = checkpoint_text(key.origin, size, root, hash_name)
     if not rows or rows[0]["_id"] != size or not key.has_signed(text, rows[0].get("note")):
         raise ForgedLogError("the tiles of the log are not those that the newest checkpoint was signed over")
+
+
+async def _sign_after_rotation(store: Store) -> None:
+    """Sign the newest checkpoint by the new key, so that it is trusted while nothing is written."""
+    key = checkpoint_key(store)
+    checkpoints = store.database.whatever_is_stored(CHECKPOINTS)
+    for row in await checkpoints.find().sort("_id", -1).limit(1).to_list():
+        text, _, _ = str(row.get("note")).partition("\n\n")
+        if key.has_signed(f"{text}\n", row.get("note")) and key.sign(f"{text}\n") != row["note"]:
+            await checkpoints.update_one(  # house-rule: the log
+                {"_id": row["_id"], "note": row["note"]}, {"$set": {"note": key.sign(f"{text}\n")}}
+            )
 
 
 async def _in_order(

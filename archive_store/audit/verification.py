@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from types import NoneType
 from typing import Any
 
-from bson import ObjectId
-from bson.binary import Binary
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
 from archive_store.audit.documents import ENTRIES, HEADS
+from archive_store.audit.entries import is_well_typed
 from archive_store.audit.findings import Finding, Flaw, finding_over
 from archive_store.audit.log_verification import verify_log
 from archive_store.audit.reading_verification import changed_readings
 from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
-
-# Of fields that are found by, or opened, by their type.
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    **dict.fromkeys(("subject_type", "actor_name", "operation", "kind"), (str,)),
-    **{"subject_id": (ObjectId,), "actor_id": (ObjectId, NoneType), "at": (datetime,)},
-    **{"actor_posts": (list,), "sealed": (Binary,)},
-}
 
 
 @dataclass
@@ -102,9 +92,8 @@ def _is_hash(value: Any) -> bool:
 
 
 def _is_whole(entry: Row) -> bool:
-    """Whether the entry has what links it, each of its type: the hash is alike of a value and of its text."""
-    is_linkable = _is_hash(entry.get("hash")) and _is_hash(entry.get("previous_hash"))
-    return is_linkable and all(type(entry.get(name, ...)) in types for name, types in _TYPES.items())
+    """Whether the entry has what links it, and each field its type."""
+    return _is_hash(entry.get("hash")) and _is_hash(entry.get("previous_hash")) and is_well_typed(entry)
 
 
 def _fits_elsewhere(key: bytes, entry: Row, other: Row, hash_name: str) -> bool:
@@ -138,9 +127,12 @@ async def _verify_history(
 ) -> VerificationReport:
     key, hash_name = store.keyring.audit, store.settings.audit_hash
     report = VerificationReport()
-    stored_heads = store.database.whatever_is_stored(HEADS)
     stored_entries = store.database.whatever_is_stored(ENTRIES)
-    heads: dict[str, Row] = {str(head["_id"]): head async for head in stored_heads.find(session=session)}
+    heads: dict[str, Row] = {}
+    async for head, is_plain in store.database.stored_rows(HEADS, session):
+        heads[str(head["_id"])] = head
+        if not is_plain:
+            report.findings.append(Finding(str(head["_id"]), 0, Flaw.DOUBLE_FIELD))
     seen: set[str] = set()
     pending: list[Row] = []
 
@@ -153,7 +145,10 @@ async def _verify_history(
             pending.clear()
 
     order: list[tuple[str, Any]] = [("subject_type", 1), ("subject_id", 1), ("sequence", 1)]
-    async for entry in stored_entries.find(session=session).sort(order):
+    async for entry, is_plain in store.database.stored_rows(ENTRIES, session, sort=order):
+        if not is_plain:
+            subject = "{}:{}".format(*_subject_of(entry))
+            report.findings.append(Finding(subject, _number(entry.get("sequence")) or 0, Flaw.DOUBLE_FIELD))
         if pending and _subject_of(entry) != _subject_of(pending[0]):
             close_chain()
         pending.append(entry)
@@ -165,8 +160,11 @@ async def _verify_history(
     for record_type in record_types:
         prefix = f"{record_type.subject_type}:"
         without_record = {subject for subject in heads.keys() | seen if subject.startswith(prefix)}
-        async for row in store.database.collection(record_type).find({}, {"_id": 1}, session=session):
+        name = store.database.collection(record_type).name
+        async for row, is_plain in store.database.stored_rows(name, session):
             subject = f"{prefix}{row['_id']}"
+            if not is_plain:
+                report.findings.append(Finding(subject, 0, Flaw.DOUBLE_FIELD))
             without_record.discard(subject)
             if subject not in heads and subject not in seen:
                 report.findings.append(Finding(subject, 0, Flaw.NO_HISTORY))

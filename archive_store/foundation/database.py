@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+import bson
 from beanie import init_beanie
-from bson.codec_options import DatetimeConversion
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -46,6 +48,21 @@ class Database:
             datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
         )
         return self.mongo.get_collection(name, codec_options=options)
+
+    async def stored_rows(
+        self, name: str, session: AsyncClientSession, *, sort: list[tuple[str, Any]] | None = None
+    ) -> AsyncIterator[tuple[Row, bool]]:
+        """All rows, as `whatever_is_stored` reads them, and of each whether it has no field twice.
+
+        Of a field that is there twice the server looks at the first, and a driver shows the last.
+        """
+        options = self.whatever_is_stored(name).codec_options
+        raw = self.mongo.get_collection(name, codec_options=CodecOptions(RawBSONDocument))
+        found = raw.find(session=session)
+        async for stored in found.sort(sort) if sort else found:
+            data = stored.raw  # type: ignore[attr-defined]
+            row: Row = bson.decode(data, options)
+            yield row, len(bson.encode(row)) == len(data)
 
     async def transaction(self, work: Callable[[AsyncClientSession], Awaitable[Result]]) -> Result:
         """Run `work` in one transaction; it may run again, so it has no effect outside the session."""

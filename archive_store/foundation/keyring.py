@@ -6,6 +6,7 @@ encrypted fields and scans are lost, with it they are open.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -91,18 +92,30 @@ class Keyring:
 
         The file is replaced whole or stays as it is.
         """
-        held_before = cls.load(file)
-        before = held_before.checkpoint
-        after = new_checkpoint_key(default_origin(held_before.id)) if before is None else successor(before)
-        held = json.loads(file.read_bytes()) | {"checkpoint": _as_json(after)}
-        descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 0600
+        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            _write(descriptor, held)
-            Path(written).replace(file)
-        except BaseException:
-            Path(written).unlink(missing_ok=True)
-            raise
-        return cls.load(file)
+            # Of two at once, the second goes on from what the first made.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            _replace(file, _with_new_checkpoint_key(cls.load(file), json.loads(file.read_bytes())))
+            return cls.load(file)
+        finally:
+            os.close(folder)
+
+
+def _with_new_checkpoint_key(keyring: Keyring, held: dict[str, Any]) -> dict[str, Any]:
+    before = keyring.checkpoint
+    after = new_checkpoint_key(default_origin(keyring.id)) if before is None else successor(before)
+    return held | {"checkpoint": _as_json(after)}
+
+
+def _replace(file: Path, held: dict[str, Any]) -> None:
+    descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 0600
+    try:
+        _write(descriptor, held)
+        Path(written).replace(file)
+    except BaseException:
+        Path(written).unlink(missing_ok=True)
+        raise
 
 
 def default_origin(keyring_id: str) -> str:

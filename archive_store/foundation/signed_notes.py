@@ -57,11 +57,11 @@ class CheckpointKey:
         return f"{text}\n— {self.origin} {signature}\n"
 
     def has_signed(self, text: str, note: object) -> bool:
-        """Whether this is a note of the text that a key of the line signed: this one, or one before it."""
-        if not isinstance(note, str) or not note.startswith(f"{text}\n"):
+        """Whether this is the text with one signature, by a key of the line: this one, or one before it."""
+        if not isinstance(note, str) or not note.startswith(f"{text}\n") or not note.endswith("\n"):
             return False
-        signatures = note.removeprefix(f"{text}\n").splitlines()
-        return any(_is_signature(line, verifier, text) for line in signatures for verifier in self._line)
+        line = note.removeprefix(f"{text}\n").removesuffix("\n")
+        return "\n" not in line and any(_is_signature(line, verifier, text) for verifier in self._line)
 
     @cached_property
     def _line(self) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ async def _swap_places(mongo: Any) -> None:
         ),
         (
             lambda mongo: mongo[LOG].update_one({}, {"$set": {"size": 4}}),
-            [forged(THING, 5), forged("log", 3), forged("log", 4), forged("log", 5)],
+            [forged(THING, 5), forged("log", 3), *2 * [forged("log", 4)], forged("log", 5)],
         ),
         (
             lambda mongo: mongo[CHECKPOINTS].update_one({"_id": 3}, {"$set": {"note": "x"}}),

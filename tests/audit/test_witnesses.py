@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from bson import ObjectId
 from bson.binary import Binary
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.cli.main import app
 from api.witnesses import publish_checkpoint
 from archive_store.audit.documents import CHECKPOINTS, TILES, WITNESSES
 from archive_store.audit.log import newest_checkpoint
+from archive_store.audit.remembered import memory_file
 from archive_store.audit.sequencer import sequence_entries
 from archive_store.audit.witnesses import Witness
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.store import Store
 from tests.audit.test_sequencer import append
@@ -102,6 +106,7 @@ async def test_a_witness_finds_a_rewritten_history(empty_store: Store, witness: 
     await grow(store, 5)
     await publish(store)
     held = (witness.size, witness.root)
+    memory_file(store).unlink()
     for name in await store.database.mongo.list_collection_names():
         if name.startswith("audit_") and name != WITNESSES:
             await store.database.mongo[name].delete_many({})
@@ -231,3 +236,54 @@ async def test_a_setting_that_names_no_witness_stops_the_start(
     result = CliRunner().invoke(app, ["serve"])
     assert result.exit_code == 1
     assert "REGISTRAR_AUDIT_WITNESSES" in result.output
+
+
+async def test_what_is_published_is_replaced_by_what_continues_it_alone(
+    empty_store: Store, tmp_path: Path
+) -> None:
+    store, mongo = publishing(empty_store, folder=tmp_path), empty_store.database.mongo
+    await grow(store, 3)
+    await publish(store)
+    published = {file.name: file.read_text() for file in tmp_path.iterdir()}
+    # Another history, of more entries.
+    memory_file(store).unlink()
+    for name in await mongo.list_collection_names():
+        if name.startswith("audit_"):
+            await mongo[name].delete_many({})
+    for entries in (2, 2):
+        await grow(store, entries)
+        with pytest.raises(ExceptionGroup, match="not published") as caught:
+            await publish(store)
+        assert "does not continue" in str(caught.value.exceptions[0])
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == published
+
+
+async def test_a_day_is_that_of_publishing(empty_store: Store, tmp_path: Path) -> None:
+    store = publishing(empty_store, folder=tmp_path)
+    await grow(store, 1)
+    await store.database.mongo[CHECKPOINTS].update_many(
+        {}, {"$set": {"at": datetime(2020, 1, 1, tzinfo=UTC)}}
+    )
+    await publish(store)
+    today = school_day(store.clock.now()).isoformat()
+    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint", f"{today}.checkpoint"}
+
+
+@pytest.mark.parametrize("how", ["long", "packed"])
+async def test_a_huge_answer_is_not_read(empty_store: Store, witness: LoneWitness, how: str) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(200):
+            sent += 1 << 20
+            yield b"x" * (1 << 20)
+
+    packed = Response(gzip.compress(b"\n" * (1 << 20)), headers={"content-encoding": "gzip"})
+    witness.answers_with = StreamingResponse(endless()) if how == "long" else packed
+    store = publishing(empty_store, witness.setting)
+    await grow(store, 1)
+    with pytest.raises(ExceptionGroup) as caught:
+        await publish(store)
+    assert ("more than 65536 bytes" if how == "long" else "packed") in str(caught.value.exceptions[0])
+    assert sent < 100 << 20

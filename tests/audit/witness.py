@@ -55,7 +55,7 @@ class LoneWitness:
         size, root = int(size_line), base64.b64decode(root_line)
         if origin != self.log.origin:
             return Response(status_code=404)
-        if not self.log.has_signed(text, note):
+        if not self.log.has_signed(text, f"{text}\n{note.splitlines()[len(text.splitlines()) + 1]}\n"):
             return Response(status_code=403)
         if old > size:
             return Response(status_code=400)
