@@ -12,6 +12,7 @@ from api.cli.client import ServerError
 from api.cli.console import err, fail, out
 from archive_store.archive import RECORD_TYPES, open_archive
 from archive_store.audit.exports import ExportedHistory, export_history
+from archive_store.audit.log import NoCheckpointKeyError, NothingLoggedError
 from archive_store.audit.verification import VerificationReport, verify_history
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
@@ -28,7 +29,7 @@ async def export(settings: Settings, to: Path) -> ExportedHistory:
             return await export_history(store, to)
         except FileExistsError:
             raise ServerError(f"{to} is there already; nothing was written") from None
-        except LookupError as error:
+        except NothingLoggedError as error:
             raise ServerError(str(error)) from None
 
 
@@ -62,4 +63,7 @@ async def _installed(settings: Settings) -> AsyncIterator[Store]:
     async with open_archive(settings, prepares=False) as store:
         if not await is_installed(store):
             raise ServerError(f"no school is installed in the database {settings.mongodb_database}")
-        yield store
+        try:
+            yield store
+        except NoCheckpointKeyError as error:
+            raise ServerError(str(error)) from None

@@ -14,7 +14,7 @@ import aiofiles
 
 from archive_store.audit.chain import leaf_bytes
 from archive_store.audit.documents import ENTRIES
-from archive_store.audit.log import checkpoint_key, load_tiles, newest_checkpoint
+from archive_store.audit.log import NothingLoggedError, checkpoint_key, load_tiles, newest_checkpoint
 from archive_store.audit.merkle import HASH_BYTES, TILE_WIDTH, TileKey
 from archive_store.foundation.store import Store
 
@@ -33,12 +33,13 @@ class ExportedHistory:
 async def export_history(store: Store, to: Path) -> ExportedHistory:
     """Write the log as of its newest checkpoint into a new folder, which only its owner may read.
 
-    FileExistsError where the folder is there; LookupError where nothing is in the log. What is stored is written as
-    it is: whether it is sound is for the verifier to say. The checkpoint comes last, so a folder without is not whole.
+    FileExistsError where the folder is there; NothingLoggedError where nothing is in the log. What is stored is
+    written as it is: whether it is sound is for the verifier to say. The checkpoint comes last, so a folder without is
+    not whole.
     """
     checkpoint = await newest_checkpoint(store)
     if checkpoint is None:
-        raise LookupError("no entry is in the log yet")
+        raise NothingLoggedError("no entry is in the log yet")
     await asyncio.to_thread(to.mkdir, mode=0o700, parents=True)
     entries = await _write_entries(store, to / "entries.jsonl", checkpoint.size)
     keys = list(_tiles(checkpoint.size))

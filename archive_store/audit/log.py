@@ -44,6 +44,14 @@ class ForgedLogError(Exception):
     """The stored log does not agree with itself: nothing is signed on top of it."""
 
 
+class NoCheckpointKeyError(LookupError):
+    """The keyring is of before there were checkpoints."""
+
+
+class NothingLoggedError(LookupError):
+    """No checkpoint has been signed yet."""
+
+
 class OtherLogError(Exception):
     """The settings or the keyring are of another installation than the database."""
 
@@ -53,10 +61,10 @@ def tree_hash(store: Store) -> TreeHash:
 
 
 def checkpoint_key(store: Store) -> CheckpointKey:
-    """LookupError in a keyring that has none."""
+    """NoCheckpointKeyError in a keyring that has none."""
     key = store.keyring.checkpoint
     if key is None:
-        raise LookupError(
+        raise NoCheckpointKeyError(
             "the keyring has no checkpoint key: `registrar keyring rotate-checkpoint-key` makes one"
         )
     return key

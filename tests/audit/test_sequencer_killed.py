@@ -30,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 KILLS = int(os.environ.get("REGISTRAR_SEQUENCER_KILLS", "8"))
 WRITERS = 8
+PAUSE_SECONDS = 0.1  # so that a hundred kills leave no more entries than can be looked at
 COVERED_WITHIN_SECONDS = 5.0
 
 
@@ -105,6 +106,7 @@ async def test_killed_at_random_under_load_nothing_is_lost_or_twice(
         while not ending.is_set():
             await append(empty_store, *subjects)
             written += len(subjects)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     writers = [asyncio.create_task(write()) for _ in range(WRITERS)]
     chance = random.Random(5)

@@ -13,6 +13,7 @@ import pytest
 from bson import ObjectId
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import EncryptionError
 
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.archive import RECORD_TYPES
@@ -25,6 +26,8 @@ from archive_store.audit.sequencer import sequence_entries
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.store import Store
+from archive_store.students import record_check
+from archive_store.students.record_check import records_unlike_history
 from archive_store.verifier.verification import verify_export
 from tests.audit.test_sequencer import append, require_whole_log
 from tests.readings.told import PHONE, family, history, look
@@ -201,3 +204,14 @@ async def test_two_rotations_at_once_make_one_line(tmp_path: Path) -> None:
     assert {held.checkpoint.verifier_key for held in rotated if held.checkpoint} == named
     assert len(named) == 4
     assert [each.name for each in tmp_path.iterdir()] == ["keyring.json"]
+
+
+async def test_a_record_is_not_compared_where_the_key_of_its_history_is_gone(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: object) -> None:
+        raise EncryptionError(ValueError("no such key"))
+
+    assert await records_unlike_history(school.store) == []
+    monkeypatch.setattr(record_check, "open_entries", gone)
+    assert await records_unlike_history(school.store) == []
