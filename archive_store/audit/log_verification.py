@@ -22,7 +22,7 @@ from archive_store.audit.log import (
     tree_hash,
 )
 from archive_store.audit.merkle import HASH_BYTES, TILE_WIDTH, Span, TileKey
-from archive_store.audit.remembered import recall
+from archive_store.audit.remembered import Signed
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
 
@@ -33,11 +33,12 @@ _NO_HASH = bytes(HASH_BYTES)
 
 
 async def verify_log(
-    store: Store, entries: AsyncCollection[Row], session: AsyncClientSession
+    store: Store, entries: AsyncCollection[Row], signed: Signed | None, session: AsyncClientSession
 ) -> AsyncIterator[Finding]:
     """FORGED_LOG where entries, tiles and checkpoints do not agree; UNLOGGED for an entry that the log passed by.
 
-    A finding without an entry has the subject `log` and a place in the log, from 0, or the size of a checkpoint.
+    `signed` is what was recalled before the session's snapshot was taken. A finding without an entry has the subject
+    `log` and a place in the log, from 0, or the size of a checkpoint.
     """
     checkpoints = store.database.whatever_is_stored(CHECKPOINTS)
     newest = await checkpoints.find(session=session).sort("_id", -1).limit(1).to_list()
@@ -46,7 +47,7 @@ async def verify_log(
         if row.get("log_index") is not None or _was_passed_by(row.get("at"), passed):
             yield _of_entry(row, Flaw.UNLOGGED)
     try:
-        size, signed = await log_size(store, session), await recall(store)
+        size = await log_size(store, session)
     except ForgedLogError:
         yield Finding(LOG, 0, Flaw.FORGED_LOG)
         return
@@ -92,7 +93,7 @@ class _StoredLog:
         hashes = found.get("hashes") if found else b""
         return bytes(hashes) if isinstance(hashes, bytes) else b""
 
-    async def verify_tree(self, signed: tuple[int, bytes] | None) -> AsyncIterator[Finding]:
+    async def verify_tree(self, signed: Signed | None) -> AsyncIterator[Finding]:
         """The tiles above, each checkpoint and what was `signed` here last, against the tree over the leaves' tiles."""
         # In the order of the log, so that no more than one is held; what is no size comes before or after the numbers.
         stored = self._store.database.whatever_is_stored(CHECKPOINTS)

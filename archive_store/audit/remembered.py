@@ -23,9 +23,13 @@ def memory_file(store: Store) -> Path:
     return store.settings.keyring_file.with_name(f"{store.settings.keyring_file.name}.signed")
 
 
-async def require_continued(store: Store, size: int, session: AsyncClientSession | None = None) -> None:
-    """ForgedLogError unless the log of this size begins with what was signed here last."""
-    signed = await recall(store)
+Signed = tuple[int, bytes]  # size of the log, and its root
+
+
+async def require_continued(
+    store: Store, size: int, signed: Signed | None, session: AsyncClientSession | None = None
+) -> None:
+    """ForgedLogError unless the log of this size begins with what was `signed` here, as recalled before it was read."""
     if signed is None:
         return
     signed_size, root = signed
@@ -35,8 +39,11 @@ async def require_continued(store: Store, size: int, session: AsyncClientSession
         raise ForgedLogError(f"another log of {signed_size} entries was signed here")
 
 
-async def recall(store: Store) -> tuple[int, bytes] | None:
-    """Size and root of what was signed here last. ForgedLogError where the file does not say."""
+async def recall(store: Store) -> Signed | None:
+    """What was signed here last. ForgedLogError where the file does not say.
+
+    To be asked before the log is read: it may grow in between, and what is remembered with it.
+    """
     return await asyncio.to_thread(_recall, memory_file(store))
 
 
@@ -45,7 +52,7 @@ async def remember(store: Store, size: int, root: bytes) -> None:
     await asyncio.to_thread(_remember, memory_file(store), size, root)
 
 
-def _recall(file: Path) -> tuple[int, bytes] | None:
+def _recall(file: Path) -> Signed | None:
     try:
         size, root = file.read_text(encoding="ascii").split()
         signed = int(size), base64.b64decode(root, validate=True)
@@ -59,6 +66,9 @@ def _recall(file: Path) -> tuple[int, bytes] | None:
 
 
 def _remember(file: Path, size: int, root: bytes) -> None:
+    held = _recall(file)
+    if held is not None and held[0] > size:  # a rival was faster
+        return
     written = file.with_name(f".{file.name}.{os.getpid()}")
     written.write_text(f"{size} {base64.b64encode(root).decode()}\n", encoding="ascii")
     written.replace(file)

@@ -38,7 +38,7 @@ from archive_store.audit.log import (
     tree_hash,
 )
 from archive_store.audit.merkle import Span
-from archive_store.audit.remembered import remember, require_continued
+from archive_store.audit.remembered import recall, remember, require_continued
 from archive_store.foundation.database import Row
 from archive_store.foundation.leases import LEASES
 from archive_store.foundation.store import Store
@@ -135,11 +135,12 @@ async def _count_waiting(store: Store) -> int:
 
 
 async def _sequence_batch(store: Store, session: AsyncClientSession, limit: int) -> Sequenced:
+    signed = await recall(store)
     size = await log_size(store, session)
     tiles = await load_tiles(store, merkle.tiles_at_the_edge(size), session)
     tree = tree_hash(store)
     await _require_signed(store, session, size, tiles)
-    await require_continued(store, size, session)
+    await require_continued(store, size, signed, session)
     waiting = await _entries(store).find({"log_index": None}, session=session).limit(limit).to_list()
     refused = [row for row in waiting if not is_genuine(store, row)]
     taken = await _in_order(store, session, waiting, {row["_id"] for row in refused})

@@ -12,8 +12,10 @@ from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
 from archive_store.audit.documents import ENTRIES, HEADS
 from archive_store.audit.entries import is_well_typed
 from archive_store.audit.findings import Finding, Flaw, finding_over
-from archive_store.audit.log_verification import verify_log
+from archive_store.audit.log import ForgedLogError
+from archive_store.audit.log_verification import LOG, verify_log
 from archive_store.audit.reading_verification import changed_readings
+from archive_store.audit.remembered import Signed, recall
 from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
@@ -114,16 +116,22 @@ async def verify_history(store: Store, record_types: Sequence[type[Record]]) -> 
 
     Access events are also held against their entries.
     """
+    signed, faults = None, []
+    try:
+        signed = await recall(store)
+    except ForgedLogError:
+        faults.append(Finding(LOG, 0, Flaw.FORGED_LOG))
     # One snapshot, so that entries written meanwhile are not taken for flaws.
     async with store.database.client.start_session(snapshot=True) as session:
-        report = await _verify_history(store, record_types, session)
+        report = await _verify_history(store, record_types, signed, session)
+    report.findings += faults
     report.findings += await changed_readings(store)
     report.findings.sort(key=lambda finding: (finding.subject, finding.sequence))
     return report
 
 
 async def _verify_history(
-    store: Store, record_types: Sequence[type[Record]], session: AsyncClientSession
+    store: Store, record_types: Sequence[type[Record]], signed: Signed | None, session: AsyncClientSession
 ) -> VerificationReport:
     key, hash_name = store.keyring.audit, store.settings.audit_hash
     report = VerificationReport()
@@ -170,5 +178,5 @@ async def _verify_history(
                 report.findings.append(Finding(subject, 0, Flaw.NO_HISTORY))
         # Nothing is ever deleted by an operation.
         report.findings += [Finding(subject, 0, Flaw.NO_RECORD) for subject in without_record]
-    report.findings += [finding async for finding in verify_log(store, stored_entries, session)]
+    report.findings += [finding async for finding in verify_log(store, stored_entries, signed, session)]
     return report
