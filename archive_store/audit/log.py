@@ -197,9 +197,9 @@ async def leaves_at(store: Store, indexes: Sequence[int]) -> dict[int, bytes]:
     return {row["log_index"]: leaf_bytes(row) async for row in found}
 
 
-async def root_of(store: Store, size: int) -> bytes:
+async def root_of(store: Store, size: int, session: AsyncClientSession | None = None) -> bytes:
     """The root of the first `size` entries, of no more than there are."""
-    (root,) = await span_hashes(store, [Span(0, size)])
+    (root,) = await span_hashes(store, [Span(0, size)], session)
     return root
 
 

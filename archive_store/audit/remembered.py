@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from archive_store.audit.log import ForgedLogError, span_hashes
-from archive_store.audit.merkle import HASH_BYTES, Span
+from archive_store.audit.log import ForgedLogError, root_of
+from archive_store.audit.merkle import HASH_BYTES
 from archive_store.foundation.store import Store
 
 
@@ -35,7 +35,7 @@ async def require_continued(
     signed_size, root = signed
     if size < signed_size:
         raise ForgedLogError(f"a log of {signed_size} entries was signed here, and this one has {size}")
-    if await span_hashes(store, [Span(0, signed_size)], session) != [root]:
+    if await root_of(store, signed_size, session) != root:
         raise ForgedLogError(f"another log of {signed_size} entries was signed here")
 
 

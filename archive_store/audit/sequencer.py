@@ -195,6 +195,8 @@ async def _require_signed(
 async def _sign_after_rotation(store: Store) -> None:
     """Sign the newest checkpoint by the new key, so that it is trusted while nothing is written."""
     key = checkpoint_key(store)
+    if not key.successions:  # the first key has none to sign after
+        return
     checkpoints = store.database.whatever_is_stored(CHECKPOINTS)
     for row in await checkpoints.find().sort("_id", -1).limit(1).to_list():
         text, _, _ = str(row.get("note")).partition("\n\n")

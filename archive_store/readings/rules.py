@@ -45,10 +45,9 @@ def sight_of(scope: StudentScope, facts: Mapping[str, Any]) -> Sight | None:
     ties = scope.relationships(dict(facts)) & _FAMILY
     classes = viewer.decide(AccessEvent, ties).classes if ties else frozenset()
     is_family = FieldClass.F1 in classes
-    is_auditor = viewer.holds_any(viewer.policy.rules.audit_readers)
-    if not is_family and not is_auditor:
+    if not is_family and not viewer.audits:
         return None
-    return Sight(is_family, FieldClass.F3 in classes, is_auditor, _withheld_from_auditor(viewer))
+    return Sight(is_family, FieldClass.F3 in classes, viewer.audits, _withheld_from_auditor(viewer))
 
 
 def _withheld_from_auditor(viewer: Viewer) -> Withheld | None:
