@@ -29,4 +29,3 @@ async def _rights(
 
 
 STUDENT_HISTORY = SubjectHistory(Student, _rights, lambda viewer: not student_scope(viewer).sees_nobody)
-student_histories = STUDENT_HISTORY.pages

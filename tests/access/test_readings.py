@@ -21,7 +21,7 @@ from archive_store.people.sign_in import load_viewer
 from archive_store.scans.content import open_scan
 from archive_store.scans.operations import file_scan
 from archive_store.students.accounts import link_account, link_guardian_account
-from archive_store.students.histories import student_histories
+from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.queries import StudentFilter, find_student, list_students
 from archive_store.students.scope import student_scope
 from tests.school import PURPOSE, School
@@ -141,12 +141,12 @@ async def test_a_look_up_by_number_without_a_purpose_is_refused_by_name(school: 
 async def test_history_of_sensitive_values_is_a_reading(school: School) -> None:
     student = await school.student()
     await school.approve("director", await school.request("information", student, phone="13700000001"))
-    (unsaid,) = await student_histories(
+    (unsaid,) = await STUDENT_HISTORY.pages(
         school.store, await school.viewer("director", None), [student.key], first=1
     )
     assert unsaid is not None and [change.withheld for change in unsaid.rows[0].changes] == [True]
     assert await events(school) == []
-    await student_histories(school.store, await school.viewer("director"), [student.key], first=1)
+    await STUDENT_HISTORY.pages(school.store, await school.viewer("director"), [student.key], first=1)
     (event,) = await events(school)
     assert [(group.fields, group.subject_ids) for group in event.groups] == [(["phone"], [student.key])]
 
@@ -158,7 +158,9 @@ async def test_the_reason_is_as_sensitive_as_what_was_asked_for_even_if_unchange
     await school.approve("director", request)
     reasons = {}
     for subject in ("director", "academic-affairs"):
-        (page,) = await student_histories(school.store, await school.viewer(subject), [student.key], first=1)
+        (page,) = await STUDENT_HISTORY.pages(
+            school.store, await school.viewer(subject), [student.key], first=1
+        )
         assert page is not None
         reasons[subject] = page.rows[0].reason
     assert reasons == {"director": "家长来电", "academic-affairs": None}
@@ -267,10 +269,14 @@ async def test_an_acting_post_counts_while_it_lasts(school: School) -> None:
 async def test_papers_leave_nothing_in_the_students_history(school: School) -> None:
     """Its readers need not know that there is a sealed one."""
     student = await school.student()
-    (before,) = await student_histories(school.store, await school.viewer("teacher"), [student.key], first=5)
+    (before,) = await STUDENT_HISTORY.pages(
+        school.store, await school.viewer("teacher"), [student.key], first=5
+    )
     medical = await paper(school, "2023级新生学籍信息表")
     await open_scan(school.store, await school.viewer("director", "核实病情"), medical)
-    (after,) = await student_histories(school.store, await school.viewer("teacher"), [student.key], first=5)
+    (after,) = await STUDENT_HISTORY.pages(
+        school.store, await school.viewer("teacher"), [student.key], first=5
+    )
     assert before is not None and after is not None
     assert [entry.kind for entry in after.rows] == [entry.kind for entry in before.rows]
 
@@ -292,7 +298,7 @@ async def test_a_right_guess_looks_like_a_wrong_one_in_the_history(school: Schoo
             "information", await school.student(), phone=guess, class_seat_number="9"
         )
         await school.approve("director", request)
-        (page,) = await student_histories(
+        (page,) = await STUDENT_HISTORY.pages(
             school.store, await school.viewer("information"), [student.key], first=1
         )
         assert page is not None

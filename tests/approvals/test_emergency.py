@@ -32,7 +32,7 @@ from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.students.accounts import link_guardian_account
 from archive_store.students.changes import StudentUpdate
 from archive_store.students.documents import Student, StudentStatus
-from archive_store.students.histories import student_histories
+from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.status import StatusChange
 from tests.approvals.test_requests import delegated
 from tests.school import School
@@ -300,7 +300,7 @@ async def test_a_reversal_restores_and_keeps_the_history(school: School) -> None
     assert after.revision == student.revision + 2
     assert (await kinds(school, student.key))[-2:] == ["student:update", "student:update:reverse"]
     director = await school.viewer("director")
-    (page,) = await student_histories(school.store, director, [student.key], first=2)
+    (page,) = await STUDENT_HISTORY.pages(school.store, director, [student.key], first=2)
     assert page is not None
     phones = [
         (change.before, change.after)

@@ -20,7 +20,7 @@ from archive_store.approvals.emergency_queries import (
 )
 from archive_store.approvals.emergency_rules import may_see
 from archive_store.foundation.field_classes import encrypted_paths
-from archive_store.students.histories import student_histories
+from archive_store.students.histories import STUDENT_HISTORY
 from tests.approvals.test_emergency import NEW, REASON, acknowledge, held, ratify, suspended, updated
 from tests.approvals.test_requests import delegated
 from tests.school import School
@@ -43,7 +43,7 @@ async def test_executing_widens_no_reading(school: School) -> None:
     ]
     assert shown.reason == REASON
     assert await school.store.database.collection(AccessEvent).count_documents({}) == 0
-    for entry in (await student_histories(school.store, information, [student.key], first=1))[0].rows:  # type: ignore[union-attr]
+    for entry in (await STUDENT_HISTORY.pages(school.store, information, [student.key], first=1))[0].rows:  # type: ignore[union-attr]
         assert [(one.before, one.after) for one in entry.changes] == [(None, None)]
         assert entry.reason is None
     # Nor once it is decided.

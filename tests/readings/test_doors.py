@@ -26,7 +26,7 @@ from archive_store.retrieval.queries import list_grants
 from archive_store.students import exports
 from archive_store.students.documents import Student
 from archive_store.students.exports import begin_export
-from archive_store.students.histories import student_histories
+from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.queries import StudentFilter, list_students
 from tests.admission.test_roster_files import HEADERS, workbook
 from tests.approvals.test_emergency import NEW, suspended, updated
@@ -138,15 +138,15 @@ async def test_a_roster_of_new_students_reads_nobody(school: School) -> None:
 async def test_history_values_and_reasons_that_may_speak_of_them(school: School) -> None:
     student, director = await school.student(), await school.viewer("director")
     await school.approve("director", await school.request("information", student, phone=NEW))
-    await student_histories(school.store, director, [student.key], first=1)
+    await STUDENT_HISTORY.pages(school.store, director, [student.key], first=1)
     await suspended(school)
-    await student_histories(school.store, director, [student.key], first=1)
+    await STUDENT_HISTORY.pages(school.store, director, [student.key], first=1)
     changed, explained = await told(school.store)
     assert read_of(changed) == [(["phone"], [student.key])]
     # Why a student was suspended is as guarded as their health, which no change of the entry shows.
     assert read_of(explained) == [(["health_status"], [student.key])]
     # Without the reason there is nothing to record.
-    await student_histories(school.store, await school.viewer("director", None), [student.key], first=1)
+    await STUDENT_HISTORY.pages(school.store, await school.viewer("director", None), [student.key], first=1)
     assert len(await told(school.store)) == 2
 
 

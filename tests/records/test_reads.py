@@ -15,7 +15,7 @@ from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.posts import Post
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.documents import Student
-from archive_store.students.histories import student_histories
+from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.queries import (
     StudentFilter,
     StudentOrder,
@@ -220,7 +220,7 @@ async def test_sensitive_leaves_lie_encrypted_in_the_database(school: School) ->
 
 
 async def first_entry(school: School, subject: str, key: ObjectId) -> HistoryEntry | None:
-    (page,) = await student_histories(school.store, await school.viewer(subject), [key], first=1)
+    (page,) = await STUDENT_HISTORY.pages(school.store, await school.viewer(subject), [key], first=1)
     return page.rows[0] if page else None
 
 
@@ -248,9 +248,9 @@ async def test_histories_of_many_come_in_order_and_page_by_page(school: School) 
         )
     director = await school.viewer("director")
     asked = [other.key, ObjectId(), student.key]
-    pages = await student_histories(school.store, director, asked, first=2)
+    pages = await STUDENT_HISTORY.pages(school.store, director, asked, first=2)
     assert [page and [entry.sequence for entry in page.rows] for page in pages] == [[1], None, [5, 4]]
     assert [page and page.has_next for page in pages] == [False, None, True]
-    (rest,) = await student_histories(school.store, director, [student.key], first=5, after=4)
+    (rest,) = await STUDENT_HISTORY.pages(school.store, director, [student.key], first=5, after=4)
     assert rest is not None
     assert ([entry.sequence for entry in rest.rows], rest.has_next) == ([3, 2, 1], False)

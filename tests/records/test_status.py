@@ -18,7 +18,7 @@ from archive_store.audit.queries import HistoryEntry
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.students.documents import StatusPeriod, StudentStatus
-from archive_store.students.histories import student_histories
+from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.status import StatusChange
 from archive_store.students.status_periods import in_force, restored, say_the_same, with_status
 from schema.nodes import global_id
@@ -114,7 +114,7 @@ async def test_why_is_read_by_those_who_read_of_health(school: School) -> None:
     async def told(subject: str) -> HistoryEntry:
         viewer = await school.viewer(subject)
         student = await school.student()
-        (page,) = await student_histories(school.store, viewer, [student.key], first=1)
+        (page,) = await STUDENT_HISTORY.pages(school.store, viewer, [student.key], first=1)
         assert page is not None
         return page.rows[0]
 

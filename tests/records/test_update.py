@@ -14,7 +14,7 @@ from archive_store.people.documents import Person
 from archive_store.students.accounts import link_guardian_account
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import Student
-from archive_store.students.histories import student_histories
+from archive_store.students.histories import STUDENT_HISTORY
 from tests.school import School
 
 _READING = ("access_events", "audit_entries", "audit_heads")
@@ -43,7 +43,9 @@ async def test_a_change_waits_for_the_director_then_applies(school: School) -> N
         "上海市",
         student.revision + 1,
     )
-    (page,) = await student_histories(school.store, await school.viewer("director"), [student.key], first=1)
+    (page,) = await STUDENT_HISTORY.pages(
+        school.store, await school.viewer("director"), [student.key], first=1
+    )
     assert page is not None
     entry = page.rows[0]
     assert (entry.kind, entry.actor_name, entry.change_request_id) == ("student:update", "赵主任", request)
