@@ -38,6 +38,7 @@ from archive_store.foundation.field_cipher import FieldCipher
 from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.records import Record
+from archive_store.foundation.root_keys import KeyringRootKeys
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
@@ -125,6 +126,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
         cipher=cipher,
         objects=ObjectStore.from_settings(settings),
         keyring=keyring,
+        root_keys=KeyringRootKeys(keyring),
         clock=Clock(),
         operations=OPERATIONS,
     )

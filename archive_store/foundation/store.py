@@ -12,6 +12,7 @@ from archive_store.foundation.database import Database
 from archive_store.foundation.field_cipher import FieldCipher
 from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.object_store import ObjectStore
+from archive_store.foundation.root_keys import RootKeys
 from archive_store.foundation.settings import Settings
 
 
@@ -24,6 +25,7 @@ class Store:
     cipher: FieldCipher
     objects: ObjectStore
     keyring: Keyring
+    root_keys: RootKeys
     clock: Clock
     operations: Mapping[str, Any]
     versions_seen: dict[type, Any] = field(default_factory=dict)  # see versioned.py

@@ -14,8 +14,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.scans.documents import Scan
-from archive_store.scans.encryption import DATA_KEY, unwrap_key
-from archive_store.scans.operations import archive_file_key, read_archive_file
+from archive_store.scans.keys import scan_data_key
 from archive_store.scans.pipeline import read_scan
 from archive_store.scans.queries import ScanView, find_scan
 
@@ -41,11 +40,7 @@ async def open_scan(
     view = await _allow_view(store, viewer, scan_id)
     row = await store.database.collection(Scan).find_one({"_id": scan_id})
     scan = Scan.model_validate(row)
-    archive_file = await read_archive_file(store, scan.student_id)
-    if archive_file is None:
-        raise LookupError(f"scan {scan_id} has no archive file")
-    file_key = archive_file_key(store, archive_file)
-    data_key = unwrap_key(file_key, scan.wrapped_data_key, DATA_KEY, scan.key)
+    data_key = await scan_data_key(store, scan_id)
 
     async def note_view(unit: UnitOfWork) -> None:
         # Not in the student's history, whose readers need not know of the paper.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -15,13 +16,20 @@ F0, F1, F2, F3, F4 = FieldClass
 
 
 class ArchiveFile(Record):
-    """案卷: one per student, with the key that wraps the keys of its scans, itself wrapped by a root key."""
+    """案卷: one per student, with the key that wraps the keys of its scans, itself wrapped by a root key.
+
+    `key_version` counts the keys it has had, the newest made at `key_made_at`; `scan_count` the scans filed to it. Who
+    files a scan changes it in the same transaction, so that no key is wrapped by one that is just being replaced.
+    """
 
     subject_type: ClassVar[str] = "ArchiveFile"
 
     student_id: Annotated[PydanticObjectId, F1]
     wrapped_key: Annotated[bytes, F1]
     root_key_id: Annotated[str, F1]
+    key_version: Annotated[int, F1] = 1
+    key_made_at: Annotated[datetime | None, F1] = None
+    scan_count: Annotated[int, F1] = 0
 
     class Settings:
         name = "archive_files"

@@ -1,4 +1,4 @@
-"""Keys and bytes of encrypted scans. FORMAT.md beside this file says what lies where."""
+"""Bytes of encrypted scans. FORMAT.md beside this file says what lies where."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from collections.abc import Generator, Iterable
 from bson import ObjectId
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 MAGIC = b"registrar-scan/1\n"
 KEY_SIZE = 32
-_NONCE_SIZE = 12
-DATA_KEY = b"registrar/data-key"
-ARCHIVE_FILE_KEY = b"registrar/archive-file-key"
 
 
 class DamagedScanError(Exception):
@@ -23,19 +19,6 @@ class DamagedScanError(Exception):
 
 def new_key() -> bytes:
     return secrets.token_bytes(KEY_SIZE)
-
-
-def wrap_key(wrapping_key: bytes, key: bytes, purpose: bytes, owner: ObjectId) -> bytes:
-    nonce = secrets.token_bytes(_NONCE_SIZE)
-    return nonce + AESGCM(wrapping_key).encrypt(nonce, key, purpose + owner.binary)
-
-
-def unwrap_key(wrapping_key: bytes, wrapped: bytes, purpose: bytes, owner: ObjectId) -> bytes:
-    try:
-        nonce, sealed = wrapped[:_NONCE_SIZE], wrapped[_NONCE_SIZE:]
-        return AESGCM(wrapping_key).decrypt(nonce, sealed, purpose + owner.binary)
-    except (InvalidTag, ValueError) as error:
-        raise DamagedScanError("a key does not unwrap") from error
 
 
 class ScanEncryptor:

@@ -23,16 +23,17 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.sign_in import reload_viewer
 from archive_store.scans.documents import LOCK_YEARS, ArchiveFile, Scan
-from archive_store.scans.encryption import (
-    ARCHIVE_FILE_KEY,
-    DATA_KEY,
-    DamagedScanError,
-    new_key,
-    unwrap_key,
-    wrap_key,
-)
+from archive_store.scans.encryption import new_key
 from archive_store.scans.file_names import RULE as FILE_NAME_RULE
 from archive_store.scans.file_names import parse_file_name
+from archive_store.scans.keys import (
+    archive_file_key,
+    count_scan,
+    new_archive_file,
+    open_archive_file,
+    read_archive_file,
+    wrap_data_key,
+)
 from archive_store.scans.pipeline import StoredScan, store_scan
 from archive_store.scans.places import upload_place
 from archive_store.students.queries import find_student
@@ -129,21 +130,21 @@ async def _record(
     """Write the scan, with the student's archive file if it is the first one."""
     for is_last_try in (False, True):
         opened = await read_archive_file(store, student_id)
-        archive_file = opened or _new_archive_file(store, student_id)
-        file_key = archive_file_key(store, archive_file)
+        archive_file = opened or await new_archive_file(store, student_id)
+        file_key = await archive_file_key(store, archive_file)
         payload = ScanFile(
             scan_id=scan_id,
             archive_file=archive_file.model_dump(),
             opens_archive_file=opened is None,
             file_name=file_name,
-            wrapped_data_key=wrap_key(file_key, data_key, DATA_KEY, scan_id),
+            wrapped_data_key=wrap_data_key(file_key, data_key, scan_id),
             **asdict(stored),
         )
         try:
             scan: Scan = (await perform(store, viewer, "scan.file", payload)).result
         except RegistrarError as error:
-            # Another first scan of the student opened the archive file meanwhile.
-            if is_last_try or opened is not None or error.code is not ErrorCode.DUPLICATE:
+            # Meanwhile another first scan of the student opened the archive file, or its key was replaced.
+            if is_last_try or error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN):
                 raise
         else:
             return scan
@@ -156,26 +157,6 @@ async def _remove_unless_filed(store: Store, scan_id: ObjectId, stored: StoredSc
         await store.objects.remove(stored.object_key, stored.object_version)
 
 
-def _new_archive_file(store: Store, student_id: ObjectId) -> ArchiveFile:
-    file_id = PydanticObjectId()
-    wrapped = wrap_key(store.keyring.scans, new_key(), ARCHIVE_FILE_KEY, file_id)
-    return ArchiveFile(
-        id=file_id, student_id=PydanticObjectId(student_id), wrapped_key=wrapped, root_key_id=store.keyring.id
-    )
-
-
-def archive_file_key(store: Store, archive_file: ArchiveFile) -> bytes:
-    """The key that wraps the keys of the student's scans."""
-    if archive_file.root_key_id != store.keyring.id:
-        raise DamagedScanError(f"wrapped by keyring {archive_file.root_key_id}, not by the one in use")
-    return unwrap_key(store.keyring.scans, archive_file.wrapped_key, ARCHIVE_FILE_KEY, archive_file.key)
-
-
-async def read_archive_file(store: Store, student_id: ObjectId) -> ArchiveFile | None:
-    row = await store.database.collection(ArchiveFile).find_one({"student_id": student_id})
-    return None if row is None else ArchiveFile.model_validate(row)
-
-
 async def _check_file(store: Store, viewer: Viewer, payload: ScanFile) -> None:
     parse_file_name(payload.file_name)
 
@@ -185,8 +166,8 @@ async def _apply_file(unit: UnitOfWork, payload: ScanFile) -> Scan:
     assert unit.actor.person_id is not None  # noqa: S101 - only people file
     archive_file = ArchiveFile.model_validate(payload.archive_file)
     if payload.opens_archive_file:
-        await unit.insert(archive_file)
-        unit.audit(Subject(ArchiveFile.subject_type, archive_file.key), "archive_file:open")
+        await open_archive_file(unit, archive_file)
+    await count_scan(unit, archive_file)
     scan = Scan(
         id=payload.scan_id,
         student_id=archive_file.student_id,

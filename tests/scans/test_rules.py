@@ -10,14 +10,11 @@ from hypothesis import strategies as st
 from api.dev.demo import demo_paper
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.scans.encryption import (
-    DATA_KEY,
     MAGIC,
     DamagedScanError,
     ScanEncryptor,
     decrypted,
     new_key,
-    unwrap_key,
-    wrap_key,
 )
 from archive_store.scans.file_names import PolicyFileName, parse_file_name
 from archive_store.scans.media_types import media_type_of
@@ -176,13 +173,3 @@ def test_a_file_under_another_scans_name_does_not_open() -> None:
     key = new_key()
     with pytest.raises(DamagedScanError):
         plain_of(encrypted(b"paper", key, ObjectId()), key, ObjectId())
-
-
-def test_a_wrapped_key_opens_for_its_owner_and_purpose_alone() -> None:
-    root, key, owner = new_key(), new_key(), ObjectId()
-    wrapped = wrap_key(root, key, DATA_KEY, owner)
-    assert len(wrapped) == 60
-    assert unwrap_key(root, wrapped, DATA_KEY, owner) == key
-    for other in ((new_key(), DATA_KEY, owner), (root, b"other", owner), (root, DATA_KEY, ObjectId())):
-        with pytest.raises(DamagedScanError):
-            unwrap_key(other[0], wrapped, other[1], other[2])
