@@ -20,12 +20,14 @@ from api.sign_in import SignIn
 from api.stalls import StallLimits
 from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
-from archive_store.archive import JOBS, open_archive
+from archive_store.archive import JOBS, UPLOAD_JOBS, open_archive
 from archive_store.audit.feed import NotificationFeed
 from archive_store.foundation.settings import Settings
 from schema.root import build_schema
 
 GRAPHQL_BODY_OVERHEAD = 1024 * 1024
+# Within which the checks of the largest scan end.
+UPLOAD_LEASE_SECONDS = 120.0
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -42,7 +44,14 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with (
             open_archive(settings) as store,
-            working(*worker_of_jobs(store, JOBS), *sequencer_of(store), *publisher_of(store)),
+            working(
+                *worker_of_jobs(store, JOBS),
+                *worker_of_jobs(
+                    store, UPLOAD_JOBS, lease_name="upload-worker", lease_seconds=UPLOAD_LEASE_SECONDS
+                ),
+                *sequencer_of(store),
+                *publisher_of(store),
+            ),
         ):
             app.state.store = store
             app.state.sign_in = SignIn(settings)

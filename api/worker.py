@@ -135,10 +135,18 @@ async def working(*workers: Worker) -> AsyncIterator[None]:
         await asyncio.gather(*(end(worker, task) for worker, task in running.items()))
 
 
-def worker_of_jobs(store: Store, jobs: Mapping[str, Job]) -> list[Worker]:
-    """The worker of the store's jobs, unless there is nothing to do or this process shall do none of it."""
+def worker_of_jobs(
+    store: Store,
+    jobs: Mapping[str, Job],
+    *,
+    lease_name: str = LEASE_NAME,
+    lease_seconds: float = LEASE_SECONDS,
+) -> list[Worker]:
+    """The worker of some of the store's jobs, unless there are none or this process shall do none of it."""
     seconds = store.settings.worker_seconds
-    return [Worker(store, jobs, seconds=seconds)] if jobs and seconds else []
+    if not jobs or not seconds:
+        return []
+    return [Worker(store, jobs, seconds=seconds, lease_name=lease_name, lease_seconds=lease_seconds)]
 
 
 async def end(worker: Worker, running: asyncio.Task[None]) -> None:

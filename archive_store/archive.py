@@ -54,6 +54,8 @@ from archive_store.retrieval.operations import (
 )
 from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.operations import SCAN_FILE
+from archive_store.scans.upload_documents import UPLOAD_INDEXES, UPLOADS
+from archive_store.scans.uploads import finish_left, remove_expired
 from archive_store.students.documents import Export, Student
 from archive_store.students.operations import STUDENT_UPDATE
 from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND
@@ -112,6 +114,9 @@ JOBS: Mapping[str, Job] = {
     "crisis_team.mark_reviews_due": mark_reviews_due,
 }
 
+# As JOBS, beside them: one of these can take as long as a large file.
+UPLOAD_JOBS: Mapping[str, Job] = {"upload.finish": finish_left, "upload.remove_expired": remove_expired}
+
 
 @asynccontextmanager
 async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIterator[Store]:
@@ -135,6 +140,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await database.prepare(RECORD_TYPES)
             await cipher.prepare()
             await prepare_indexes(store)
+            await database.mongo[UPLOADS].create_indexes(UPLOAD_INDEXES)
             await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store

@@ -17,8 +17,8 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.people.operations import is_installed
 from archive_store.people.sign_in import load_viewer
-from archive_store.scans.operations import file_scan
 from archive_store.scans.queries import scans_by_student
+from archive_store.scans.uploads import file_scan
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.queries import list_students
 

@@ -28,10 +28,13 @@ class ErrorCode(StrEnum):
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
     TIMED_OUT = "timed_out"
+    TOO_MANY_PAGES = "too_many_pages"
     TOO_COMPLEX = "too_complex"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     DIGEST_MISMATCH = "digest_mismatch"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
     INVALID_FILE_NAME = "invalid_file_name"
+    INFECTED = "infected"
     NOTHING_TO_CHANGE = "nothing_to_change"
     # values of a record
     REQUIRED = "required"
@@ -58,6 +61,8 @@ class ErrorCode(StrEnum):
     WRONG_STATE = "wrong_state"
     SELF_APPROVAL = "self_approval"
     SEAT_TAKEN = "seat_taken"
+    LOCKED = "locked"
+    OFFSET_MISMATCH = "offset_mismatch"
     TRY_AGAIN = "try_again"
     # why a subscription ended
     POST_ENDED = "post_ended"
@@ -111,6 +116,7 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         "内容传输中断或过慢,请重新发送。",
         "The content stopped coming, or came too slowly; send it again.",
     ),
+    ErrorCode.TOO_MANY_PAGES: ErrorText(422, "超过 {limit} 页。", "There are more than {limit} pages."),
     ErrorCode.TOO_COMPLEX: ErrorText(
         400, "查询过于复杂:{detail_zh}。", "The query is too complex: {detail_en}."
     ),
@@ -121,6 +127,14 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.DIGEST_MISMATCH: ErrorText(
         422, "收到的内容与所声明的 SHA-256 不符。", "The content received does not match the stated SHA-256."
+    ),
+    ErrorCode.CHECKSUM_MISMATCH: ErrorText(
+        460,
+        "本次传输的内容与其校验和不符,未予保存。",
+        "What was sent does not match its checksum; nothing of it was kept.",
+    ),
+    ErrorCode.INFECTED: ErrorText(
+        422, "文件含有恶意代码,已拒收。", "The file carries malicious code and was refused."
     ),
     ErrorCode.INVALID_FILE_NAME: ErrorText(
         400,
@@ -187,6 +201,12 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.SEAT_TAKEN: ErrorText(
         409, "该岗位编制已满({limit})。", "All seats of this post are taken ({limit})."
+    ),
+    ErrorCode.LOCKED: ErrorText(
+        423, "另一请求正在处理该内容。", "Another request is at work on this; try again in a moment."
+    ),
+    ErrorCode.OFFSET_MISMATCH: ErrorText(
+        409, "应从第 {expected} 字节续传。", "The upload goes on at byte {expected}."
     ),
     ErrorCode.TRY_AGAIN: ErrorText(503, "系统繁忙,请稍后重试。", "The system is busy; please try again."),
     ErrorCode.POST_ENDED: ErrorText(

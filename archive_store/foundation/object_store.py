@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from datetime import datetime
-from io import RawIOBase
-from typing import BinaryIO, cast
+from io import BytesIO
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import COMPLIANCE
 from minio.error import MinioException, S3Error
+from minio.helpers import MIN_PART_SIZE
 from minio.retention import Retention
 from urllib3.exceptions import HTTPError
 
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.workers import Workers
 
-# Parts are held whole in memory, one at a time.
-PART_SIZE = 5 * 1024 * 1024
-_PIECE = 256 * 1024
 _calls = Workers("object-store", 4)
 # Apart, so that a probe tells of the store and not of how busy we are.
 _probes = Workers("object-store-probe", 1)
@@ -30,7 +26,7 @@ class ObjectStoreError(RuntimeError):
 
 
 class ObjectStore:
-    """Objects of one bucket. The `…_blocking` calls are for worker threads."""
+    """Objects of one bucket, each held whole in memory. The `…_blocking` calls are for worker threads."""
 
     def __init__(self, client: Minio, probing: Minio, bucket: str) -> None:
         self._client = client
@@ -41,7 +37,7 @@ class ObjectStore:
     def from_settings(cls, settings: Settings) -> ObjectStore:
         retries = urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=[502, 503, 504])
         return cls(
-            _client(settings, urllib3.PoolManager(timeout=_timeout(5, 60), maxsize=16, retries=retries)),
+            _client(settings, urllib3.PoolManager(timeout=_timeout(5, 60), maxsize=20, retries=retries)),
             _client(settings, urllib3.PoolManager(timeout=_timeout(2, 2), maxsize=1, retries=False)),
             settings.s3_bucket,
         )
@@ -66,38 +62,33 @@ class ObjectStore:
         if not await _probes.run(self._probing.bucket_exists, self.bucket):
             raise ObjectStoreError("the bucket is missing")
 
-    def put_blocking(self, key: str, stream: RawIOBase) -> str:
-        """Store a stream of unknown length; the new version's id. A stream that raises leaves nothing."""
+    def put_blocking(self, key: str, content: bytes) -> str:
+        """Store an object; the new version's id. ObjectStoreError where it is not stored for certain."""
         try:
-            result = self._client.put_object(
-                self.bucket,
-                key,
-                cast(BinaryIO, stream),
-                length=-1,
-                part_size=PART_SIZE,
-                num_parallel_uploads=1,
+            # One request, whatever the size: callers keep objects small enough to hold.
+            part_size = max(len(content), MIN_PART_SIZE)
+            stored = self._client.put_object(
+                self.bucket, key, BytesIO(content), length=len(content), part_size=part_size
             )
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
-        return result.version_id or ""
+        if not stored.version_id:
+            raise ObjectStoreError("the bucket keeps no versions")
+        return stored.version_id
 
-    def read_blocking(self, key: str, version: str) -> Generator[bytes, None, None]:
-        """The object's bytes in pieces; closing the iterator releases the connection."""
+    def get_blocking(self, key: str, version: str, start: int = 0, end: int | None = None) -> bytes:
+        """The object's bytes from `start` to before `end`; fewer where it has fewer."""
+        length = 0 if end is None else end - start
         try:
-            response = self._client.get_object(self.bucket, key, version_id=version or None)
+            response = self._client.get_object(
+                self.bucket, key, offset=start, length=length, version_id=version
+            )
+            try:
+                return response.read()
+            finally:
+                response.release_conn()
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
-        finished = False
-        try:
-            yield from response.stream(_PIECE)
-            finished = True
-        except HTTPError as error:
-            raise ObjectStoreError(type(error).__name__) from error
-        finally:
-            # A connection with bytes still to come must not be used again.
-            if not finished:
-                response.close()
-            response.release_conn()
 
     async def lock(self, key: str, version: str, until: datetime) -> None:
         """Keep a version from being removed or replaced until then; nobody can shorten it (compliance mode)."""
@@ -121,16 +112,18 @@ class ObjectStore:
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
 
-    def unfinished_uploads_blocking(self) -> list[str]:
-        """Keys of multipart uploads that were neither completed nor aborted."""
-        # The SDK has no public call for it.
-        listed = self._client._list_multipart_uploads(self.bucket)
-        return [upload.object_name for upload in listed.uploads]
+    async def versions(self, prefix: str) -> list[tuple[str, str]]:
+        """(key, version id) of every object version whose key begins so, in the order of the keys."""
+        return await _calls.run(self.versions_blocking, prefix)
 
-    def versions_blocking(self) -> list[tuple[str, str]]:
-        """(key, version id) of every object version in the bucket."""
-        found = self._client.list_objects(self.bucket, recursive=True, include_version=True)
-        return [(item.object_name or "", item.version_id or "") for item in found]
+    def versions_blocking(self, prefix: str = "") -> list[tuple[str, str]]:
+        try:
+            found = self._client.list_objects(
+                self.bucket, prefix=prefix, recursive=True, include_version=True
+            )
+            return [(item.object_name or "", item.version_id or "") for item in found]
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
 
 
 def _client(settings: Settings, pool: urllib3.PoolManager) -> Minio:

@@ -42,12 +42,22 @@ async def load_viewer(
 
 async def reload_viewer(store: Store, viewer: Viewer) -> Viewer:
     """The viewer with the posts and ties of now, for work that takes long; FORBIDDEN where the person is gone."""
-    person = await store.database.collection(Person).find_one({"_id": viewer.person_id}, _PERSON_FIELDS)
-    if person is None:
-        raise RegistrarError(ErrorCode.FORBIDDEN)
+    person = await _person_now(store, viewer.person_id)
     # A view that this request has taken is good for all of it, also where it was the last one.
     now = await _viewer_of(store, person, viewer.scopes or (), viewer.reading.grants_used)
     return replace(now, reading=viewer.reading)
+
+
+async def viewer_of_person(store: Store, person_id: ObjectId) -> Viewer:
+    """The viewer of a person's own standing, for work that goes on without them; FORBIDDEN where they are gone."""
+    return await _viewer_of(store, await _person_now(store, person_id), ())
+
+
+async def _person_now(store: Store, person_id: ObjectId) -> Row:
+    person = await store.database.collection(Person).find_one({"_id": person_id}, _PERSON_FIELDS)
+    if person is None:
+        raise RegistrarError(ErrorCode.FORBIDDEN)
+    return person
 
 
 async def _viewer_of(

@@ -14,9 +14,10 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.scans.documents import Scan
+from archive_store.scans.encryption import ScanKey
 from archive_store.scans.keys import scan_data_key
-from archive_store.scans.pipeline import read_scan
 from archive_store.scans.queries import ScanView, find_scan
+from archive_store.scans.segments import read_content
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,15 @@ async def open_scan(
     Raises before the first byte; a damaged file ends the iterator with DamagedScanError.
     """
     view = await _allow_view(store, viewer, scan_id)
-    row = await store.database.collection(Scan).find_one({"_id": scan_id})
-    scan = Scan.model_validate(row)
-    data_key = await scan_data_key(store, scan_id)
+    scan = Scan.model_validate(await store.database.collection(Scan).find_one({"_id": scan_id}))
+    key = ScanKey(scan.cipher, await scan_data_key(store, scan_id))
 
     async def note_view(unit: UnitOfWork) -> None:
         # Not in the student's history, whose readers need not know of the paper.
         unit.audit(Subject(Scan.subject_type, scan_id), "scan:view")
 
     await governed_transaction(store, viewer.actor, "scan.view", note_view, reason=viewer.reading.purpose)
-    content = read_scan(
-        store.objects,
-        object_key=scan.object_key,
-        object_version=scan.object_version,
-        scan_id=scan_id,
-        data_key=data_key,
-    )
+    content = read_content(store.objects, scan.content(key))
     # Read now, so that a file that is not there is an error and not a torn answer.
     first = await anext(content, b"")
     told = Content(scan.media_type, scan.size, scan.sha256, view.file_name)

@@ -7,10 +7,15 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from beanie import PydanticObjectId
+from pydantic import Field
 from pymongo import IndexModel
 
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.records import Record
+from archive_store.scans.chunked_encryption import ScanCipher
+from archive_store.scans.encryption import DamagedScanError, ScanKey
+from archive_store.scans.segments import Segment, StoredContent
+from archive_store.scans.upload_documents import DerivedImage, IntakeFinding
 
 F0, F1, F2, F3, F4 = FieldClass
 
@@ -53,7 +58,10 @@ LOCK_YEARS = {RetentionClass.PERMANENT: 100, RetentionClass.YEARS_30: 30, Retent
 
 
 class Scan(Record):
-    """扫描件: sizes in bytes, `sha256` of the plaintext in hex."""
+    """扫描件: sizes in bytes, `sha256` of the plaintext in hex.
+
+    `findings` are the warnings of its intake. `wrapped_data_key` is None once the scan is disposed of.
+    """
 
     subject_type: ClassVar[str] = "Scan"
 
@@ -72,9 +80,20 @@ class Scan(Record):
     retention: Annotated[RetentionClass, F1] = RetentionClass.PERMANENT
     uploaded_by: Annotated[PydanticObjectId, F1]
     uploaded_by_name: Annotated[str, F1]
-    object_key: Annotated[str, F1]
-    object_version: Annotated[str, F1]
-    wrapped_data_key: Annotated[bytes, F1]
+    cipher: Annotated[ScanCipher, F1]
+    content_version: Annotated[int, F1] = 1
+    segments: Annotated[list[Segment], F1]
+    findings: Annotated[list[IntakeFinding], F1] = Field(default_factory=list)
+    thumbnail: Annotated[DerivedImage | None, F1] = None
+    preview: Annotated[DerivedImage | None, F1] = None
+    wrapped_data_key: Annotated[bytes | None, F1]
+
+    def content(self, key: ScanKey) -> StoredContent:
+        """What is stored of it; DamagedScanError where that is not as much as was filed."""
+        stored = StoredContent(self.key, self.content_version, key, self.segments)
+        if stored.size != self.size:
+            raise DamagedScanError("segments are missing")
+        return stored
 
     class Settings:
         name = "scans"

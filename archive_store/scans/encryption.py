@@ -1,16 +1,21 @@
-"""Bytes of encrypted scans. FORMAT.md beside this file says what lies where."""
+"""Encrypted segments: the bytes of scans as they lie in the object store. FORMAT.md beside this file gives them."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterable
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
 
 from bson import ObjectId
-from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
-from cryptography.exceptions import InvalidTag
 
-MAGIC = b"registrar-scan/1\n"
-KEY_SIZE = 32
+from archive_store.scans import chunked_encryption as c2sp
+from archive_store.scans.chunked_encryption import DamagedMessageError, MessageReader, ScanCipher
+
+MAGIC = b"registrar-scan/2\n"
+PREFIX_SIZE = len(MAGIC) + 1
+HEADER_SIZE = PREFIX_SIZE + c2sp.HEADER_SIZE
+_CIPHER_CODES = {ScanCipher.AES_256_GCM: b"\x01", ScanCipher.SM4_GCM: b"\x02"}
 
 
 class DamagedScanError(Exception):
@@ -18,41 +23,99 @@ class DamagedScanError(Exception):
 
 
 def new_key() -> bytes:
-    return secrets.token_bytes(KEY_SIZE)
+    """A key that wraps others, 32 bytes."""
+    return secrets.token_bytes(32)
 
 
-class ScanEncryptor:
-    """Streaming: `start()`, `update()` for each piece, `finish()`; what they return is stored in order."""
+class Part(IntEnum):
+    """What a segment is a part of."""
 
-    def __init__(self, data_key: bytes, scan_id: ObjectId) -> None:
-        self._encryptor = Cobblestone256Encryptor(data_key, MAGIC + scan_id.binary)
-
-    def start(self) -> bytes:
-        return MAGIC
-
-    def update(self, piece: bytes) -> bytes:
-        return self._encryptor.update(piece)
-
-    def finish(self) -> bytes:
-        return self._encryptor.finalize()
+    CONTENT = 0
+    TAIL = 1  # what an unfinished upload holds beyond its last segment
+    THUMBNAIL = 2
+    PREVIEW = 3
 
 
-def decrypted(data_key: bytes, scan_id: ObjectId, pieces: Iterable[bytes]) -> Generator[bytes, None, None]:
-    """Verified plaintext of a stored file, piece by piece; DamagedScanError where it is not whole and genuine."""
-    decryptor = Cobblestone256Decryptor(data_key, MAGIC + scan_id.binary)
-    start = b""
-    try:
-        for piece in pieces:
-            if len(start) < len(MAGIC):
-                start += piece
-                if len(start) < len(MAGIC):
-                    continue
-                if not start.startswith(MAGIC):
-                    raise DamagedScanError("not an encrypted scan")
-                piece = start[len(MAGIC) :]  # noqa: PLW2901
-            if plain := decryptor.update(piece):
-                yield plain
-        if plain := decryptor.finalize():
-            yield plain
-    except (InvalidTag, ValueError) as error:
-        raise DamagedScanError("the stored bytes are damaged") from error
+@dataclass(frozen=True, slots=True)
+class SegmentPlace:
+    """Where a segment belongs; one that lies anywhere else does not open.
+
+    `number` counts from 0 within its part. `is_last` holds for the segment that ends its part, so that a file cut at
+    the end of a segment does not pass for whole.
+    """
+
+    scan_id: ObjectId
+    content_version: int
+    part: Part
+    number: int = 0
+    is_last: bool = True
+
+    def context(self, cipher: ScanCipher) -> bytes:
+        place = struct.pack(">IBIB", self.content_version, self.part, self.number, self.is_last)
+        return _prefix(cipher) + self.scan_id.binary + place
+
+
+@dataclass(frozen=True, slots=True)
+class ScanKey:
+    """The data key (数据密钥) of one scan. It seals each segment under a salt of its own, so that nothing is ever
+    encrypted twice under one key and nonce, however often a segment is stored anew."""
+
+    cipher: ScanCipher
+    data_key: bytes
+
+    @classmethod
+    def new(cls, cipher: ScanCipher) -> ScanKey:
+        return cls(cipher, secrets.token_bytes(cipher.key_size))
+
+    def __repr__(self) -> str:
+        return f"ScanKey({self.cipher})"
+
+    def seal(self, place: SegmentPlace, plain: bytes | bytearray) -> bytes:
+        """A segment of these bytes, to be stored as it is."""
+        return _prefix(self.cipher) + c2sp.seal_message(
+            self.cipher, self.data_key, place.context(self.cipher), plain
+        )
+
+    def open(self, place: SegmentPlace, segment: bytes) -> bytes:
+        """The plaintext of a whole segment; DamagedScanError where it is not the one of this place, or not whole."""
+        message = memoryview(self._without_prefix(segment))
+        try:
+            return c2sp.open_message(self.cipher, self.data_key, place.context(self.cipher), message)
+        except DamagedMessageError as error:
+            raise DamagedScanError("a segment is damaged") from error
+
+    def open_range(
+        self, place: SegmentPlace, size: int, start: int, end: int, header: bytes, chunks: bytes
+    ) -> bytes:
+        """The plaintext from `start` to before `end` of a segment of `size` bytes of plaintext.
+
+        `header` are its first HEADER_SIZE bytes, `chunks` those that `stored_range` names. DamagedScanError.
+        """
+        context = place.context(self.cipher)
+        try:
+            reader = MessageReader(
+                self.cipher, self.data_key, context, bytes(self._without_prefix(header)), size
+            )
+            return reader.open(start, end, chunks)
+        except DamagedMessageError as error:
+            raise DamagedScanError("a segment is damaged") from error
+
+    def _without_prefix(self, stored: bytes) -> memoryview:
+        if not stored.startswith(_prefix(self.cipher)):
+            raise DamagedScanError("not an encrypted scan")
+        return memoryview(stored)[PREFIX_SIZE:]
+
+
+def stored_size(size: int) -> int:
+    """Bytes that a segment of `size` bytes of plaintext takes in the store."""
+    return PREFIX_SIZE + c2sp.message_size(size)
+
+
+def stored_range(size: int, start: int, end: int) -> tuple[int, int]:
+    """From which to before which stored byte the chunks lie that hold the plaintext from `start` to before `end`."""
+    from_byte, to_byte = c2sp.message_range(size, start, end)
+    return PREFIX_SIZE + from_byte, PREFIX_SIZE + to_byte
+
+
+def _prefix(cipher: ScanCipher) -> bytes:
+    return MAGIC + _CIPHER_CODES[cipher]

@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import asdict
-from datetime import timedelta
+import random
 from typing import Any
 
-import structlog
 from beanie import PydanticObjectId
 from bson import ObjectId
 
@@ -17,14 +14,11 @@ from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.object_store import ObjectStoreError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.people.sign_in import reload_viewer
-from archive_store.scans.documents import LOCK_YEARS, ArchiveFile, Scan
-from archive_store.scans.encryption import new_key
-from archive_store.scans.file_names import RULE as FILE_NAME_RULE
+from archive_store.scans.chunked_encryption import ScanCipher
+from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.file_names import parse_file_name
 from archive_store.scans.keys import (
     archive_file_key,
@@ -34,13 +28,12 @@ from archive_store.scans.keys import (
     read_archive_file,
     wrap_data_key,
 )
-from archive_store.scans.pipeline import StoredScan, store_scan
-from archive_store.scans.places import upload_place
-from archive_store.students.queries import find_student
-
-log = structlog.get_logger("registrar.scans")
+from archive_store.scans.segments import Segment
+from archive_store.scans.upload_documents import DerivedImage, IntakeFinding, Upload
 
 FILERS = frozenset({Post.ARCHIVE_GROUP, Post.INFORMATION_GROUP, Post.DIRECTOR})
+# Of a scan that meets others of the same student.
+_TRIES, _PAUSE_SECONDS = 8, 0.2
 
 
 class ScanFile(Payload):
@@ -54,107 +47,62 @@ class ScanFile(Payload):
     size: int
     page_count: int | None
     sha256: str
-    object_key: str
-    object_version: str
+    cipher: ScanCipher
+    content_version: int
+    segments: list[Segment]
+    findings: list[IntakeFinding]
+    thumbnail: DerivedImage | None
+    preview: DerivedImage | None
     wrapped_data_key: bytes
 
 
-async def file_scan(
-    store: Store,
-    viewer: Viewer,
-    student_id: ObjectId,
-    file_name: str,
-    body: AsyncIterator[bytes],
-    *,
-    expected_sha256: str | None = None,
-) -> Scan:
-    """Store the body encrypted, then file it; either both happen or nothing of it stays.
-
-    Raises FORBIDDEN, TRY_AGAIN while other uploads take all places, NOT_FOUND, INVALID_FILE_NAME, and what
-    `store_scan` raises.
-    """
-    # Who may not file learns nothing from what follows.
-    viewer.require_any(FILERS, rule="operation scan.file")
-    with upload_place(viewer.person_id):
-        return await _file(store, viewer, student_id, file_name, body, expected_sha256)
-
-
-async def _file(
-    store: Store,
-    viewer: Viewer,
-    student_id: ObjectId,
-    file_name: str,
-    body: AsyncIterator[bytes],
-    expected_sha256: str | None,
-) -> Scan:
-    name = parse_file_name(file_name)
-    found = await find_student(store, viewer, student_id, frozenset({"auxiliary_number"}))
-    if not found.rows:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
-    if name.student_number not in (None, found.rows[0].get("auxiliary_number")):
-        raise RegistrarError(ErrorCode.INVALID_FILE_NAME, field="file_name", rule=FILE_NAME_RULE)
-    scan_id, data_key = ObjectId(), new_key()
-    stored = await store_scan(
-        store.objects,
-        body,
-        scan_id=scan_id,
-        data_key=data_key,
-        size_limit=store.settings.scan_size_limit,
-        expected_sha256=expected_sha256,
-    )
-    try:
-        # An upload can take hours, in which a post may have ended.
-        viewer = await reload_viewer(store, viewer)
-        scan = await _record(store, viewer, student_id, scan_id, str(name), stored, data_key)
-    except BaseException:
-        await asyncio.shield(_remove_unless_filed(store, scan_id, stored))
-        raise
-    until = store.clock.now() + timedelta(days=366 * LOCK_YEARS[scan.retention])
-    try:
-        await store.objects.lock(stored.object_key, stored.object_version, until)
-    except ObjectStoreError:
-        # It is filed and whole; who runs the store must know that it can still be removed there.
-        log.exception("scan_not_locked", scan=str(scan_id))
-    return scan
-
-
-async def _record(
-    store: Store,
-    viewer: Viewer,
-    student_id: ObjectId,
-    scan_id: ObjectId,
-    file_name: str,
-    stored: StoredScan,
-    data_key: bytes,
-) -> Scan:
-    """Write the scan, with the student's archive file if it is the first one."""
-    for is_last_try in (False, True):
-        opened = await read_archive_file(store, student_id)
-        archive_file = opened or await new_archive_file(store, student_id)
-        file_key = await archive_file_key(store, archive_file)
-        payload = ScanFile(
-            scan_id=scan_id,
-            archive_file=archive_file.model_dump(),
-            opens_archive_file=opened is None,
-            file_name=file_name,
-            wrapped_data_key=wrap_data_key(file_key, data_key, scan_id),
-            **asdict(stored),
-        )
+async def record_scan(store: Store, viewer: Viewer, upload: Upload, data_key: bytes) -> Scan:
+    """File what an upload brought, once however often asked; the first scan of a student opens their archive file."""
+    for tries_left in reversed(range(_TRIES)):
+        opened = await read_archive_file(store, upload.student_id)
+        archive_file = opened or await new_archive_file(store, upload.student_id)
+        payload = await _payload(store, upload, archive_file, data_key, opens=opened is None)
         try:
             scan: Scan = (await perform(store, viewer, "scan.file", payload)).result
         except RegistrarError as error:
-            # Meanwhile another first scan of the student opened the archive file, or its key was replaced.
-            if is_last_try or error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN):
+            if error.code is ErrorCode.DUPLICATE and (filed := await _filed(store, upload.id)):
+                return filed
+            # Meanwhile another scan opened or changed the student's archive file, or its key was replaced.
+            if not tries_left or error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN):
                 raise
+            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 - a pause is no secret
         else:
             return scan
-    raise AssertionError("the second try returns or raises")
+    raise AssertionError("the last try returns or raises")
 
 
-async def _remove_unless_filed(store: Store, scan_id: ObjectId, stored: StoredScan) -> None:
-    """A commit can have happened although its answer was lost."""
-    if await store.database.collection(Scan).find_one({"_id": scan_id}, {"_id": 1}) is None:
-        await store.objects.remove(stored.object_key, stored.object_version)
+async def _payload(
+    store: Store, upload: Upload, archive_file: ArchiveFile, data_key: bytes, *, opens: bool
+) -> ScanFile:
+    file_key = await archive_file_key(store, archive_file)
+    assert upload.media_type is not None and upload.sha256 is not None  # noqa: S101 - it is checked
+    return ScanFile(
+        scan_id=upload.id,
+        archive_file=archive_file.model_dump(),
+        opens_archive_file=opens,
+        file_name=upload.file_name,
+        media_type=upload.media_type,
+        size=upload.offset,
+        page_count=upload.page_count,
+        sha256=upload.sha256,
+        cipher=upload.cipher,
+        content_version=upload.content_version,
+        segments=upload.segments,
+        findings=upload.findings,
+        thumbnail=upload.thumbnail,
+        preview=upload.preview,
+        wrapped_data_key=wrap_data_key(file_key, data_key, upload.id),
+    )
+
+
+async def _filed(store: Store, scan_id: ObjectId) -> Scan | None:
+    row = await store.database.collection(Scan).find_one({"_id": scan_id})
+    return None if row is None else Scan.model_validate(row)
 
 
 async def _check_file(store: Store, viewer: Viewer, payload: ScanFile) -> None:

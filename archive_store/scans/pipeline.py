@@ -1,177 +1,146 @@
-"""The way of a scan into the object store and back: streamed, encrypted, checked, with bounded memory.
+"""The way of received bytes into the object store: gathered, hashed, encrypted and stored, with bounded memory.
 
-No plaintext touches a disk. A file is stored under a fresh key and only when it was received whole; whatever
-fails before leaves neither an object nor a part of one.
+No plaintext touches a disk. What is committed is stored encrypted already; what is not was never received.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
-from bson import ObjectId
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.object_store import ObjectStore
-from archive_store.scans.encryption import ScanEncryptor, decrypted
-from archive_store.scans.media_types import SNIFF_SIZE, media_type_of
-from archive_store.scans.page_count import SIZE_LIMIT as PAGE_COUNT_SIZE_LIMIT
-from archive_store.scans.page_count import count_pages
-from archive_store.scans.pipe import Pipe
-from archive_store.scans.places import PLACES
+from archive_store.inspection.media_types import SNIFF_SIZE
+from archive_store.scans.encryption import Part, SegmentPlace
+from archive_store.scans.segments import SEGMENT_SIZE, Segment, StoredContent, load_segment, store_segment
 
-# Small enough to keep memory low, large enough that a hop to a thread costs little beside it.
-PIECE_SIZE = 512 * 1024
-# An upload holds its thread for as long as it lasts, so there are as many as places. A download holds one for a piece.
-_uploads = ThreadPoolExecutor(max_workers=PLACES, thread_name_prefix="scan-upload")
-_downloads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="scan-download")
+# A smaller rest is stored as a tail, to be continued; else senders of small pieces would leave as many segments.
+LEAST_SEGMENT = 1024 * 1024
+# Segments being stored while the next is gathered; each takes up to four times SEGMENT_SIZE of memory.
+_UNDER_WAY = 2
 
-
-@dataclass(frozen=True, slots=True)
-class StoredScan:
-    """What came of storing: `size` and `sha256` (hex) are of the plaintext."""
-
-    object_key: str
-    object_version: str
-    size: int
-    sha256: str
-    media_type: str
-    page_count: int | None
+# Told that segments are stored, the tail after them, and whether the file is whole; raises where they may not be kept.
+Commit = Callable[[list[Segment], Segment | None, bool], Awaitable[None]]
 
 
-async def store_scan(
-    objects: ObjectStore,
-    body: AsyncIterator[bytes],
-    *,
-    scan_id: ObjectId,
-    data_key: bytes,
-    size_limit: int,
-    expected_sha256: str | None = None,
-) -> StoredScan:
-    """Store the body encrypted.
+class Reception:
+    """The bytes of one request, into segments that follow those of `before` and a tail after them.
 
-    Raises EMPTY_FILE, UNSUPPORTED_MEDIA_TYPE, TOO_LARGE, DIGEST_MISMATCH, and whatever the body raises.
+    `length` is that of the whole file, None where the sender does not tell it: then `end` closes the file by an empty
+    last segment. `digest` has taken all bytes before, None where it is not to be had. `check_head` is told what the
+    file begins with, once that is there. With `commits_at_end` nothing is committed before `end`.
     """
-    pieces = _pieces(body, size_limit)
-    first = await anext(pieces, b"")
-    if not first:
-        raise RegistrarError(ErrorCode.EMPTY_FILE)
-    media_type = media_type_of(first[:SNIFF_SIZE])
-    object_key = f"scans/{scan_id}"
-    pipe = Pipe()
 
-    def upload() -> str:
-        try:
-            return objects.put_blocking(object_key, pipe)
-        finally:
-            pipe.abandon()
+    def __init__(
+        self,
+        objects: ObjectStore,
+        before: StoredContent,
+        *,
+        length: int | None,
+        commit: Commit,
+        digest: Any = None,
+        check_head: Callable[[bytes], None] | None = None,
+        commits_at_end: bool = False,
+    ) -> None:
+        self._objects = objects
+        self._before = before
+        self._length = length
+        self._commit = commit
+        self._digest = digest
+        self._check_head = check_head
+        self._commits_at_end = commits_at_end
+        self._buffer = bytearray()
+        self._hashed = 0  # bytes of the buffer
+        self._number = len(before.segments)
+        self._sealed = before.size  # bytes of the file in segments, those under way included
+        self._is_closed = False  # the last segment is sealed
+        self._under_way: deque[asyncio.Task[Segment]] = deque()
+        self._stored: list[Segment] = []
 
-    uploading = asyncio.get_running_loop().run_in_executor(_uploads, upload)
-    try:
-        received = await _encrypt(first, pieces, pipe, ScanEncryptor(data_key, scan_id))
-        if expected_sha256 is not None and received.sha256 != expected_sha256.lower():
-            raise RegistrarError(ErrorCode.DIGEST_MISMATCH, field="X-Content-SHA256")
-        page_count = None
-        if received.kept is not None:
-            page_count = await count_pages(received.kept, media_type)
-        pipe.end()
-        version = await asyncio.shield(uploading)
-    except BaseException:
-        pipe.abort()
-        uploading.add_done_callback(lambda done: _remove_if_stored(objects, object_key, done))
-        await asyncio.wait([uploading])
-        raise
-    return StoredScan(object_key, version, received.size, received.sha256, media_type, page_count)
+    @property
+    def received(self) -> int:
+        """Bytes of the file so far, committed or not."""
+        return self._sealed + len(self._buffer)
 
+    async def take_up(self, tail: Segment) -> None:
+        """Go on from a tail, before anything is written."""
+        self._buffer += await load_segment(self._objects, self._before.key, self._place(Part.TAIL), tail)
+        self._hashed = len(self._buffer)
 
-def _remove_if_stored(objects: ObjectStore, key: str, done: asyncio.Future[str]) -> None:
-    """The upload may have been over when it was given up."""
-    if not done.cancelled() and done.exception() is None:
-        _removals.add(removal := asyncio.ensure_future(objects.remove(key, done.result())))
-        removal.add_done_callback(_removals.discard)
+    async def write(self, piece: bytes) -> None:
+        """Take the next bytes; TOO_LARGE beyond the length of the file."""
+        if self._length is not None and self.received + len(piece) > self._length:
+            raise RegistrarError(ErrorCode.TOO_LARGE, limit=f"{self._length} bytes")
+        view = memoryview(piece)
+        while len(view):
+            room = SEGMENT_SIZE - len(self._buffer)
+            self._buffer += view[:room]
+            view = view[room:]
+            is_last = self.received == self._length
+            if is_last or self.received >= SNIFF_SIZE:
+                self._look_at_head()
+            if is_last or len(self._buffer) == SEGMENT_SIZE:
+                await self._seal(is_last=is_last)
 
+    async def end(self) -> None:
+        """Store what is left, and return when all of it is committed; EMPTY_FILE."""
+        if self._length is None:
+            if not self.received:
+                raise RegistrarError(ErrorCode.EMPTY_FILE)
+            self._look_at_head()
+            if self._buffer:
+                await self._seal(is_last=False)
+            await self._seal(is_last=True)
+        elif len(self._buffer) >= LEAST_SEGMENT:
+            await self._seal(is_last=False)
+        await self._settle(0)
+        tail = None
+        if self._buffer:
+            await self._hash()
+            place = self._place(Part.TAIL)
+            tail = await store_segment(self._objects, self._before.key, place, self._buffer)
+        if self._stored or tail is not None:
+            await self._commit(self._stored, tail, self._is_closed)
+            self._stored = []
 
-_removals: set[asyncio.Future[None]] = set()
+    async def abort(self) -> None:
+        """Wait for what is being stored, and commit none of it."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        self._under_way.clear()
 
+    def _look_at_head(self) -> None:
+        if self._check_head is not None:
+            self._check_head(bytes(self._buffer[:SNIFF_SIZE]))
+            self._check_head = None
 
-@dataclass(frozen=True, slots=True)
-class _Received:
-    size: int
-    sha256: str
-    kept: bytearray | None  # the whole plaintext, where it is small enough to count its pages
+    async def _seal(self, *, is_last: bool) -> None:
+        await self._hash()
+        place, plain = self._place(Part.CONTENT, is_last=is_last), self._buffer
+        self._buffer, self._hashed = bytearray(), 0
+        self._number, self._sealed, self._is_closed = self._number + 1, self._sealed + len(plain), is_last
+        storing = store_segment(self._objects, self._before.key, place, plain)
+        self._under_way.append(asyncio.create_task(storing))
+        del plain, storing
+        await self._settle(_UNDER_WAY)
 
+    async def _settle(self, most_under_way: int) -> None:
+        while len(self._under_way) > most_under_way:
+            # In their order, since a file grows at its end.
+            self._stored.append(await asyncio.shield(self._under_way[0]))
+            self._under_way.popleft()
+            if not self._commits_at_end:
+                await self._commit(self._stored, None, self._is_closed and not self._under_way)
+                self._stored = []
 
-async def _encrypt(
-    first: bytes, rest: AsyncIterator[bytes], pipe: Pipe, encryptor: ScanEncryptor
-) -> _Received:
-    digest = hashlib.sha256()
-    size, kept = 0, bytearray()
-    keep = True
-    await pipe.write_piece(encryptor.start())
-    piece = first
-    while piece:
-        # Both release the interpreter's lock, so they run side by side; hashing is the slower.
-        _, sealed = await asyncio.gather(
-            asyncio.to_thread(digest.update, piece), asyncio.to_thread(encryptor.update, piece)
-        )
-        await pipe.write_piece(sealed)
-        size += len(piece)
-        keep = keep and size <= PAGE_COUNT_SIZE_LIMIT
-        if keep:
-            kept += piece
-        elif kept:
-            kept = bytearray()
-        piece = await anext(rest, b"")
-    await pipe.write_piece(encryptor.finish())
-    return _Received(size, digest.hexdigest(), kept if keep else None)
+    async def _hash(self) -> None:
+        fresh = memoryview(self._buffer)[self._hashed :]
+        if self._digest is not None and len(fresh):
+            await asyncio.to_thread(self._digest.update, fresh)
+        fresh.release()
+        self._hashed = len(self._buffer)
 
-
-async def _pieces(body: AsyncIterator[bytes], size_limit: int) -> AsyncIterator[bytes]:
-    """The body in pieces of PIECE_SIZE, the last one shorter."""
-    buffer, size = bytearray(), 0
-    async for received in body:
-        size += len(received)
-        if size > size_limit:
-            raise RegistrarError(ErrorCode.TOO_LARGE, limit=f"{size_limit} bytes")
-        buffer += received
-        while len(buffer) >= PIECE_SIZE:
-            yield bytes(buffer[:PIECE_SIZE])
-            del buffer[:PIECE_SIZE]
-    if buffer:
-        yield bytes(buffer)
-
-
-async def read_scan(
-    objects: ObjectStore, *, object_key: str, object_version: str, scan_id: ObjectId, data_key: bytes
-) -> AsyncGenerator[bytes, None]:
-    """The plaintext in verified pieces; DamagedScanError where the stored file is not whole and genuine."""
-    loop = asyncio.get_running_loop()
-    stored = objects.read_blocking(object_key, object_version)
-    plain = decrypted(data_key, scan_id, stored)
-    reading: asyncio.Future[bytes] | None = None
-
-    def close() -> None:
-        plain.close()
-        stored.close()
-
-    try:
-        while True:
-            reading = loop.run_in_executor(_downloads, next, plain, b"")
-            # A reader who leaves must not pull the thread's iterator away from under it.
-            piece = await asyncio.shield(reading)
-            if not piece:
-                break
-            yield piece
-    finally:
-        await asyncio.shield(_after(reading, loop, close))
-
-
-async def _after(
-    reading: asyncio.Future[bytes] | None, loop: asyncio.AbstractEventLoop, close: Callable[[], None]
-) -> None:
-    if reading is not None:
-        await asyncio.wait([reading])
-    await loop.run_in_executor(_downloads, close)
+    def _place(self, part: Part, *, is_last: bool = True) -> SegmentPlace:
+        before = self._before
+        return SegmentPlace(before.scan_id, before.content_version, part, self._number, is_last)

@@ -19,7 +19,7 @@ from archive_store.scans.documents import Scan
 from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import RowDecision, StudentScope, student_scope
 
-_UNUSED_BY_VIEWS = {"wrapped_data_key": 0, "object_key": 0, "object_version": 0}
+_UNUSED_BY_VIEWS = {"wrapped_data_key": 0, "segments": 0}
 CONTENT_RULE = "policy §三(二)"
 _FAMILY = frozenset({Relationship.SELF, Relationship.GUARDIAN})
 

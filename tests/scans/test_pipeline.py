@@ -9,21 +9,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from bson import ObjectId
 
 from api.dev.demo import demo_paper
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.object_store import PART_SIZE, ObjectStore, ObjectStoreError
-from archive_store.foundation.store import Store
+from archive_store.foundation.object_store import ObjectStore, ObjectStoreError
+from archive_store.scans.chunked_encryption import CHUNK_SIZE
 from archive_store.scans.content import open_scan
 from archive_store.scans.documents import Scan
-from archive_store.scans.encryption import DamagedScanError, new_key
-from archive_store.scans.operations import file_scan
-from archive_store.scans.pipeline import read_scan, store_scan
+from archive_store.scans.encryption import DamagedScanError
+from archive_store.scans.segments import SEGMENT_SIZE, scan_prefix
+from archive_store.scans.uploads import file_scan
 from tests.school import School
 
-CHUNK = 16 * 1024
-LIMIT = 64 * 1024 * 1024
 NAME = "2023级户口簿"
 
 
@@ -37,29 +34,43 @@ def pdf(size: int) -> bytes:
 
 
 async def stored_objects(objects: ObjectStore) -> set[tuple[str, str]]:
-    """Every object version, and uploads that were never completed."""
-    versions = await asyncio.to_thread(objects.versions_blocking)
-    unfinished = await asyncio.to_thread(objects.unfinished_uploads_blocking)
-    return set(versions) | {(key, "unfinished") for key in unfinished}
+    """Every object version."""
+    return set(await objects.versions(""))
 
 
 async def collected(content: AsyncIterator[bytes]) -> bytes:
     return b"".join([piece async for piece in content])
 
 
+async def read_whole(school: School, scan: Scan) -> bytes:
+    _, content = await open_scan(school.store, await school.viewer("director"), scan.key)
+    return await collected(content)
+
+
 @pytest.mark.parametrize(
-    "size", [9, CHUNK - 1, CHUNK, CHUNK + 1, 512 * 1024, PART_SIZE - 100, PART_SIZE, 2 * PART_SIZE + 1]
+    "size",
+    [
+        9,
+        CHUNK_SIZE - 1,
+        CHUNK_SIZE,
+        CHUNK_SIZE + 1,
+        SEGMENT_SIZE - 1,
+        SEGMENT_SIZE,
+        SEGMENT_SIZE + 1,
+        2 * SEGMENT_SIZE,
+    ],
 )
-async def test_round_trip(store: Store, size: int) -> None:
-    content, key, scan_id = pdf(size), new_key(), ObjectId()
-    kept = await store_scan(store.objects, body(content), scan_id=scan_id, data_key=key, size_limit=LIMIT)
-    assert (kept.size, kept.media_type) == (size, "application/pdf")
-    assert kept.sha256 == hashlib.sha256(content).hexdigest()
-    there = {"object_key": kept.object_key, "object_version": kept.object_version, "scan_id": scan_id}
-    assert await collected(read_scan(store.objects, **there, data_key=key)) == content
-    with pytest.raises(DamagedScanError):
-        await collected(read_scan(store.objects, **there, data_key=new_key()))
-    raw = b"".join(await asyncio.to_thread(lambda: list(store.objects.read_blocking(kept.object_key, ""))))
+@pytest.mark.parametrize("tells_length", [True, False])
+async def test_round_trip(school: School, size: int, tells_length: bool) -> None:
+    content = pdf(size)
+    scan = await filed(school, content, length=size if tells_length else None)
+    assert (scan.size, scan.media_type) == (size, "application/pdf")
+    assert scan.sha256 == hashlib.sha256(content).hexdigest()
+    # A last segment of its own closes a file whose length was not told.
+    assert len(scan.segments) == -(-size // SEGMENT_SIZE) + (not tells_length)
+    assert await read_whole(school, scan) == content
+    _, version = scan.segments[0].size, scan.segments[0].object_version
+    raw = await asyncio.to_thread(school.store.objects.get_blocking, f"scans/{scan.key}/000000", version)
     assert content[:64] not in raw
 
 
@@ -69,67 +80,77 @@ async def gone(content: bytes) -> AsyncIterator[bytes]:
     raise ConnectionResetError
 
 
-@pytest.mark.parametrize("size", [1000, 3 * PART_SIZE])
+@pytest.mark.parametrize("size", [1000, 3 * SEGMENT_SIZE])
 @pytest.mark.parametrize(
     ("source", "options", "expected"),
     [
         (gone, {}, ConnectionResetError),
         (body, {"expected_sha256": "0" * 64}, ErrorCode.DIGEST_MISMATCH),
-        (body, {"size_limit": 999}, ErrorCode.TOO_LARGE),
+        (body, {"length": 999}, ErrorCode.TOO_LARGE),
+        (body, {"length": 4 * SEGMENT_SIZE}, ErrorCode.TIMED_OUT),
         (lambda content: body(b"MZ" + content), {}, ErrorCode.UNSUPPORTED_MEDIA_TYPE),
         (lambda content: body(b""), {}, ErrorCode.EMPTY_FILE),
     ],
 )
 async def test_whatever_fails_leaves_nothing(
-    store: Store, size: int, source: Callable[..., Any], options: dict[str, Any], expected: object
+    school: School, size: int, source: Callable[..., Any], options: dict[str, Any], expected: object
 ) -> None:
-    before = await stored_objects(store.objects)
-    arguments = {"scan_id": ObjectId(), "data_key": new_key(), "size_limit": LIMIT, **options}
+    student, viewer = await school.student(), await school.viewer("archive")
+    before, objects = await school.counts(), await stored_objects(school.store.objects)
     with pytest.raises((RegistrarError, ConnectionResetError)) as caught:
-        await store_scan(store.objects, source(pdf(size)), **arguments)
+        await file_scan(school.store, viewer, student.key, NAME, source(pdf(size)), **options)
     assert expected in (type(caught.value), getattr(caught.value, "code", None))
-    assert await stored_objects(store.objects) == before
+    assert await school.counts() == before
+    assert await stored_objects(school.store.objects) == objects
 
 
-async def test_a_cancelled_upload_leaves_nothing(store: Store) -> None:
-    before = await stored_objects(store.objects)
+async def test_a_cancelled_upload_leaves_nothing(school: School) -> None:
+    student, viewer = await school.student(), await school.viewer("archive")
+    before, objects = await school.counts(), await stored_objects(school.store.objects)
     reached = asyncio.Event()
 
     async def stalls() -> AsyncIterator[bytes]:
-        async for piece in body(pdf(3 * PART_SIZE)):
+        async for piece in body(pdf(3 * SEGMENT_SIZE)):
             yield piece
         reached.set()
         await asyncio.sleep(60)
 
-    task = asyncio.create_task(
-        store_scan(store.objects, stalls(), scan_id=ObjectId(), data_key=new_key(), size_limit=LIMIT)
-    )
+    task = asyncio.create_task(file_scan(school.store, viewer, student.key, NAME, stalls()))
     await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await stored_objects(store.objects) == before
+    assert await school.counts() == before
+    assert await stored_objects(school.store.objects) == objects
 
 
-async def test_a_reader_who_leaves_early_frees_the_connection(store: Store) -> None:
-    content, key, scan_id = pdf(4 * PART_SIZE), new_key(), ObjectId()
-    kept = await store_scan(store.objects, body(content), scan_id=scan_id, data_key=key, size_limit=LIMIT)
+async def test_a_file_over_the_limit_is_refused_however_it_is_told(school: School) -> None:
+    school.store.settings.__dict__["scan_size_limit"] = 100_000
+    try:
+        for length in (None, 100_001):
+            assert await refused(filed(school, pdf(100_001), length=length)) is ErrorCode.TOO_LARGE
+        assert (await filed(school, pdf(100_000))).size == 100_000
+    finally:
+        school.store.settings.__dict__["scan_size_limit"] = 2048 * 1024 * 1024
+
+
+async def test_a_reader_who_leaves_early_frees_everything(school: School) -> None:
+    content = pdf(4 * SEGMENT_SIZE)
+    scan, director = await filed(school, content), await school.viewer("director")
     for _ in range(30):
-        reading = read_scan(
-            store.objects,
-            object_key=kept.object_key,
-            object_version=kept.object_version,
-            scan_id=scan_id,
-            data_key=key,
-        )
+        _, reading = await open_scan(school.store, director, scan.key)
         assert (await anext(reading))[:5] == b"%PDF-"
-        await reading.aclose()  # type: ignore[attr-defined]
-    await store.objects.probe()
+        await reading.aclose()
+    assert await read_whole(school, scan) == content
 
 
-async def filed(school: School, content: bytes, subject: str = "archive", name: str = NAME) -> Scan:
+async def filed(
+    school: School, content: bytes, subject: str = "archive", name: str = NAME, **options: Any
+) -> Scan:
     student = await school.student()
-    return await file_scan(school.store, await school.viewer(subject), student.key, name, body(content))
+    return await file_scan(
+        school.store, await school.viewer(subject), student.key, name, body(content), **options
+    )
 
 
 async def test_a_filed_scan_comes_back_to_the_director_and_each_view_is_told(school: School) -> None:
@@ -210,10 +231,10 @@ async def test_the_first_scans_of_a_student_at_once_share_one_archive_file(schoo
 
 async def test_a_filed_scan_cannot_be_removed_from_the_store(school: School) -> None:
     scan = await filed(school, pdf(100))
-    with pytest.raises(ObjectStoreError):
-        await school.store.objects.remove(scan.object_key, scan.object_version)
-    _, content = await open_scan(school.store, await school.viewer("director"), scan.key)
-    assert (await collected(content))[:5] == b"%PDF-"
+    for key, version in await school.store.objects.versions(scan_prefix(scan.key)):
+        with pytest.raises(ObjectStoreError):
+            await school.store.objects.remove(key, version)
+    assert (await read_whole(school, scan))[:5] == b"%PDF-"
 
 
 async def test_a_refused_first_scan_opens_no_archive_file(school: School) -> None:
@@ -236,28 +257,22 @@ async def test_a_file_name_names_no_other_student(school: School) -> None:
 async def test_an_object_that_is_gone_is_an_error_before_the_first_byte(school: School) -> None:
     scan = await filed(school, pdf(100))
     scans = school.store.database.collection(Scan)
-    await scans.update_one({"_id": scan.key}, {"$set": {"object_key": "scans/none"}})
+    await scans.update_one({"_id": scan.key}, {"$set": {"segments.0.object_version": "none"}})
     with pytest.raises(ObjectStoreError):
         await open_scan(school.store, await school.viewer("director"), scan.key)
 
 
-async def test_a_reader_cancelled_in_the_middle_frees_everything(store: Store) -> None:
-    content, key, scan_id = pdf(6 * PART_SIZE), new_key(), ObjectId()
-    kept = await store_scan(store.objects, body(content), scan_id=scan_id, data_key=key, size_limit=LIMIT)
+async def test_a_reader_cancelled_in_the_middle_frees_everything(school: School) -> None:
+    content = pdf(6 * SEGMENT_SIZE)
+    scan, director = await filed(school, content), await school.viewer("director")
     for number in range(20):
-        reading = read_scan(
-            store.objects,
-            object_key=kept.object_key,
-            object_version=kept.object_version,
-            scan_id=scan_id,
-            data_key=key,
-        )
+        _, reading = await open_scan(school.store, director, scan.key)
         task = asyncio.create_task(collected(reading))
         await asyncio.sleep(number / 1000)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await store.objects.probe()
+    assert await read_whole(school, scan) == content
 
 
 async def test_a_scan_of_another_keyring_says_so(school: School) -> None:

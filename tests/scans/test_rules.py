@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from archive_store.scans.media_types import media_type_of
+from archive_store.scans.page_count import count_pages
 from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +19,6 @@ from archive_store.scans.encryption import (
     new_key,
 )
 from archive_store.scans.file_names import PolicyFileName, parse_file_name
-from archive_store.scans.media_types import media_type_of
-from archive_store.scans.page_count import count_pages
 
 CHUNK = 16 * 1024
 LENGTHS = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 17]

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-import archive_store.scans.page_count as page_count
 import archive_store.scans.places as places
 from archive_store.foundation.errors import ErrorCode
 from archive_store.scans.documents import Scan
-from archive_store.scans.operations import file_scan
+from archive_store.scans.uploads import file_scan
 from tests.scans.test_pipeline import NAME, filed, pdf, refused, stored_objects
 from tests.school import School
 
@@ -98,23 +97,3 @@ async def test_a_person_who_is_gone_at_the_end_of_the_upload_files_nothing(schoo
     filing = file_scan(school.store, viewer, student.key, NAME, body())
     assert await refused(filing) is ErrorCode.FORBIDDEN
     assert await stored_objects(school.store.objects) == objects
-
-
-async def test_two_files_are_counted_at_a_time_and_the_rest_go_uncounted(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    at_once, most = 0, 0
-
-    async def counted(*_: object) -> int:
-        nonlocal at_once, most
-        at_once += 1
-        most = max(most, at_once)
-        await asyncio.sleep(0.5)
-        at_once -= 1
-        return 7
-
-    monkeypatch.setattr(page_count, "_counted", counted)
-    monkeypatch.setattr(page_count, "_WAIT_SECONDS", 0.1)
-    counts = await asyncio.gather(*(page_count.count_pages(b"", "application/pdf") for _ in range(6)))
-    assert (counts, most) == ([7, 7, None, None, None, None], 2)
-    assert await page_count.count_pages(b"", "application/pdf") == 7

@@ -1,0 +1,188 @@
+"""Segments (分段): the objects of a scan, each whole and encrypted by itself, and reading from them.
+
+A file is the plaintexts of its content segments, one after the other. Their sizes differ: each holds SEGMENT_SIZE bytes
+unless its upload was interrupted there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from bson import ObjectId
+from pydantic import BaseModel
+
+from archive_store.foundation.object_store import ObjectStore
+from archive_store.foundation.workers import Workers
+from archive_store.scans.encryption import (
+    HEADER_SIZE,
+    DamagedScanError,
+    Part,
+    ScanKey,
+    SegmentPlace,
+    stored_range,
+)
+
+# Of plaintext. Small enough that a few of them fit into memory for each of many transfers.
+SEGMENT_SIZE = 4 * 1024 * 1024
+_SEGMENTS_KEPT = 2
+_transfers = Workers("scan-transfer", 16)
+
+
+class Segment(BaseModel):
+    """A stored segment: bytes of plaintext, and the version of its object."""
+
+    size: int
+    object_version: str
+
+
+def scan_prefix(scan_id: ObjectId) -> str:
+    """What the keys of all objects of a scan begin with, and of no other's."""
+    return f"scans/{scan_id}/"
+
+
+def object_key(place: SegmentPlace) -> str:
+    name = f"{place.number:06d}" if place.part is Part.CONTENT else place.part.name.lower()
+    return scan_prefix(place.scan_id) + name
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """The content of a scan as it is stored, and the key that opens it.
+
+    `is_whole` is false while its last segment is not there yet.
+    """
+
+    scan_id: ObjectId
+    content_version: int
+    key: ScanKey
+    segments: Sequence[Segment]
+    is_whole: bool = True
+
+    @property
+    def size(self) -> int:
+        return sum(segment.size for segment in self.segments)
+
+    def place(self, number: int) -> SegmentPlace:
+        is_last = self.is_whole and number == len(self.segments) - 1
+        return SegmentPlace(self.scan_id, self.content_version, Part.CONTENT, number, is_last)
+
+
+async def store_segment(
+    objects: ObjectStore, key: ScanKey, place: SegmentPlace, plain: bytes | bytearray
+) -> Segment:
+    """Seal and store; ObjectStoreError."""
+    return await _transfers.run(_store, objects, key, place, plain)
+
+
+def _store(objects: ObjectStore, key: ScanKey, place: SegmentPlace, plain: bytes | bytearray) -> Segment:
+    size = len(plain)
+    return Segment(size=size, object_version=objects.put_blocking(object_key(place), key.seal(place, plain)))
+
+
+async def load_segment(objects: ObjectStore, key: ScanKey, place: SegmentPlace, segment: Segment) -> bytes:
+    """The plaintext of a whole segment, verified; ObjectStoreError, DamagedScanError."""
+    return await _transfers.run(_load, objects, key, place, segment)
+
+
+def _load(objects: ObjectStore, key: ScanKey, place: SegmentPlace, segment: Segment) -> bytes:
+    plain = key.open(place, objects.get_blocking(object_key(place), segment.object_version))
+    if len(plain) != segment.size:
+        raise DamagedScanError("a segment is of another size")
+    return plain
+
+
+async def load_range(
+    objects: ObjectStore, key: ScanKey, place: SegmentPlace, segment: Segment, start: int, end: int
+) -> bytes:
+    """The plaintext from `start` to before `end` of a segment, of which only the chunks that hold it are read."""
+    return await _transfers.run(_load_range, objects, key, place, segment, start, end)
+
+
+def _load_range(
+    objects: ObjectStore, key: ScanKey, place: SegmentPlace, segment: Segment, start: int, end: int
+) -> bytes:
+    name, version = object_key(place), segment.object_version
+    from_byte, to_byte = stored_range(segment.size, start, end)
+    if from_byte == HEADER_SIZE:
+        stored = objects.get_blocking(name, version, 0, to_byte)
+        header, chunks = stored[:HEADER_SIZE], stored[HEADER_SIZE:]
+    else:
+        header = objects.get_blocking(name, version, 0, HEADER_SIZE)
+        chunks = objects.get_blocking(name, version, from_byte, to_byte)
+    return key.open_range(place, segment.size, start, end, header, chunks)
+
+
+async def read_content(
+    objects: ObjectStore, content: StoredContent, start: int = 0, end: int | None = None
+) -> AsyncGenerator[bytes, None]:
+    """The verified plaintext from `start` to before `end`, at most a segment at a time and one ahead.
+
+    Of segments that are wanted whole every byte is verified before the first is given. ObjectStoreError,
+    DamagedScanError.
+    """
+    wanted = _wanted(content, start, content.size if end is None else end)
+    ahead: asyncio.Task[bytes] | None = None
+    try:
+        for number, from_byte, to_byte in wanted:
+            reading = asyncio.create_task(_read(objects, content, number, from_byte, to_byte))
+            if ahead is not None:
+                before, ahead = ahead, reading
+                if plain := await before:
+                    yield plain
+                del before, plain
+            else:
+                ahead = reading
+        if ahead is not None and (plain := await ahead):
+            yield plain
+    finally:
+        if ahead is not None and not ahead.done():
+            # Its thread cannot be stopped; what it reads is dropped.
+            ahead.cancel()
+
+
+def _wanted(content: StoredContent, start: int, end: int) -> list[tuple[int, int, int]]:
+    """(number, from, to) of the segments that a range touches, in bytes of each segment's plaintext."""
+    wanted, at = [], 0
+    for number, segment in enumerate(content.segments):
+        from_byte, to_byte = max(start - at, 0), min(end - at, segment.size)
+        # The empty last segment is read as well: it tells that this is the end.
+        if from_byte < to_byte or (segment.size == 0 and at == end):
+            wanted.append((number, from_byte, to_byte))
+        at += segment.size
+    return wanted
+
+
+async def _read(objects: ObjectStore, content: StoredContent, number: int, start: int, end: int) -> bytes:
+    segment, place = content.segments[number], content.place(number)
+    if start == 0 and end == segment.size:
+        return await load_segment(objects, content.key, place, segment)
+    return await load_range(objects, content.key, place, segment, start, end)
+
+
+class RangeReader:
+    """Reads of a content in small pieces here and there; keeps the segments read last, whole."""
+
+    def __init__(self, objects: ObjectStore, content: StoredContent) -> None:
+        self._objects = objects
+        self._content = content
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+
+    async def read(self, start: int, length: int) -> bytes:
+        """The plaintext from `start` on, `length` bytes or up to the end."""
+        pieces = []
+        for number, from_byte, to_byte in _wanted(self._content, start, start + length):
+            pieces.append((await self._segment(number))[from_byte:to_byte])
+        return b"".join(pieces)
+
+    async def _segment(self, number: int) -> bytes:
+        if number not in self._kept:
+            content = self._content
+            place, segment = content.place(number), content.segments[number]
+            self._kept[number] = await load_segment(self._objects, content.key, place, segment)
+            if len(self._kept) > _SEGMENTS_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(number)
+        return self._kept[number]
