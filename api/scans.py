@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
+from archive_store.inspection.media_types import EXTENSIONS
 from archive_store.scans.content import open_scan
-from archive_store.scans.media_types import EXTENSIONS
 from archive_store.scans.operations import file_scan
 from schema.nodes import global_id, key_of
 

@@ -27,6 +27,7 @@ class ErrorCode(StrEnum):
     TOO_LONG = "too_long"
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
+    TOO_MANY_PAGES = "too_many_pages"
     TIMED_OUT = "timed_out"
     TOO_COMPLEX = "too_complex"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -105,6 +106,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ErrorCode.TOO_MANY: ErrorText(400, "最多 {limit} 项。", "There may be {limit} items at most."),
     ErrorCode.TOO_LARGE: ErrorText(
         413, "内容超过上限 {limit}。", "The content is larger than the limit of {limit}."
+    ),
+    ErrorCode.TOO_MANY_PAGES: ErrorText(
+        422, "文件超过 {limit} 页。", "The file has more than {limit} pages."
     ),
     ErrorCode.TIMED_OUT: ErrorText(
         408,

@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
     roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
+    scan_page_limit: int = Field(5_000, gt=0, description="Most pages of a scan.")
+    clamd: str | None = Field(
+        None,
+        pattern=r"^(/.+|[^/\s]+:[0-9]{1,5})$",
+        description="The ClamAV daemon that scans are shown to, as host:port or the path of its socket.",
+    )
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
     cost_limit: int = Field(20_000, gt=0, description="Most that one GraphQL operation may cost.")
 

@@ -16,8 +16,8 @@ from bson import ObjectId
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.object_store import ObjectStore
+from archive_store.inspection.media_types import SNIFF_SIZE, media_type_of
 from archive_store.scans.encryption import ScanEncryptor, decrypted
-from archive_store.scans.media_types import SNIFF_SIZE, media_type_of
 from archive_store.scans.page_count import SIZE_LIMIT as PAGE_COUNT_SIZE_LIMIT
 from archive_store.scans.page_count import count_pages
 from archive_store.scans.pipe import Pipe

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from api.dev.demo import demo_paper
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.inspection.media_types import media_type_of
 from archive_store.scans.encryption import (
     DATA_KEY,
     MAGIC,
@@ -20,7 +21,6 @@ from archive_store.scans.encryption import (
     wrap_key,
 )
 from archive_store.scans.file_names import PolicyFileName, parse_file_name
-from archive_store.scans.media_types import media_type_of
 from archive_store.scans.page_count import count_pages
 
 CHUNK = 16 * 1024
