@@ -27,8 +27,8 @@ class ErrorCode(StrEnum):
     TOO_LONG = "too_long"
     TOO_MANY = "too_many"
     TOO_LARGE = "too_large"
-    TIMED_OUT = "timed_out"
     TOO_MANY_PAGES = "too_many_pages"
+    TIMED_OUT = "timed_out"
     TOO_COMPLEX = "too_complex"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     DIGEST_MISMATCH = "digest_mismatch"
@@ -111,12 +111,14 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ErrorCode.TOO_LARGE: ErrorText(
         413, "内容超过上限 {limit}。", "The content is larger than the limit of {limit}."
     ),
+    ErrorCode.TOO_MANY_PAGES: ErrorText(
+        422, "文件超过 {limit} 页。", "The file has more than {limit} pages."
+    ),
     ErrorCode.TIMED_OUT: ErrorText(
         408,
         "内容传输中断或过慢,请重新发送。",
         "The content stopped coming, or came too slowly; send it again.",
     ),
-    ErrorCode.TOO_MANY_PAGES: ErrorText(422, "超过 {limit} 页。", "There are more than {limit} pages."),
     ErrorCode.TOO_COMPLEX: ErrorText(
         400, "查询过于复杂:{detail_zh}。", "The query is too complex: {detail_en}."
     ),

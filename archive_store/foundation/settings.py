@@ -72,13 +72,17 @@ class Settings(BaseSettings):
     roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
     roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
-    clamd: str | None = Field(None, description="ClamAV's clamd.")
-    scan_page_limit: int = Field(2_000, gt=0, description="Most pages of a scan.")
+    scan_page_limit: int = Field(5_000, gt=0, description="Most pages of a scan.")
     scan_cipher: ScanCipherName = Field(
         "AES_256_GCM", description="Cipher of scans from now on: `AES_256_GCM` or `SM4_GCM` (国密)."
     )
     upload_expiry_hours: float = Field(
         48, gt=0, description="Hours that an unfinished upload is kept since it last went on."
+    )
+    clamd: str | None = Field(
+        None,
+        pattern=r"^(/.+|[^/\s]+:[0-9]{1,5})$",
+        description="The ClamAV daemon that scans are shown to, as host:port or the path of its socket.",
     )
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
     cost_limit: int = Field(20_000, gt=0, description="Most that one GraphQL operation may cost.")

@@ -72,8 +72,8 @@ def seal_message(cipher: ScanCipher, key: bytes, context: bytes, plain: bytes | 
 def open_message(cipher: ScanCipher, key: bytes, context: bytes, message: bytes | memoryview) -> bytes:
     """The plaintext of a whole message; DamagedMessageError."""
     if cipher is ScanCipher.AES_256_GCM:
-        decryptor = Cobblestone256Decryptor(key, context)
         try:
+            decryptor = Cobblestone256Decryptor(key, context)
             return decryptor.update(message) + decryptor.finalize()
         except (InvalidTag, ValueError) as error:
             raise DamagedMessageError("the message is damaged") from error
@@ -139,6 +139,8 @@ class _MessageKeys:
     @classmethod
     def derive(cls, cipher: ScanCipher, key: bytes, salt: bytes, context: bytes) -> _MessageKeys:
         profile = _INSTANTIATIONS[cipher]
+        if len(key) != profile.key_size:
+            raise DamagedMessageError("the key is of another cipher")
         info = b"c2sp.org/chunked-encryption@v1+" + profile.aead + b"\0" + salt + context
         length = profile.key_size + _NONCE_SIZE + _COMMITMENT_SIZE
         material = HKDFExpand(profile.hash(), length, info).derive(key)
