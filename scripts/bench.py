@@ -61,6 +61,7 @@ from archive_store.people.sign_in import load_viewer
 from archive_store.students import queries
 from archive_store.students.changes import StudentUpdate
 from archive_store.students.documents import Student
+from scripts.bench_archive import bench_archive
 from scripts.bench_log import bench_log
 from scripts.bench_verification import verification
 
@@ -363,7 +364,12 @@ async def audit_log(settings: Settings, issuer: DemoIssuer, ports: dict[str, int
     await bench_log(settings, slices=max(1, rounds // 12))
 
 
-BENCHES = {"reads": reads, "rights": rights, "write": write, "audit-log": audit_log}
+async def archive(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
+    """Scans up and down, and the memory that they take."""
+    await bench_archive(settings, issuer, rounds=max(1, rounds // 12))
+
+
+BENCHES = {"reads": reads, "rights": rights, "write": write, "audit-log": audit_log, "archive": archive}
 # These need no server; each is told how many entries.
 OFFLINE_BENCHES = {"audit-verify": verification}
 # One word for several.

@@ -55,18 +55,20 @@ _INSTANTIATIONS = {
 }
 
 
-def seal_message(cipher: ScanCipher, key: bytes, context: bytes, plain: bytes | bytearray) -> bytes:
-    """The message, under a random salt."""
+def seal_message(
+    cipher: ScanCipher, key: bytes, context: bytes, plain: bytes | bytearray, *, prefix: bytes = b""
+) -> bytes:
+    """The message under a random salt, after `prefix`: large ones are put together once."""
     if cipher is ScanCipher.AES_256_GCM:
         encryptor = Cobblestone256Encryptor(key, context)
-        return encryptor.update(plain) + encryptor.finalize()
+        return b"".join((prefix, encryptor.update(plain), encryptor.finalize()))
     salt, view = secrets.token_bytes(_SALT_SIZE), memoryview(plain)
     keys = _MessageKeys.derive(cipher, key, salt, context)
     chunks = (
         keys.seal(number, view[number * CHUNK_SIZE :][:CHUNK_SIZE])
         for number in range(len(view) // CHUNK_SIZE + 1)
     )
-    return b"".join((salt, keys.commitment, *chunks))
+    return b"".join((prefix, salt, keys.commitment, *chunks))
 
 
 def open_message(cipher: ScanCipher, key: bytes, context: bytes, message: bytes | memoryview) -> bytes:
@@ -74,7 +76,7 @@ def open_message(cipher: ScanCipher, key: bytes, context: bytes, message: bytes 
     if cipher is ScanCipher.AES_256_GCM:
         try:
             decryptor = Cobblestone256Decryptor(key, context)
-            return decryptor.update(message) + decryptor.finalize()
+            return b"".join(filter(None, (decryptor.update(message), decryptor.finalize())))
         except (InvalidTag, ValueError) as error:
             raise DamagedMessageError("the message is damaged") from error
     size = plain_size(len(message))

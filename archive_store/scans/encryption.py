@@ -72,9 +72,8 @@ class ScanKey:
 
     def seal(self, place: SegmentPlace, plain: bytes | bytearray) -> bytes:
         """A segment of these bytes, to be stored as it is."""
-        return _prefix(self.cipher) + c2sp.seal_message(
-            self.cipher, self.data_key, place.context(self.cipher), plain
-        )
+        prefix, context = _prefix(self.cipher), place.context(self.cipher)
+        return c2sp.seal_message(self.cipher, self.data_key, context, plain, prefix=prefix)
 
     def open(self, place: SegmentPlace, segment: bytes) -> bytes:
         """The plaintext of a whole segment; DamagedScanError where it is not the one of this place, or not whole."""

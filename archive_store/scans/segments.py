@@ -7,9 +7,10 @@ unless its upload was interrupted there.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from bson import ObjectId
 from pydantic import BaseModel
@@ -28,6 +29,8 @@ from archive_store.scans.encryption import (
 # Of plaintext. Small enough that a few of them fit into memory for each of many transfers.
 SEGMENT_SIZE = 4 * 1024 * 1024
 _SEGMENTS_KEPT = 2
+# Segments read before they are asked for.
+_AHEAD = 2
 _transfers = Workers("scan-transfer", 16)
 
 
@@ -118,29 +121,29 @@ def _load_range(
 async def read_content(
     objects: ObjectStore, content: StoredContent, start: int = 0, end: int | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """The verified plaintext from `start` to before `end`, at most a segment at a time and one ahead.
+    """The verified plaintext from `start` to before `end`, a segment at most at a time and a few ahead.
 
     Of segments that are wanted whole every byte is verified before the first is given. ObjectStoreError,
     DamagedScanError.
     """
-    wanted = _wanted(content, start, content.size if end is None else end)
-    ahead: asyncio.Task[bytes] | None = None
+    under_way: deque[asyncio.Task[bytes]] = deque()
+    wanted = iter(_wanted(content, start, content.size if end is None else end))
     try:
-        for number, from_byte, to_byte in wanted:
-            reading = asyncio.create_task(_read(objects, content, number, from_byte, to_byte))
-            if ahead is not None:
-                before, ahead = ahead, reading
-                if plain := await before:
-                    yield plain
-                del before, plain
-            else:
-                ahead = reading
-        if ahead is not None and (plain := await ahead):
-            yield plain
+        while True:
+            for piece in islice(wanted, _AHEAD + 1 - len(under_way)):
+                under_way.append(asyncio.create_task(_read(objects, content, *piece)))
+            if not under_way:
+                return
+            plain = await under_way[0]
+            under_way.popleft()
+            if plain:
+                yield plain
+            del plain
     finally:
-        if ahead is not None and not ahead.done():
+        for reading in under_way:
             # Its thread cannot be stopped; what it reads is dropped.
-            ahead.cancel()
+            reading.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _wanted(content: StoredContent, start: int, end: int) -> list[tuple[int, int, int]]:
