@@ -38,7 +38,7 @@ from archive_store.foundation.field_cipher import FieldCipher
 from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.records import Record
-from archive_store.foundation.root_keys import KeyringRootKeys
+from archive_store.foundation.root_key_providers import root_keys_of
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
@@ -131,7 +131,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
         cipher=cipher,
         objects=ObjectStore.from_settings(settings),
         keyring=keyring,
-        root_keys=KeyringRootKeys(keyring),
+        root_keys=root_keys_of(settings, keyring),
         clock=Clock(),
         operations=OPERATIONS,
     )
