@@ -124,23 +124,25 @@ class Keyring:
     ) -> Keyring:
         """Forget root keys of scans: what they wrapped is lost, in backups as well.
 
-        KeyringError of the one in use, and of one that was minutes ago. That nothing is wrapped by them any more is
-        for the caller to know.
+        That nothing is wrapped by them any more is for the caller to know. KeyringError as `check_retirable`.
         """
-        at = now or datetime.now(UTC)
 
         def without(keyring: Keyring, held: dict[str, Any]) -> dict[str, Any]:
-            for position, key in enumerate(keyring.scans):
-                if key.id not in key_ids:
-                    continue
-                if position + 1 == len(keyring.scans):
-                    raise KeyringError(f"the root key {key.id} is in use")
-                until = keyring.scans[position + 1].made_at
-                if until is not None and at < until + _SETTLING:
-                    raise KeyringError(f"the root key {key.id} was in use minutes ago; wait {_SETTLING}")
+            keyring.check_retirable(key_ids, now or datetime.now(UTC))
             return held | {"scans": [_scan_key_json(key) for key in keyring.scans if key.id not in key_ids]}
 
         return cls._change(file, without)
+
+    def check_retirable(self, key_ids: Collection[str], now: datetime) -> None:
+        """KeyringError of the root key of scans in use, and of one that was minutes ago."""
+        for position, key in enumerate(self.scans):
+            if key.id not in key_ids:
+                continue
+            if position + 1 == len(self.scans):
+                raise KeyringError(f"the root key {key.id} is in use")
+            until = self.scans[position + 1].made_at
+            if until is not None and now < until + _SETTLING:
+                raise KeyringError(f"the root key {key.id} was in use minutes ago; wait {_SETTLING}")
 
     @classmethod
     def _change(cls, file: Path, change: Callable[[Keyring, dict[str, Any]], dict[str, Any]]) -> Keyring:
