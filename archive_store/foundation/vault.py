@@ -34,6 +34,8 @@ from archive_store.foundation.workers import Workers
 
 VAULT_ID = re.compile(r"vault:(?P<name>[\w.-]+):v(?P<version>[1-9][0-9]*)", re.ASCII)
 _CIPHERTEXT = re.compile(r"vault:v(?P<version>[1-9][0-9]*):(?P<sealed>[A-Za-z0-9+/]+=*)", re.ASCII)
+# What it says of a key or a version of one that it does not have, or no longer opens with.
+_GONE = ("disallowed by policy", "key not found", "version is too new")
 _AEAD_TYPES = frozenset({"aes256-gcm96", "chacha20-poly1305"})
 # To connect, and between two bytes of the answer.
 _TIMEOUT_SECONDS = (3.0, 5.0)
@@ -138,7 +140,7 @@ class VaultRootKeys:
             return b64decode(answer["plaintext"], validate=True)
         except InvalidRequest as error:
             said = " ".join(error.errors or ())
-            if "disallowed by policy" in said or "key not found" in said:
+            if any(gone in said for gone in _GONE):
                 raise RootKeyMissingError(wrapped.root_key_id) from None
             raise KeyNotGenuineError from None
         except (KeyError, TypeError, ValueError):

@@ -3,6 +3,7 @@
 Written after Vault's public documentation of the transit engine (`api-docs/secret/transit`) and of its statuses
 (`api-docs`): ciphertexts `vault:v<version>:<base64 of nonce and sealed>`, `associated_data`, versions and
 `min_decryption_version`, policies of exact paths, 400, 403, 404 and 503 when sealed, errors as `{"errors": […]}`.
+The texts of its errors are those that a Vault 1.19.0 gave to the same requests.
 """
 
 from __future__ import annotations
