@@ -12,6 +12,7 @@ from api.exports import export_students
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
 from api.health import Readiness, live, metrics, ready
+from api.keys import measure_keys
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
 from api.scans import download_scan, upload_scan
@@ -45,7 +46,7 @@ def create_app(settings: Settings) -> Starlette:
         async with (
             open_archive(settings) as store,
             working(
-                *worker_of_jobs(store, JOBS),
+                *worker_of_jobs(store, {**JOBS, "keys.measure": measure_keys}),
                 *worker_of_jobs(
                     store, UPLOAD_JOBS, lease_name="upload-worker", lease_seconds=UPLOAD_LEASE_SECONDS
                 ),

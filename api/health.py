@@ -40,6 +40,7 @@ class Readiness:
         probes = {
             "mongodb": store.database.ping(),
             "object_store": store.objects.probe(),
+            "root_keys": store.root_keys.current_id(),
             "installed": _require_installed(store),
         }
         answers = await asyncio.gather(*(_answers(probe) for probe in probes.values()))
@@ -56,7 +57,7 @@ async def _answers(probe: Awaitable[object]) -> bool:
 
 
 async def ready(request: Request) -> Response:
-    """MongoDB and the object store answer and the school is installed; 503 otherwise, naming the part."""
+    """MongoDB, the object store and the root keys' provider answer and the school is installed; else 503, naming it."""
     parts = await request.app.state.readiness.parts(request.app.state.store)
     return JSONResponse(
         {"ready": all(parts.values()), **parts}, status_code=200 if all(parts.values()) else 503

@@ -38,7 +38,7 @@ from archive_store.foundation.field_cipher import FieldCipher
 from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.records import Record
-from archive_store.foundation.root_keys import KeyringRootKeys
+from archive_store.foundation.root_key_providers import root_keys_of
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
@@ -53,7 +53,9 @@ from archive_store.retrieval.operations import (
     RETRIEVAL_GRANT_REVOKE,
 )
 from archive_store.scans.documents import ArchiveFile, Scan
+from archive_store.scans.key_changes import KeyChange
 from archive_store.scans.operations import SCAN_FILE
+from archive_store.scans.rotation import rewrap_keys, rotate_keys
 from archive_store.scans.upload_documents import UPLOAD_INDEXES, UPLOADS
 from archive_store.scans.uploads import finish_left, remove_expired
 from archive_store.students.documents import Export, Student
@@ -70,6 +72,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     EmergencyAction,
     Export,
     FieldAccessPolicy,
+    KeyChange,
     Person,
     ReasonTemplates,
     RetrievalGrant,
@@ -112,6 +115,8 @@ JOBS: Mapping[str, Job] = {
     "emergency.escalate": escalate_overdue,
     "crisis_team.stand_down_ended": stand_down_ended,
     "crisis_team.mark_reviews_due": mark_reviews_due,
+    "archive_file.rewrap": rewrap_keys,
+    "archive_file.rotate_keys": rotate_keys,
 }
 
 # As JOBS, beside them: one of these can take as long as a large file.
@@ -131,7 +136,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
         cipher=cipher,
         objects=ObjectStore.from_settings(settings),
         keyring=keyring,
-        root_keys=KeyringRootKeys(keyring),
+        root_keys=root_keys_of(settings, keyring),
         clock=Clock(),
         operations=OPERATIONS,
     )

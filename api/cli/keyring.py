@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli.console import fail, out
+from api.cli.running import Data, run, settings_of
 from archive_store.foundation.keyring import Keyring, KeyringError
 
 keyring_app = typer.Typer(help="The file of root keys.", no_args_is_help=True)
@@ -47,6 +48,39 @@ def keyring_checkpoint_key(file: Annotated[Path, typer.Argument(help="The keyrin
         _tell_verifier_key(Keyring.load(file))
     except KeyringError as error:
         fail(str(error))
+
+
+@keyring_app.command("rotate-scan-key")
+def keyring_rotate_scan_key(data: Data = None) -> None:
+    """Make a new root key for scans. Running servers notice, and wrap what there is anew."""
+    from api.cli.keys import rotate_root_key
+
+    out.print(run(rotate_root_key(settings_of(data))), highlight=False, soft_wrap=True)
+
+
+@keyring_app.command("retire-scan-keys")
+def keyring_retire_scan_keys(data: Data = None) -> None:
+    """Forget the older root keys of scans, where nothing is wrapped by them: backups of before open no scan then."""
+    from api.cli.keys import retire
+
+    retired = run(retire(settings_of(data)))
+    out.print(f"retired {', '.join(retired) or 'none'}", highlight=False, soft_wrap=True)
+
+
+@keyring_app.command("rotate-file-keys")
+def keyring_rotate_file_keys(data: Data = None) -> None:
+    """Have the worker give each archive file (案卷) a new key. No file is touched."""
+    from api.cli.keys import rotate_file_keys
+
+    out.print(f"{run(rotate_file_keys(settings_of(data)))} archive files get a new key", highlight=False)
+
+
+@keyring_app.command("status")
+def keyring_status(data: Data = None) -> None:
+    """Tell how many archive files lie under which root key, and what is left to do."""
+    from api.cli.keys import print_status
+
+    run(print_status(settings_of(data)))
 
 
 def _tell_verifier_key(keyring: Keyring) -> None:

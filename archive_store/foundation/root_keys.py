@@ -15,7 +15,6 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.keyring import Keyring
 
 KEY_SIZE = 32
 _NONCE_SIZE = 12
@@ -57,7 +56,10 @@ class WrappedKey:
 
 
 class RootKeys(Protocol):
-    """A provider of root keys. Every call may raise RootKeysUnavailableError."""
+    """A provider of root keys. Every call may raise RootKeysUnavailableError.
+
+    A root key's id tells its provider: those of Vault read `vault:NAME:v3`, those of the keyring `<keyring id>.3`.
+    """
 
     async def wrap(self, key: bytes, purpose: bytes, owner: ObjectId) -> WrappedKey:
         """Wrap under the current root key."""
@@ -85,21 +87,3 @@ def open_key(wrapping_key: bytes, wrapped: bytes, purpose: bytes, owner: ObjectI
         return AESGCM(wrapping_key).decrypt(nonce, sealed, purpose + owner.binary)
     except (InvalidTag, ValueError):
         raise KeyNotGenuineError from None
-
-
-class KeyringRootKeys:
-    """The root keys of the keyring file."""
-
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
-
-    async def wrap(self, key: bytes, purpose: bytes, owner: ObjectId) -> WrappedKey:
-        return WrappedKey(self._keyring.id, seal_key(self._keyring.scans, key, purpose, owner))
-
-    async def unwrap(self, wrapped: WrappedKey, purpose: bytes, owner: ObjectId) -> bytes:
-        if wrapped.root_key_id != self._keyring.id:
-            raise RootKeyMissingError(wrapped.root_key_id)
-        return open_key(self._keyring.scans, wrapped.wrapped, purpose, owner)
-
-    async def current_id(self) -> str:
-        return self._keyring.id

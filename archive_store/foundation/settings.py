@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
 ScanCipherName = Literal["AES_256_GCM", "SM4_GCM"]
+_SAFE_VAULT = re.compile(r"https://[^/?#@\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
 
@@ -27,6 +28,22 @@ class Settings(BaseSettings):
     s3_bucket: str = Field("registrar-scans", description="Bucket of the encrypted scans.")
     s3_secure: bool = Field(True, description="Speak TLS to the S3 server.")
     keyring_file: Path = Field(description="File of the root keys, mode 0600 (`registrar keyring create`).")
+
+    root_keys: Literal["keyring", "vault"] = Field(
+        "keyring",
+        description="Where the root key lies under which the keys of scans are wrapped from now on.",
+    )
+    vault_url: str | None = Field(None, description="HashiCorp Vault, such as https://vault.example:8200.")
+    vault_token: SecretStr | None = Field(None, description="Token for Vault.")
+    vault_token_file: Path | None = Field(
+        None, description="A file with the token for Vault, read at each use, instead of the token."
+    )
+    vault_mount: str = Field("transit", description="Where Vault's transit engine is mounted.")
+    vault_key: str = Field("registrar", pattern=r"^[\w.-]+$", description="Name of the transit key.")
+    vault_namespace: str | None = Field(None, description="Namespace in Vault.")
+    vault_ca_file: Path | None = Field(
+        None, description="Certificates of those who vouch for Vault, instead of the usual ones."
+    )
 
     oidc_issuer: str = Field(description="Issuer that a sign-in token must name.")
     oidc_audience: str = Field("registrar", description="Audience that a sign-in token must name.")
@@ -98,6 +115,18 @@ class Settings(BaseSettings):
         if wrong := [origin for origin in told if not _ORIGIN.fullmatch(origin)]:
             raise ValueError(f"no origin, such as https://desk.example: {' '.join(wrong)}")
         return told
+
+    @model_validator(mode="after")
+    def _vault_is_whole(self) -> Settings:
+        if self.vault_url is None:
+            if self.root_keys == "vault":
+                raise ValueError("REGISTRAR_ROOT_KEYS=vault needs REGISTRAR_VAULT_URL")
+            return self
+        if not _SAFE_VAULT.match(self.vault_url):
+            raise ValueError("REGISTRAR_VAULT_URL must begin with https://, or be of this machine")
+        if (self.vault_token is None) is (self.vault_token_file is None):
+            raise ValueError("set REGISTRAR_VAULT_TOKEN or REGISTRAR_VAULT_TOKEN_FILE, and not both")
+        return self
 
     @model_validator(mode="after")
     def _one_key_source(self) -> Settings:

@@ -38,7 +38,11 @@ class ArchiveFile(Record):
 
     class Settings:
         name = "archive_files"
-        indexes = [IndexModel("student_id", unique=True)]  # noqa: RUF012
+        indexes = [  # noqa: RUF012
+            IndexModel("student_id", unique=True),
+            IndexModel("root_key_id"),
+            IndexModel("key_made_at"),
+        ]
 
 
 class ScanStatus(StrEnum):

@@ -118,8 +118,64 @@ async def unwrap_upload_key(store: Store, wrapped: WrappedKey, upload_id: Object
 
 
 async def rotate_archive_file_key(unit: UnitOfWork, archive_file: ArchiveFile) -> int:
-    """Give the archive file, as read in this transaction, a new key and wrap those of its scans anew; how many."""
-    raise NotImplementedError
+    """Give the archive file, as read in this transaction, a new key and wrap those of its scans anew; how many.
+
+    All of it or none: where one does not open, DamagedScanError.
+    """
+    store = unit.store
+    before, after = await archive_file_key(store, archive_file), new_key()
+    wrapped = await _wrap_anew(store, after, ARCHIVE_FILE_KEY, archive_file.key)
+    whose = {"student_id": archive_file.student_id, "archive_file_id": archive_file.key}
+    rewrapped = 0
+    async for row in store.database.collection(Scan).find(whose, session=unit.session):
+        scan = await unit.decrypted(Scan, row)
+        if scan.wrapped_data_key is None:
+            continue
+        data_key = unwrap_data_key(before, scan.wrapped_data_key, scan.key)
+        await unit.change(scan, {"wrapped_data_key": wrap_data_key(after, data_key, scan.key)})
+        unit.audit(Subject(Scan.subject_type, scan.key), "scan:rewrap")
+        rewrapped += 1
+    await unit.change(
+        archive_file,
+        {
+            "wrapped_key": wrapped.wrapped,
+            "root_key_id": wrapped.root_key_id,
+            "key_version": archive_file.key_version + 1,
+            "key_made_at": unit.at,
+        },
+    )
+    changes = [FieldChange("key_version", archive_file.key_version, archive_file.key_version + 1)]
+    if wrapped.root_key_id != archive_file.root_key_id:
+        changes.append(FieldChange("root_key_id", archive_file.root_key_id, wrapped.root_key_id))
+    unit.audit(Subject(ArchiveFile.subject_type, archive_file.key), "archive_file:rotate_key", changes)
+    return rewrapped
+
+
+async def rewrap_archive_file_key(unit: UnitOfWork, archive_file: ArchiveFile) -> bool:
+    """Wrap the key of the archive file, as read in this transaction, under the current root key; False if it is so."""
+    store = unit.store
+    file_key = await archive_file_key(store, archive_file)
+    wrapped = await _wrap_anew(store, file_key, ARCHIVE_FILE_KEY, archive_file.key)
+    if wrapped.root_key_id == archive_file.root_key_id:
+        return False
+    await unit.change(archive_file, {"wrapped_key": wrapped.wrapped, "root_key_id": wrapped.root_key_id})
+    change = FieldChange("root_key_id", archive_file.root_key_id, wrapped.root_key_id)
+    unit.audit(Subject(ArchiveFile.subject_type, archive_file.key), "archive_file:rewrap", [change])
+    return True
+
+
+async def rewrap_upload_key(store: Store, wrapped: WrappedKey, upload_id: ObjectId) -> WrappedKey:
+    """The data key of an upload under the current root key."""
+    data_key = await unwrap_upload_key(store, wrapped, upload_id)
+    return await _wrap_anew(store, data_key, UPLOAD_KEY, upload_id)
+
+
+async def _wrap_anew(store: Store, key: bytes, purpose: bytes, owner: ObjectId) -> WrappedKey:
+    """What replaces a wrapped key is opened first: there is no other copy."""
+    wrapped = await store.root_keys.wrap(key, purpose, owner)
+    if await _opened(store.root_keys.unwrap(wrapped, purpose, owner)) != key:
+        raise DamagedScanError("a key was wrapped wrongly")
+    return wrapped
 
 
 async def _opened(unwrapping: Awaitable[bytes]) -> bytes:

@@ -30,7 +30,8 @@ from archive_store.audit.sequencer import sequence_entries
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from archive_store.people.sign_in import load_viewer
-from archive_store.scans.operations import file_scan
+from archive_store.scans.rotation import rewrap_keys, rotate_keys
+from archive_store.scans.uploads import file_scan
 
 
 class Death(monitoring.CommandListener):
@@ -74,7 +75,15 @@ async def sequence(store: Store, _viewer: Viewer, _values: dict[str, Any]) -> No
     await sequence_entries(store, batch=20, seconds=60)
 
 
-ACTS = {act.__name__: act for act in (approve, import_students, file_paper, sequence)}
+async def rewrap(store: Store, _viewer: Viewer, _values: dict[str, Any]) -> None:
+    await rewrap_keys(store, store.clock.now())
+
+
+async def rotate(store: Store, _viewer: Viewer, _values: dict[str, Any]) -> None:
+    await rotate_keys(store, store.clock.now())
+
+
+ACTS = {act.__name__: act for act in (approve, import_students, file_paper, sequence, rewrap, rotate)}
 
 
 async def act(settings: Settings, order: dict[str, Any], death: Death) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,15 @@ Mortal = Callable[..., Awaitable[bool]]
 
 @pytest.fixture
 def act_until(stack: EmbeddedStack, settings: Settings) -> Iterator[Mortal]:
+    with mortal_process(json.loads((stack.directory / "dev-settings.json").read_text())) as act:
+        yield act
+
+
+@contextmanager
+def mortal_process(settings: dict[str, Any]) -> Iterator[Mortal]:
     """Have another process act and die at a command; whether it died before the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.approvals.mortal", (stack.directory / "dev-settings.json").read_text()],
+        [sys.executable, "-m", "tests.approvals.mortal", json.dumps(settings)],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

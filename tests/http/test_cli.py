@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -24,9 +25,12 @@ from api.dev.roster import demo_workbook
 from api.dev.stack import EmbeddedStack
 from api.serve import server_config
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.keyring import Keyring
 from archive_store.foundation.settings import Settings
+from archive_store.scans.uploads import file_scan
 from archive_store.students.documents import Export
 from schema.nodes import global_id
+from tests.foundation.vault_double import OPERATOR, SERVER, vault_double
 from tests.school import School
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "roster-2023.xlsx"
@@ -254,6 +258,54 @@ async def test_keyring_create(run: Any, tmp_path: Path) -> None:
     file = tmp_path / "keyring.json"
     assert (await run("keyring", "create", str(file))).exit_code == 0
     assert (await run("keyring", "create", str(file))).exit_code == 1
+
+
+@pytest.fixture
+def own_keyring(stack: EmbeddedStack, tmp_path: Path) -> Path:
+    """A folder as of `registrar dev`, with a keyring file that a rotation may change."""
+    settings = json.loads((stack.directory / "dev-settings.json").read_text())
+    shutil.copy(settings["keyring_file"], tmp_path / "keyring.json")
+    settings["keyring_file"] = str(tmp_path / "keyring.json")
+    (tmp_path / "dev-settings.json").write_text(json.dumps(settings))
+    return tmp_path
+
+
+async def test_rotating_and_retiring_a_root_key(run: Any, school: School, own_keyring: Path) -> None:
+    async def body() -> Any:
+        yield demo_paper("JPEG", pages=1)
+
+    student, archive = await school.student(), await school.viewer("archive")
+    await file_scan(school.store, archive, student.key, "2023级体检表", body())
+    data = ("--data", str(own_keyring))
+    first = Keyring.load(own_keyring / "keyring.json").id
+    rotated = await run("keyring", "rotate-scan-key", *data)
+    assert (rotated.exit_code, rotated.output) == (0, f"{first}.2\n")
+    refused = await run("keyring", "retire-scan-keys", *data)
+    assert refused.exit_code == 1
+    assert f"root key {first} still wraps 1 archive files and 0 uploads" in refused.output
+    status = await run("keyring", "status", *data)
+    assert f"{first}.2 (in use)" in status.output
+    assert "to be wrapped under the root key in use: 1" in status.output
+    assert "1 archive files" in (await run("keyring", "rotate-file-keys", *data)).output
+    again = await run("keyring", "rotate-file-keys", *data)
+    assert (again.exit_code, "code wrong_state" in again.output) == (1, True)
+    assert "a new key: 1" in (await run("keyring", "status", *data)).output
+    for told in (rotated, refused, status, again):
+        assert "Traceback" not in told.output
+
+
+async def test_rotating_at_a_vault_needs_the_right(run: Any, own_keyring: Path) -> None:
+    file = own_keyring / "dev-settings.json"
+    with vault_double() as double:
+        for token, code, told in (
+            (SERVER, 1, "Vault refuses the token"),
+            (OPERATOR, 0, "vault:registrar:v2"),
+        ):
+            asked = {"root_keys": "vault", "vault_url": double.url, "vault_token": token}
+            file.write_text(json.dumps(json.loads(file.read_text()) | asked))
+            rotated = await run("keyring", "rotate-scan-key", "--data", str(own_keyring))
+            assert (rotated.exit_code, told in rotated.output) == (code, True)
+            assert token not in rotated.output
 
 
 def test_missing_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from api.app import create_app
 from archive_store.foundation.object_store import ObjectStore
+from archive_store.foundation.root_keys import RootKeysUnavailableError
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from tests.school import School
@@ -45,7 +46,19 @@ async def test_a_stalled_object_store_keeps_no_other_work_waiting(
         asked[0].cancel()
         answers = await asyncio.wait_for(asyncio.gather(*asked[1:]), 10)
     assert {answer.status_code for answer in answers} == {503}
-    assert answers[0].json() == {"ready": False, "mongodb": True, "object_store": False, "installed": True}
+    whole = {"ready": False, "mongodb": True, "object_store": False, "root_keys": True, "installed": True}
+    assert answers[0].json() == whole
+
+
+async def test_root_keys_out_of_reach_are_named(
+    http: httpx.AsyncClient, school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sealed() -> str:
+        raise RootKeysUnavailableError("Vault does not answer")
+
+    monkeypatch.setattr(school.store.root_keys, "current_id", sealed)
+    answer = await http.get("/health/ready")
+    assert (answer.status_code, answer.json()["root_keys"], answer.json()["mongodb"]) == (503, False, True)
 
 
 async def test_all_who_ask_share_a_probe_and_its_answer(
