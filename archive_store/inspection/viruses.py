@@ -39,7 +39,7 @@ async def find_virus(settings: Settings, pieces: AsyncIterator[bytes]) -> str | 
     """
     if settings.clamd is None:
         raise ValueError("the setting clamd is not set")
-    reader, writer = await _timed(_connect(settings.clamd))
+    reader, writer = await _timed(_connect(settings.clamd), _STEP_SECONDS)
     # From the start on: who hangs up in the middle has said why.
     answering = asyncio.ensure_future(reader.readuntil(b"\0"))
     try:
@@ -69,7 +69,7 @@ async def _sent(writer: asyncio.StreamWriter, piece: bytes) -> bool:
     """Whether the daemon took it; False where it has hung up."""
     writer.write(_LENGTH.pack(len(piece)) + piece)
     try:
-        await _timed(writer.drain())
+        await _timed(writer.drain(), _STEP_SECONDS)
     except VirusScannerError as error:
         if isinstance(error.__cause__, ConnectionError):
             return False
@@ -77,7 +77,7 @@ async def _sent(writer: asyncio.StreamWriter, piece: bytes) -> bool:
     return True
 
 
-async def _timed(step: Awaitable[_T], seconds: float = _STEP_SECONDS) -> _T:
+async def _timed(step: Awaitable[_T], seconds: float) -> _T:
     try:
         async with asyncio.timeout(seconds):
             return await step

@@ -70,7 +70,16 @@ def tiled_tiff(page: Image.Image, side: int = 256) -> bytes:
     boxes = [(x, y) for y in range(0, page.height, side) for x in range(0, page.width, side)]
     tiles = [page.crop((x, y, x + side, y + side)).tobytes() for x, y in boxes]
     end = 8 + len(tiles) * side * side
-    tags = [(256, page.width), (257, page.height), (258, 8), (259, 1), (262, 1), (277, 1), (322, side), (323, side)]
+    tags = [
+        (256, page.width),
+        (257, page.height),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (277, 1),
+        (322, side),
+        (323, side),
+    ]
     lists = end + 2 + 12 * (len(tags) + 2) + 4
     entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags]
     entries.append(struct.pack("<HHII", 324, 4, len(tiles), lists))
@@ -124,7 +133,9 @@ async def test_a_photograph_lies_as_its_tag_says() -> None:
     assert opened.width > opened.height
 
 
-@pytest.mark.parametrize(("dpi", "warns"), [(100, True), (199, True), (199.6, False), (200, False), (300, False)])
+@pytest.mark.parametrize(
+    ("dpi", "warns"), [(100, True), (199, True), (199.6, False), (200, False), (300, False)]
+)
 @pytest.mark.parametrize(("kind", "name"), [(TIFF, "TIFF"), (JPEG, "JPEG"), (PNG, "PNG")])
 async def test_resolution_by_the_tags(kind: str, name: str, dpi: float, warns: bool) -> None:
     if name == "JPEG":
