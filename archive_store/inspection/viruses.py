@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 import struct
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
 from typing import TypeVar
 
 from archive_store.foundation.settings import Settings
@@ -32,8 +33,8 @@ class StreamTooLongError(VirusScannerError):
     """The file is larger than the `StreamMaxLength` of clamd.conf."""
 
 
-async def find_virus(settings: Settings, pieces: AsyncIterator[bytes]) -> str | None:
-    """The name of what was found in the file; None where nothing was.
+async def find_virus(settings: Settings, pieces: AsyncGenerator[bytes, None]) -> str | None:
+    """The name of what was found in the file; None where nothing was. Closes the pieces.
 
     Raises VirusScannerError, StreamTooLongError, and whatever the pieces raise. Needs the setting `clamd`.
     """
@@ -45,12 +46,13 @@ async def find_virus(settings: Settings, pieces: AsyncIterator[bytes]) -> str | 
     try:
         writer.write(b"zINSTREAM\0")
         is_whole = False
-        async for piece in pieces:
-            # A piece of no length would be the end.
-            if piece and (answering.done() or not await _sent(writer, piece)):
-                break
-        else:
-            is_whole = await _sent(writer, b"")
+        async with aclosing(pieces):
+            async for piece in pieces:
+                # A piece of no length would be the end.
+                if piece and (answering.done() or not await _sent(writer, piece)):
+                    break
+            else:
+                is_whole = await _sent(writer, b"")
         answer = await _timed(answering, _VERDICT_SECONDS)
     finally:
         answering.cancel()

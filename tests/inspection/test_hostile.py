@@ -202,6 +202,7 @@ async def test_a_child_that_says_what_it_must_not(monkeypatch: pytest.MonkeyPatc
         "sys.stdin.close(); os.close(0); put(b'R', struct.pack('!QI', 0, 1000)); time.sleep(600)",
         "os.close(1); time.sleep(600)",
         "os.abort()",
+        "os.fork(); time.sleep(600)",
         "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
         "sys.exit()",
     ],

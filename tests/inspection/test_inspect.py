@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import struct
+import zlib
 from random import Random
 from typing import Any
 
@@ -17,7 +18,7 @@ from archive_store.inspection.child import RangeFile, sample
 from archive_store.inspection.findings import Finding, IntakeWarning
 from archive_store.inspection.inspect import inspect
 from archive_store.inspection.media_types import JPEG, PDF, PNG, TIFF
-from tests.inspection.papers import Reads, blank_page, encrypted_pdf, inspected, saved, text_page
+from tests.inspection.papers import Reads, blank_page, encrypted_pdf, inspected, plain_pdf, saved, text_page
 
 W = IntakeWarning
 DPI = {"dpi": (200, 200)}
@@ -158,6 +159,55 @@ async def test_resolution_of_a_pdf_is_that_of_its_page_images() -> None:
     assert low.findings == (Finding(W.LOW_RESOLUTION, (1, 2)),)
     # The same pixels on half the paper.
     assert (await inspected(saved(pages, "PDF", resolution=200), PDF)).findings == ()
+
+
+FULL, COARSE, FINE = "595.2 0 0 841.68 0 0", 100, 300
+A4_AT = {dpi: (round(8.2667 * dpi), round(11.69 * dpi)) for dpi in (COARSE, FINE)}
+
+
+def placed(*images: tuple[tuple[int, int], str]) -> bytes:
+    """A page of black images, each of so many pixels, by their matrices."""
+    names = " ".join(f"/I{number} {number + 5} 0 R" for number in range(len(images)))
+    draws = "\n".join(f"q {matrix} cm /I{number} Do Q" for number, (_, matrix) in enumerate(images)).encode()
+    page = (
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595.2 841.68] /Contents 4 0 R"
+        f" /Resources << /XObject << {names} >> >> >>"
+    )
+    objects = [b"<< /Length %d >>\nstream\n%s\nendstream" % (len(draws), draws)]
+    for (width, height), _ in images:
+        data = zlib.compress(bytes((width + 7) // 8 * height))
+        head = "<< /Type /XObject /Subtype /Image /ColorSpace /DeviceGray /BitsPerComponent 1 /Filter /FlateDecode"
+        head += f" /Width {width} /Height {height} /Length {len(data)} >>"
+        objects.append(head.encode() + b"\nstream\n" + data + b"\nendstream")
+    return plain_pdf(page, objects=objects)
+
+
+@pytest.mark.parametrize(
+    ("images", "warns"),
+    [
+        ([(A4_AT[COARSE], FULL)], True),
+        ([(A4_AT[FINE], FULL)], False),
+        # A mask of text over a coarse background, as compressed scans have it.
+        ([(A4_AT[COARSE], FULL), (A4_AT[FINE], FULL)], False),
+        # Strips of a page.
+        ([((827, 390), f"595.2 0 0 280.56 0 {280.56 * n}") for n in range(3)], True),
+        ([((2480, 1169), f"595.2 0 0 280.56 0 {280.56 * n}") for n in range(3)], False),
+        # Turned by a right angle.
+        ([((3508, 2480), "0 841.68 -595.2 0 595.2 0")], False),
+        ([((1169, 827), "0 841.68 -595.2 0 595.2 0")], True),
+        # The finer side does not make up for the coarser.
+        ([((2480, 1169), FULL)], True),
+        # A letterhead is no scan, and a fine stamp makes no scan finer.
+        ([((50, 50), "100 0 0 100 400 700")], False),
+        ([(A4_AT[COARSE], FULL), ((600, 600), "72 0 0 72 400 700")], True),
+    ],
+)
+async def test_resolution_of_images_as_they_are_placed(
+    images: list[tuple[tuple[int, int], str]], warns: bool
+) -> None:
+    found = await inspected(placed(*images), PDF)
+    assert (W.LOW_RESOLUTION in found.warnings) is warns
+    assert W.UNREADABLE not in found.warnings
 
 
 async def test_each_page_is_told_by_its_number() -> None:

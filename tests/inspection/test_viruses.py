@@ -9,7 +9,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def told(address: str | None) -> Settings:
     return Settings(oidc_issuer="https://issuer.example", clamd=address, **required)  # type: ignore[arg-type]
 
 
-async def pieces(*content: bytes) -> AsyncIterator[bytes]:
+async def pieces(*content: bytes) -> AsyncGenerator[bytes, None]:
     for piece in content:
         yield piece
 
@@ -125,7 +125,7 @@ async def test_a_verdict_on_half_the_file_is_none() -> None:
         await writer.drain()
         writer.close()
 
-    async def slowly() -> AsyncIterator[bytes]:
+    async def slowly() -> AsyncGenerator[bytes, None]:
         for _ in range(20):
             await asyncio.sleep(0.02)
             yield bytes(1000)
@@ -162,7 +162,7 @@ async def test_a_scanner_that_hangs(monkeypatch: pytest.MonkeyPatch, takes: bool
 
 
 async def test_what_the_pieces_raise_is_raised() -> None:
-    async def torn(error: type[Exception]) -> AsyncIterator[bytes]:
+    async def torn(error: type[Exception]) -> AsyncGenerator[bytes, None]:
         yield b"paper"
         raise error
 
@@ -170,6 +170,22 @@ async def test_what_the_pieces_raise_is_raised() -> None:
         async with double(Clamd()) as address:
             with pytest.raises(error):
                 await find_virus(told(address), torn(error))
+
+
+async def test_the_pieces_are_closed_whoever_ends_first() -> None:
+    closed = []
+
+    async def endless() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield bytes(MIB)
+        finally:
+            closed.append(True)
+
+    async with double(Clamd(limit=MIB)) as address:
+        with pytest.raises(StreamTooLongError):
+            await find_virus(told(address), endless())
+    assert closed == [True]
 
 
 async def test_without_the_setting_there_is_no_scanner() -> None:
