@@ -140,8 +140,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.INVALID_FILE_NAME: ErrorText(
         400,
-        "文件名须为“{{年级}}级[第{{批次}}批]{{文件类型}}[-{{学号}}]”。",
-        "The file name must read {{cohort}}级[第{{batch}}批]{{document type}}[-{{student number}}].",
+        "文件名须为“{{年级}}级[第{{批次}}批]{{文件类型}}[-{{学号}}]”:{fault_zh}。{suggested_zh}",
+        "The file name must read {{cohort}}级[第{{batch}}批]{{document type}}[-{{student number}}]: "
+        "{fault_en}.{suggested_en}",
     ),
     ErrorCode.NOTHING_TO_CHANGE: ErrorText(
         400, "申请的内容与现有记录相同。", "The request changes nothing: the record already has these values."

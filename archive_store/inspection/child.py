@@ -110,17 +110,9 @@ class RangeFile(io.RawIOBase):
 def main() -> None:
     """Inspect the file of the arguments: media type, size, most pages."""
     media_type, size, page_limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_AS, _MEMORY)
-    _limit(resource.RLIMIT_CPU, _SECONDS)
+    give_up_rights()
     from archive_store.inspection import ofd, pages, quality
 
-    for encoding in _ENCODINGS:
-        codecs.lookup(encoding)
-    # From here on nothing more can be opened, and no process be started.
-    _limit(resource.RLIMIT_NPROC, 0)
-    _limit(resource.RLIMIT_NOFILE, 3)
     parent = Parent(sys.stdin.buffer, sys.stdout.buffer)
     file = RangeFile(parent, size)
     if media_type == "application/ofd":
@@ -133,6 +125,20 @@ def main() -> None:
         else:
             quality.inspect_pages(opened, parent, sample(opened.count))
     parent.tell(frames.END)
+
+
+def give_up_rights() -> None:
+    """Import what is needed, then take the limits; from then on nothing can be opened, nor a process be started."""
+    from archive_store.inspection import ofd, pages, quality  # noqa: F401
+
+    for encoding in _ENCODINGS:
+        codecs.lookup(encoding)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_AS, _MEMORY)
+    _limit(resource.RLIMIT_CPU, _SECONDS)
+    _limit(resource.RLIMIT_NPROC, 0)
+    _limit(resource.RLIMIT_NOFILE, 3)
 
 
 def sample(count: int) -> list[int]:

@@ -84,6 +84,7 @@ async def _child(
         stderr=asyncio.subprocess.DEVNULL,
         limit=frames.READ_LIMIT,
         env={},  # ours has the passwords of the stores
+        start_new_session=True,  # so that it is killed with whatever it started
     )
     try:
         yield process
@@ -91,7 +92,7 @@ async def _child(
         # By its id: Popen's own kill reaps a child that has ended, of which the event loop then never hears.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)
         # Reads what is left in the pipe, too; without that a child that flooded it would never be reaped.
         await asyncio.shield(process.communicate())
 

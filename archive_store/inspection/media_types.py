@@ -33,7 +33,7 @@ def media_type_of(first_bytes: bytes) -> str:
         return OFD
     try:
         guesses = {guess.mime_type for guess in puremagic.magic_string(first_bytes)}
-    except puremagic.PureError:
+    except (puremagic.PureError, ValueError):  # the second, for no bytes at all
         guesses = set()
     for media_type, signatures in _FIRST_BYTES.items():
         # Some signatures are found anywhere by the library; a scan begins with its own.

@@ -185,7 +185,7 @@ def _dpi_of_image(image: Image.Image) -> float | None:
             return None
     elif (
         image.format == "JPEG"
-        and "jfif_density" not in image.info
+        and not image.info.get("jfif_unit")
         and ExifTags.Base.XResolution not in image.getexif()
     ):
         return None

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import re
 import struct
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing
 from typing import TypeVar
 
 from archive_store.foundation.settings import Settings
@@ -32,25 +33,26 @@ class StreamTooLongError(VirusScannerError):
     """The file is larger than the `StreamMaxLength` of clamd.conf."""
 
 
-async def find_virus(settings: Settings, pieces: AsyncIterator[bytes]) -> str | None:
-    """The name of what was found in the file; None where nothing was.
+async def find_virus(settings: Settings, pieces: AsyncGenerator[bytes, None]) -> str | None:
+    """The name of what was found in the file; None where nothing was. Closes the pieces.
 
     Raises VirusScannerError, StreamTooLongError, and whatever the pieces raise. Needs the setting `clamd`.
     """
     if settings.clamd is None:
         raise ValueError("the setting clamd is not set")
-    reader, writer = await _timed(_connect(settings.clamd))
+    reader, writer = await _timed(_connect(settings.clamd), _STEP_SECONDS)
     # From the start on: who hangs up in the middle has said why.
     answering = asyncio.ensure_future(reader.readuntil(b"\0"))
     try:
         writer.write(b"zINSTREAM\0")
         is_whole = False
-        async for piece in pieces:
-            # A piece of no length would be the end.
-            if piece and (answering.done() or not await _sent(writer, piece)):
-                break
-        else:
-            is_whole = await _sent(writer, b"")
+        async with aclosing(pieces):
+            async for piece in pieces:
+                # A piece of no length would be the end.
+                if piece and (answering.done() or not await _sent(writer, piece)):
+                    break
+            else:
+                is_whole = await _sent(writer, b"")
         answer = await _timed(answering, _VERDICT_SECONDS)
     finally:
         answering.cancel()
@@ -69,7 +71,7 @@ async def _sent(writer: asyncio.StreamWriter, piece: bytes) -> bool:
     """Whether the daemon took it; False where it has hung up."""
     writer.write(_LENGTH.pack(len(piece)) + piece)
     try:
-        await _timed(writer.drain())
+        await _timed(writer.drain(), _STEP_SECONDS)
     except VirusScannerError as error:
         if isinstance(error.__cause__, ConnectionError):
             return False
@@ -77,7 +79,7 @@ async def _sent(writer: asyncio.StreamWriter, piece: bytes) -> bool:
     return True
 
 
-async def _timed(step: Awaitable[_T], seconds: float = _STEP_SECONDS) -> _T:
+async def _timed(step: Awaitable[_T], seconds: float) -> _T:
     try:
         async with asyncio.timeout(seconds):
             return await step

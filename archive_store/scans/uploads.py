@@ -22,8 +22,7 @@ from archive_store.scans.checksums import Checksum
 from archive_store.scans.chunked_encryption import ScanCipher
 from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import DamagedScanError, ScanKey
-from archive_store.scans.file_names import RULE as FILE_NAME_RULE
-from archive_store.scans.file_names import parse_file_name
+from archive_store.scans.file_names import FileNameFault, invalid_file_name, parse_file_name
 from archive_store.scans.holding import HeldUpload, holding
 from archive_store.scans.intake import finish, refuse, remove_strays
 from archive_store.scans.keys import wrap_upload_key
@@ -55,7 +54,7 @@ async def begin_upload(
     """
     # Who may not file learns nothing from what follows.
     viewer.require_any(FILERS, rule="operation scan.file")
-    name = parse_file_name(file_name)
+    name = parse_file_name(file_name, document_types=viewer.policy.rules.document_classes)
     limit = store.settings.scan_size_limit
     if length == 0:
         raise RegistrarError(ErrorCode.EMPTY_FILE)
@@ -65,7 +64,7 @@ async def begin_upload(
     if not found.rows:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
     if name.student_number not in (None, found.rows[0].get("auxiliary_number")):
-        raise RegistrarError(ErrorCode.INVALID_FILE_NAME, field="file_name", rule=FILE_NAME_RULE)
+        raise invalid_file_name(FileNameFault.STUDENT_NUMBER)
     uploads = store.database.mongo[UPLOADS]
     unfinished = {"person_id": viewer.person_id, "status": UploadStatus.UPLOADING}
     if await uploads.count_documents(unfinished, limit=OPEN_UPLOADS_LIMIT) == OPEN_UPLOADS_LIMIT:

@@ -51,6 +51,8 @@ def blank_page(dpi: int = 200) -> Image.Image:
 def saved(images: Sequence[Image.Image], kind: str, **options: Any) -> bytes:
     """The file; a PDF is one image a page, of `resolution` dpi."""
     buffer = io.BytesIO()
+    # An image keeps settings of how it was saved before, which may not suit this kind.
+    images = [image.copy() for image in images]
     more = {"save_all": True, "append_images": images[1:]} if kind in ("PDF", "TIFF") else {}
     images[0].save(buffer, kind, **more, **options)
     return buffer.getvalue()
@@ -95,3 +97,31 @@ class Reads:
 
 async def inspected(content: bytes, media_type: str, *, page_limit: int = 1000) -> Any:
     return await inspect(media_type, len(content), Reads(content), page_limit=page_limit)
+
+
+def encrypted_pdf() -> bytes:
+    """Under a password that nobody knows: what would verify one are other bytes than those of the empty password."""
+    return plain_pdf(
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] >>",
+        trailer=f"/ID [<00> <00>] /Encrypt << /Filter /Standard /V 1 /R 2 /O <{'41' * 32}> /U <{'42' * 32}> /P -4 >>",
+    )
+
+
+def plain_pdf(*pages: str, trailer: str = "", objects: Sequence[bytes] = ()) -> bytes:
+    """Catalogue, page tree, the pages from object 3 on, then the objects."""
+    kids = " ".join(f"{number} 0 R" for number in range(3, 3 + len(pages)))
+    bodies = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
+        *(page.encode() for page in pages),
+        *objects,
+    ]
+    content, places = b"%PDF-1.7\n", []
+    for number, body in enumerate(bodies, start=1):
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return content + (
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R %s >>\nstartxref\n%d\n%%%%EOF\n"
+        % (len(bodies) + 1, table, len(bodies) + 1, trailer.encode(), len(content))
+    )

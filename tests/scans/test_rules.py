@@ -58,6 +58,10 @@ def test_names_survive_being_written_and_read(name: PolicyFileName) -> None:
         "2023级成绩单>x",
         "2023级成绩单\u202egpj",
         "2023级成绩单\x1b",
+        "2023级第二批成绩单",
+        "2023级成绩单第2批",
+        "2023级第02批成绩单",
+        "2023级成绩单.docx",
     ],
 )
 def test_names_that_are_none(name: str) -> None:
