@@ -36,6 +36,7 @@ _processes = asyncio.Semaphore(2)
 _READS_OF_FILE = 8
 _READS_OF_ANY_FILE = 64 * 1024 * 1024
 _JPEG = b"\xff\xd8\xff"
+_NOT_OF_A_CHILD = frozenset({IntakeWarning.DUPLICATE, IntakeWarning.NOT_VIRUS_CHECKED})
 _ROOT = str(Path(__file__).resolve().parents[2])
 _PROGRAM = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from archive_store.inspection.child import main; main()"
@@ -183,7 +184,7 @@ class _Conversation:
             code = IntakeWarning(payload[frames.COUNT.size :].decode("ascii"))
         except (ValueError, struct.error) as error:
             raise _ChildError from error
-        if page > (self._page_count or 0):
+        if page > (self._page_count or 0) or code in _NOT_OF_A_CHILD:
             raise _ChildError
         self._pages[code].add(page)
 

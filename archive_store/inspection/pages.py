@@ -91,6 +91,8 @@ def _dpi_of_pdf(page: Any, area: float) -> float | None:
             break
         left, bottom, right, top = each.get_bounds()
         share = (right - left) * (top - bottom) / area
+        if share <= 0:
+            continue
         dpi = _dpi_as_placed(each)
         strips.append((share, dpi))
         if share >= 0.5:

@@ -43,8 +43,6 @@ def inspect_pages(pages: Pages, parent: Parent, numbers: Sequence[int]) -> None:
                 _tell_images(page.image, parent)
             for code in warnings_of(page):
                 parent.warn(code, number + 1)
-        except EOFError:
-            raise  # the parent is gone, or this file's end came too soon: it says so by our ending
         except Exception:
             parent.warn(IntakeWarning.UNREADABLE, number + 1)
 

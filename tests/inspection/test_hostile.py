@@ -178,6 +178,7 @@ COUNTED = "put(b'P', struct.pack('!I', 7))\n"
         "put(b'W', struct.pack('!I', 0) + b'NEWS')",
         "put(b'W', struct.pack('!I', 0) + bytes([255]))",
         "put(b'W', struct.pack('!I', 3) + b'SKEWED')",
+        "put(b'W', struct.pack('!I', 0) + b'DUPLICATE')",
         "put(b'W', b'S')",
     ],
 )

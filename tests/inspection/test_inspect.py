@@ -197,6 +197,7 @@ def placed(*images: tuple[tuple[int, int], str]) -> bytes:
         ([((1169, 827), "0 841.68 -595.2 0 595.2 0")], True),
         # The finer side does not make up for the coarser.
         ([((2480, 1169), FULL)], True),
+        ([(A4_AT[FINE], FULL), ((9, 9), "0 0 0 0 10 10")], False),
         # A letterhead is no scan, and a fine stamp makes no scan finer.
         ([((50, 50), "100 0 0 100 400 700")], False),
         ([(A4_AT[COARSE], FULL), ((600, 600), "72 0 0 72 400 700")], True),
