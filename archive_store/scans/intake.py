@@ -18,7 +18,7 @@ from archive_store.foundation.object_store import ObjectStoreError
 from archive_store.foundation.store import Store
 from archive_store.inspection.findings import Inspection, IntakeWarning
 from archive_store.inspection.inspect import inspect
-from archive_store.inspection.viruses import find_virus
+from archive_store.inspection.viruses import StreamTooLongError, VirusScannerError, find_virus
 from archive_store.people.sign_in import viewer_of_person
 from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import Part, ScanKey, SegmentPlace
@@ -80,22 +80,38 @@ async def _check(store: Store, held: HeldUpload, key: ScanKey, sha256: str | Non
     sha256 = sha256 or await _digest_of(store, content)
     if upload.expected_sha256 not in (None, sha256):
         raise RegistrarError(ErrorCode.DIGEST_MISMATCH, field="X-Content-SHA256")
-    if store.settings.clamd:
-        virus = await find_virus(store.settings, read_content(store.objects, content))
-        if virus is not None:
-            log.warning("virus_found", upload=str(upload.id), virus=virus)
-            raise RegistrarError(ErrorCode.INFECTED)
+    is_virus_checked = await _check_for_viruses(store, upload, content)
     found = await _inspected(store, upload, content)
+    findings = [IntakeFinding(code=each.code, pages=list(each.pages)) for each in found.findings]
+    if not is_virus_checked:
+        findings.append(IntakeFinding(code=IntakeWarning.NOT_VIRUS_CHECKED))
     await held.change(
         {
             "status": UploadStatus.CHECKED,
             "sha256": sha256,
             "page_count": found.page_count,
-            "findings": [IntakeFinding(code=each.code, pages=list(each.pages)) for each in found.findings],
+            "findings": findings,
             "thumbnail": await _keep_image(store, content, Part.THUMBNAIL, found.thumbnail),
             "preview": await _keep_image(store, content, Part.PREVIEW, found.preview),
         }
     )
+
+
+async def _check_for_viruses(store: Store, upload: Upload, content: StoredContent) -> bool:
+    """Whether there was nothing to find, by a scanner or for want of one; INFECTED, TRY_AGAIN while it is away."""
+    if store.settings.clamd is None:
+        return True
+    try:
+        virus = await find_virus(store.settings, read_content(store.objects, content))
+    except StreamTooLongError:
+        return False
+    except VirusScannerError as error:
+        log.warning("virus_scanner_unavailable", upload=str(upload.id), why=str(error))
+        raise RegistrarError(ErrorCode.TRY_AGAIN) from error
+    if virus is not None:
+        log.warning("virus_found", upload=str(upload.id), virus=virus)
+        raise RegistrarError(ErrorCode.INFECTED)
+    return True
 
 
 async def _digest_of(store: Store, content: StoredContent) -> str:
