@@ -30,7 +30,8 @@ class KeyringRootKeys:
     def __init__(self, file: Path, keyring: Keyring) -> None:
         self._file = file
         self._keyring = keyring
-        self._seen = _state(file)
+        # Not the file's state now: it can have been replaced since it was read.
+        self._seen: tuple[int, ...] | None = None
 
     async def wrap(self, key: bytes, purpose: bytes, owner: ObjectId) -> WrappedKey:
         root = self._keys()[-1]
@@ -57,8 +58,9 @@ class KeyringRootKeys:
             except KeyringError as error:
                 log.error("keyring_not_reread", why=str(error))
             else:
+                if read.scans != self._keyring.scans:
+                    log.info("root_keys_changed", root_keys=[root.id for root in read.scans])
                 self._keyring = read
-                log.info("keyring_reread", root_keys=[root.id for root in read.scans])
         return self._keyring.scans
 
 

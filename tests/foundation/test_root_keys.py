@@ -180,3 +180,9 @@ async def test_a_school_changes_over_to_vault_and_back(file: Path, settings: Set
         assert await opened.current_id() == "vault:registrar:v1"
         with pytest.raises(RootKeyMissingError):
             await ours.unwrap(in_vault, PURPOSE, OWNER)
+
+
+async def test_a_file_replaced_before_the_first_use_is_noticed(file: Path) -> None:
+    held = Keyring.load(file)
+    Keyring.rotate_scan_key(file)
+    assert await KeyringRootKeys(file, held).current_id() == f"{held.id}.2"

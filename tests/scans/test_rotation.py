@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from prometheus_client import REGISTRY
 
 import archive_store.scans.keys as keys_module
 import archive_store.scans.operations as operations
 import archive_store.scans.rotation as rotation
 from api.dev.stack import EmbeddedStack
+from api.keys import measure_keys
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.documents import NOTIFICATIONS
 from archive_store.audit.governed_transaction import governed_transaction
@@ -170,6 +172,37 @@ async def test_a_root_key_rotated_again_meanwhile_ends_both_changes(
     assert await root_key_uses(school.store) == {current: KeyUse(2, 0)}
     changes = await school.store.database.collection(KeyChange).find().to_list()
     assert [change["finished_at"] is None for change in changes] == [False, False]
+
+
+async def test_workers_at_once_do_each_thing_once(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lease keeps them apart, but for one that overslept it."""
+    held = await archive(school)
+    monkeypatch.setattr(rotation, "_SECONDS_OF_A_ROUND", 0.0)
+    rotate_root(school)
+    await rewrap_keys(school.store, now(school))
+    await order_file_key_rotation(school.store)
+    monkeypatch.undo()
+    for job in (rewrap_keys, rotate_keys):
+        done = sum(await asyncio.gather(*(job(school.store, now(school)) for _ in range(4))))
+        # Where all four gave way on one, the next round has it.
+        assert done + await job(school.store, now(school)) == 2
+    assert await keys_left(school.store) == KeysLeft(0, 0)
+    assert [file.key_version for file in await archive_files(school)] == [2, 2]
+    assert await told_director(school) == ["key_change:finished"] * 2
+    await assert_readable(school, held)
+    await assert_sound(school)
+
+
+async def test_what_is_left_is_measured(school: School) -> None:
+    await archive(school)
+    rotate_root(school)
+    await order_file_key_rotation(school.store)
+    for left in (2.0, 0.0):
+        assert await measure_keys(school.store, now(school)) == 0
+        for of in ("root", "file"):
+            assert REGISTRY.get_sample_value("registrar_keys_to_rewrap", {"rotation": of}) == left
+        await rewrap_keys(school.store, now(school))
+        await rotate_keys(school.store, now(school))
 
 
 async def test_archive_files_get_new_keys_and_no_file_is_touched(school: School) -> None:
