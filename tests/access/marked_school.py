@@ -30,7 +30,7 @@ from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.scans.documents import RetentionClass, Scan
-from archive_store.scans.operations import file_scan
+from archive_store.scans.uploads import file_scan
 from archive_store.students.changes import StudentChanges
 from archive_store.students.documents import Gender, Guardian, StatusPeriod, Student
 from archive_store.students.operations import register_students
