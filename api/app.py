@@ -15,10 +15,11 @@ from api.health import Readiness, live, metrics, ready
 from api.keys import measure_keys
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
-from api.scans import download_scan, upload_scan
+from api.scans import download_scan, scan_preview, scan_thumbnail, upload_scan
 from api.sequencer import sequencer_of
 from api.sign_in import SignIn
 from api.stalls import StallLimits
+from api.tus import one_upload, uploads
 from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
 from archive_store.archive import JOBS, UPLOAD_JOBS, open_archive
@@ -29,6 +30,8 @@ from schema.root import build_schema
 GRAPHQL_BODY_OVERHEAD = 1024 * 1024
 # Within which the checks of the largest scan end.
 UPLOAD_LEASE_SECONDS = 120.0
+UPLOADS_PATHS = ("/scans/uploads", "/scans/uploads/")
+UPLOAD_METHODS = ["DELETE", "GET", "OPTIONS", "PATCH", "POST"]
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -67,8 +70,12 @@ def create_app(settings: Settings) -> Starlette:
             Route("/graphql", endpoint, methods=["GET", "POST"]),
             WebSocketRoute("/graphql", endpoint),
             *([Route("/graphiql/{name}", graphiql.asset, methods=["GET"])] if graphiql else []),
-            Route("/scans", upload_scan, methods=["POST"]),
+            Route("/scans", upload_scan, methods=["POST", "PUT"]),
+            *(Route(path, uploads, methods=["OPTIONS", "POST"]) for path in UPLOADS_PATHS),
+            Route("/scans/uploads/{id}", one_upload, methods=UPLOAD_METHODS),
             Route("/scans/{id}/content", download_scan, methods=["GET"]),
+            Route("/scans/{id}/preview", scan_preview, methods=["GET"]),
+            Route("/scans/{id}/thumbnail", scan_thumbnail, methods=["GET"]),
             Route("/exports/students.csv", export_students, methods=["GET"]),
             Route("/health/live", live),
             Route("/health/ready", ready),

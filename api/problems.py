@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -13,18 +14,23 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.errors import camel_case
 
 
+def problem_body(error: RegistrarError) -> dict[str, Any]:
+    """What a client is told of an error."""
+    return {
+        "code": error.code,
+        "field": camel_case(error.field),
+        "rule": error.rule,
+        "message": {"zh": error.message.zh, "en": error.message.en},
+    }
+
+
 def problem_response(error: RegistrarError, headers: Mapping[str, str] | None = None) -> Response:
     challenge = {"WWW-Authenticate": "Bearer"} if error.code is ErrorCode.UNAUTHENTICATED else {}
-    body = {
-        "error": {
-            "code": error.code,
-            "field": camel_case(error.field),
-            "rule": error.rule,
-            "message": {"zh": error.message.zh, "en": error.message.en},
-        }
-    }
     return Response(
-        orjson.dumps(body), error.status, {**challenge, **(headers or {})}, media_type="application/json"
+        orjson.dumps({"error": problem_body(error)}),
+        error.status,
+        {**challenge, **(headers or {})},
+        media_type="application/json",
     )
 
 

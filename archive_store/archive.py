@@ -58,6 +58,7 @@ from archive_store.scans.operations import SCAN_FILE
 from archive_store.scans.rotation import rewrap_keys, rotate_keys
 from archive_store.scans.upload_documents import UPLOAD_INDEXES, UPLOADS
 from archive_store.scans.uploads import finish_left, remove_expired
+from archive_store.scans.viewings import VIEWING_INDEXES, VIEWINGS
 from archive_store.students.documents import Export, Student
 from archive_store.students.operations import STUDENT_UPDATE
 from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND
@@ -146,6 +147,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await cipher.prepare()
             await prepare_indexes(store)
             await database.mongo[UPLOADS].create_indexes(UPLOAD_INDEXES)
+            await database.mongo[VIEWINGS].create_indexes(VIEWING_INDEXES)
             await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store

@@ -17,8 +17,10 @@ from archive_store.approvals.reasons import ReasonUse
 from archive_store.crisis.documents import CrisisTeamStatus
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
+from archive_store.inspection.findings import IntakeWarning as ScanFindingCode
 from archive_store.oversight.histories import SubjectType as AuditSubjectType
 from archive_store.scans.documents import RetentionClass
+from archive_store.scans.upload_documents import UploadStatus as ScanUploadStatus
 from archive_store.students.documents import STATUS_LABELS, Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
 
@@ -125,6 +127,33 @@ _name(
     name="ChangeRequestStatus",
 )
 strawberry.enum(RetentionClass, description="保管期限.")
+_name(
+    ScanFindingCode,
+    "提示 of the checks of an upload.",
+    {
+        "LOW_RESOLUTION": "分辨率不足, below 200 dpi (DA/T 31)",
+        "BLANK_PAGE": "空白页",
+        "SKEWED": "页面偏斜",
+        "UNREADABLE": "无法读取",
+        "PASSWORD_PROTECTED": "设有密码",
+        "DUPLICATE": "内容重复, within the scans of the student that the uploader may know of",
+        "NOT_VIRUS_CHECKED": "未查毒",
+    },
+    name="ScanFindingCode",
+)
+_name(
+    ScanUploadStatus,
+    "上传状态.",
+    {
+        "UPLOADING": "上传中",
+        "QUARANTINED": "隔离待检: all bytes are there",
+        "CHECKED": "已检查",
+        "INDEXED": "已编目",
+        "FILED": "已归档",
+        "REFUSED": "已拒收",
+    },
+    name="ScanUploadStatus",
+)
 strawberry.enum(Secrecy, description="How secret the material is that a retrieval grant opens.")
 strawberry.enum(
     StudentDimension, description="What `studentStatistics` counts by; only open to personal values."
@@ -150,6 +179,8 @@ __all__ = [
     "Relationship",
     "RequestStatus",
     "RetentionClass",
+    "ScanFindingCode",
+    "ScanUploadStatus",
     "Secrecy",
     "StudentDimension",
     "StudentOrder",

@@ -57,6 +57,7 @@ from schema.retrieval.types import RetrievalGrant
 from schema.scalars import CONFIG
 from schema.scans.queries import resolve_scan
 from schema.scans.types import Scan
+from schema.scans.uploads import ScanUpload, resolve_scan_uploads
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
 from schema.tasks.subscriptions import subscribe_to_tasks
@@ -108,6 +109,9 @@ class Query:
         resolver=resolve_emergency_actions, description="应急处置, newest first."
     )
     scan: Scan | None = strawberry.field(resolver=resolve_scan, description="扫描件 by id.")
+    scan_uploads: list[ScanUpload] = strawberry.field(
+        resolver=resolve_scan_uploads, description="上传 of one's own that are not removed yet, newest first."
+    )
     crisis_teams: Connection[CrisisTeam] = strawberry.field(
         resolver=resolve_crisis_teams, description="临时小组 of one's own, or all for those who decide."
     )

@@ -6,7 +6,7 @@ reading, sealed. Views of retrieval grants are taken in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from beanie import PydanticObjectId
 from bson import ObjectId
@@ -37,8 +37,9 @@ async def record_reading(
     read: Sequence[ReadRows],
     *,
     purpose: str | None = None,
+    beside: Callable[[UnitOfWork], Awaitable[None]] | None = None,
 ) -> None:
-    """Record; nothing may be shown if this raises.
+    """Record; nothing may be shown if this raises. What is done `beside` is in the same transaction.
 
     `purpose` stands in for one the viewer need not state, such as a decision they are asked for. Raises
     GrantExhaustedError when a grant has no view left; a request takes one view of a grant, whatever it reads. What a
@@ -52,6 +53,8 @@ async def record_reading(
     content = reading_content(viewer, record_type.subject_type, read, viewer.reading.purpose or purpose)
 
     async def record(unit: UnitOfWork) -> None:
+        if beside is not None:
+            await beside(unit)
         await _take_views(unit, grants, fresh)
         event = AccessEvent(
             viewer_id=PydanticObjectId(viewer.person_id),

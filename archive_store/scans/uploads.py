@@ -17,6 +17,7 @@ from bson import ObjectId
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.object_store import ObjectStoreError
+from archive_store.foundation.paging import check_page_size
 from archive_store.foundation.store import Store
 from archive_store.scans.checksums import Checksum
 from archive_store.scans.chunked_encryption import ScanCipher
@@ -98,7 +99,8 @@ async def find_upload(store: Store, viewer: Viewer, upload_id: ObjectId) -> Uplo
 
 
 async def own_uploads(store: Store, viewer: Viewer, *, limit: int) -> list[Upload]:
-    """The viewer's uploads that are not removed yet, newest first."""
+    """The viewer's uploads that are not removed yet, newest first; INVALID_ARGUMENT over a page."""
+    check_page_size(limit, store.settings.page_size_limit)
     if not viewer.holds_any(FILERS):
         return []
     rows = store.database.mongo[UPLOADS].find(_own(viewer), sort=[("_id", -1)], limit=limit)

@@ -20,6 +20,7 @@ from schema.context import Request
 from schema.enums import FieldClass, RetentionClass
 from schema.nodes import Connection, Node, global_id
 from schema.permissions import Permission, permission
+from schema.scans.findings import ScanFinding
 
 
 @strawberry.enum(description="What can be done with a scan.")
@@ -38,6 +39,9 @@ class Scan(Node):
     retention: RetentionClass | None = governed(stored.Scan, "retention", "保管期限")
     uploaded_by_name: str | None = governed(stored.Scan, "uploaded_by_name", "who uploaded it")
     created_at: datetime | None = governed(stored.Scan, "created_at", "when it was filed")
+    findings: list[ScanFinding] | None = governed(
+        stored.Scan, "findings", "提示, what the checks of its upload found"
+    )
     audit_history: Connection[AuditEntry] | None = strawberry.field(
         resolver=resolve_audit_history, description=AUDIT_HISTORY
     )
@@ -48,8 +52,18 @@ class Scan(Node):
 
     @strawberry.field(description="Path to download the content from; null where the viewer may not.")
     def content_url(self) -> str | None:
-        view = _view(self)
-        return f"/scans/{global_id('Scan', view.id)}/content" if view.download_refusal is None else None
+        return _path(_view(self), "content")
+
+    @strawberry.field(
+        description="Path of a small picture of the first page, which is a viewing (阅览) like the content; null where "
+        "there is none, or the viewer may not."
+    )
+    def thumbnail_url(self) -> str | None:
+        return _path(_view(self), "thumbnail") if _view(self).thumbnail else None
+
+    @strawberry.field(description="As `thumbnailUrl`, of a picture to look at.")
+    def preview_url(self) -> str | None:
+        return _path(_view(self), "preview") if _view(self).preview else None
 
     @strawberry.field(description="Whether the viewer may, and else why not and how to obtain it.")
     def viewer_can(self, action: ScanAction) -> Permission:
@@ -74,6 +88,10 @@ class Scan(Node):
 def _view(source: Any) -> ScanView:
     assert isinstance(source, ScanView)  # noqa: S101
     return source
+
+
+def _path(view: ScanView, part: str) -> str | None:
+    return f"/scans/{global_id('Scan', view.id)}/{part}" if view.download_refusal is None else None
 
 
 SCAN = GovernedType(Scan)

@@ -19,9 +19,14 @@ from schema.students.types import STUDENT
 from tests.access.marked_school import MarkedStudent, leaves_of_field
 from tests.access.marks import Leaf
 from tests.access.visitor import Answer, Visitor, shown_paths
-from tests.graphql.test_federation import every_field
+from tests.graphql.test_federation import BELOW, every_field
 
-STUDENT_FIELDS, SCAN_FIELDS = every_field(STUDENT), f"{every_field(SCAN)} contentUrl contentClass"
+STUDENT_FIELDS, SCAN_FIELDS = (
+    every_field(STUDENT),
+    (f"{every_field(SCAN)} contentUrl thumbnailUrl previewUrl contentClass"),
+)
+# As many rows as one query may cost.
+_READ_SCAN = every_field(SCAN).replace(BELOW["findings"], "findings { code }")
 # The entries that the school begins with; each download of a scan adds one.
 _HISTORY = """auditHistory(first: 100, after: "100") { edges { node { kind reason actorName hash
     changes { field before after withheld } } } }"""
@@ -130,7 +135,7 @@ async def access_history(visitor: Visitor, answer: Answer) -> None:
     """Of each student, what stands in the readings that the school begins with."""
     after = global_id("AccessEvent", visitor.world.readings_end)
     rows = f'''accessHistory(first: 100, after: "{after}") {{ edges {{ cursor node {{ at actorName actorPosts fields
-        purpose byGrant byTeam isOwn logIndex entryId entrySequence entryHash scans {{ id {every_field(SCAN)} }} }} }}
+        purpose byGrant byTeam isOwn logIndex entryId entrySequence entryHash scans {{ id {_READ_SCAN} }} }} }}
         pageInfo {{ hasNextPage endCursor }} }}'''
     query = f"query ($tied: ID!, $other: ID!) {{ tied: student(id: $tied) {{ {rows} }} "
     told = await visitor.ask(answer, f"{query} other: student(id: $other) {{ {rows} }} }}", **visitor.ids)
@@ -329,6 +334,10 @@ async def content(visitor: Visitor, answer: Answer) -> None:
     for key in visitor.tied.scans.values():
         got = await visitor.get(f"/scans/{global_id('Scan', key)}/content", answer)
         assert got.status_code in (200, 403, 404), got.text
+        # The marked papers have no pictures, so that all that may come is why.
+        for part in ("thumbnail", "preview"):
+            got = await visitor.get(f"/scans/{global_id('Scan', key)}/{part}", answer)
+            assert got.status_code in (403, 404), got.text
 
 
 async def field_access(visitor: Visitor, answer: Answer) -> None:
@@ -378,7 +387,11 @@ DOORS = (
     Door("statistics", statistics, ("studentStatistics",)),
     Door("pseudonymised rows", pseudonymised, ("pseudonymisedStudents",)),
     Door("scans", scans, ("scan", "student", "node", "_entities"), True),
-    Door("bytes of a scan", content, ("GET /scans/{id}/content",)),
+    Door(
+        "bytes of a scan",
+        content,
+        ("GET /scans/{id}/content", "GET /scans/{id}/preview", "GET /scans/{id}/thumbnail"),
+    ),
     Door("fieldAccess", field_access, ("student",), spells=False),
     Door("notifications", notifications, ("notifications",)),
 )
@@ -402,6 +415,16 @@ WITHOUT_VALUES = {
     "WS /graphql": "the door of GraphQL, whose root fields are listed",
     "GET /graphql": "the door of GraphQL, whose root fields are listed",
     "POST /graphql": "the door of GraphQL, whose root fields are listed",
+    "scanUploads": "the viewer's own uploads; the scan by its own rights",
+    "POST /scans/uploads": "what was just told, to who told it (tests/http/test_tus.py)",
+    "POST /scans/uploads/": "as without the slash",
+    "OPTIONS /scans/uploads": "what the server can",
+    "OPTIONS /scans/uploads/": "what the server can",
+    **{
+        f"{method} /scans/uploads/{{id}}": "the viewer's own upload (tests/http/test_tus.py)"
+        for method in ("DELETE", "GET", "OPTIONS", "PATCH", "POST")
+    },
+    "PUT /scans": "as POST",
     "POST /scans": "what was just uploaded, to the archive group who uploaded it",
     "GET /graphiql/{name}": "scripts",
     "GET /health/live": "that it runs",

@@ -107,7 +107,13 @@ REVIEWED: dict[str, str] = {
     "what the viewer may do, told from rules and posts": """
         FieldAccess.field FieldAccess.fieldClass FieldAccess.readable FieldAccess.reason FieldAccess.filterable
         FieldAccess.changeable FieldAccess.operation FieldAccess.changeTiers Permission.allowed Permission.tiers
-        Permission.posts Permission.operation Scan.contentClass Scan.contentUrl""",
+        Permission.posts Permission.operation Scan.contentClass Scan.contentUrl Scan.thumbnailUrl
+        Scan.previewUrl""",
+    "the viewer's own upload, as they sent it, and what its checks found of it": """
+        ScanUpload.id ScanUpload.studentId ScanUpload.fileName ScanUpload.size ScanUpload.offset ScanUpload.status
+        ScanUpload.expiresAt ScanUpload.findings ScanUpload.refusal ScanUpload.scan""",
+    "what a warning of the checks says: below findings, which have a class, and of one's own uploads": """
+        ScanFinding.code ScanFinding.pages ScanFinding.messageZh ScanFinding.messageEn""",
     "that something happened, never a value; the subject only where it is in sight": """
         Notification.kind Notification.at Notification.subjectId""",
     "counts with small cells suppressed; and a pseudonym that leads to no record": """

@@ -35,9 +35,13 @@ ENTITIES = ("ChangeRequest", "Scan", "Student")
 ENTITIES_QUERY = "query ($of: [_Any!]!) {{ _entities(representations: $of) {{ __typename {on} }} }}"
 
 
+# Of leaves that GraphQL shows as objects.
+BELOW = {"findings": "findings { code pages messageZh messageEn }"}
+
+
 def every_field(governed: GovernedType) -> str:
     nested = "".join(f" {name} {{ {every_field(below)} }}" for name, below in governed.lists.items())
-    return " ".join(governed.leaves) + nested
+    return " ".join(BELOW.get(name, name) for name in governed.leaves) + nested
 
 
 SCAN_FIELDS = f"id {every_field(SCAN)} contentClass contentUrl viewerCan(action: DOWNLOAD) {{ allowed }}"
