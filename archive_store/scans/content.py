@@ -17,6 +17,7 @@ from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import ScanKey
 from archive_store.scans.keys import scan_data_key
 from archive_store.scans.queries import ScanView, find_scan
+from archive_store.scans.retention import require_content
 from archive_store.scans.segments import read_content
 
 
@@ -40,6 +41,7 @@ async def open_scan(
     """
     view = await _allow_view(store, viewer, scan_id)
     scan = Scan.model_validate(await store.database.collection(Scan).find_one({"_id": scan_id}))
+    require_content(scan)
     key = ScanKey(scan.cipher, await scan_data_key(store, scan_id))
 
     async def note_view(unit: UnitOfWork) -> None:

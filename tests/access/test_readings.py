@@ -19,7 +19,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.people.sign_in import load_viewer
 from archive_store.scans.content import open_scan
-from archive_store.scans.operations import file_scan
+from archive_store.scans.uploads import file_scan
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.queries import StudentFilter, find_student, list_students

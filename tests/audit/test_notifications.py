@@ -14,7 +14,7 @@ from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.audit.notifications import list_notifications
 from archive_store.foundation.posts import Post
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
-from archive_store.scans.operations import file_scan
+from archive_store.scans.uploads import file_scan
 from archive_store.students.accounts import link_account
 from schema.context import Context
 from schema.nodes import global_id

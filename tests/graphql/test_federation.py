@@ -17,7 +17,7 @@ from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.viewer import Viewer
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.foundation.field_classes import ENCRYPTED_CLASSES, encrypted_paths, field_classes
-from archive_store.scans.operations import file_scan
+from archive_store.scans.uploads import file_scan
 from archive_store.students.documents import Student as StoredStudent
 from schema.access import GovernedType
 from schema.context import Context

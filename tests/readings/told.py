@@ -16,7 +16,7 @@ from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.store import Store
 from archive_store.readings.queries import Access, access_histories
 from archive_store.scans.content import open_scan
-from archive_store.scans.operations import file_scan
+from archive_store.scans.uploads import file_scan
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.queries import find_student
 from tests.school import School

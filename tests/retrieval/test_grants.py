@@ -21,8 +21,8 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.retrieval.operations import RetrievalGrantGive, RetrievalGrantRevoke, ask_for_grant
 from archive_store.retrieval.queries import list_grants
 from archive_store.scans.content import open_scan
-from archive_store.scans.operations import file_scan
 from archive_store.scans.queries import find_scan
+from archive_store.scans.uploads import file_scan
 from archive_store.students.queries import StudentFilter, find_student, list_students
 from archive_store.students.scope import student_scope
 from tests.access.test_readings import events
