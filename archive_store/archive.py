@@ -47,6 +47,11 @@ from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
+from archive_store.policies.retention import RETENTION_TABLE_REPLACE
+from archive_store.preservation.disposals import DISPOSAL_CANCEL, DISPOSAL_PROPOSE, SCAN_DISPOSE
+from archive_store.preservation.documents import DisposalBatch, LegalHold
+from archive_store.preservation.holds import SCAN_HOLD, SCAN_RELEASE_HOLD
+from archive_store.preservation.jobs import cancel_unasked, follow_holds, lock_filed, remove_disposed
 from archive_store.retrieval.operations import (
     RETRIEVAL_GRANT_GIVE,
     RETRIEVAL_GRANT_GIVE_SEALED,
@@ -55,6 +60,7 @@ from archive_store.retrieval.operations import (
 from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.key_changes import KeyChange
 from archive_store.scans.operations import SCAN_FILE
+from archive_store.scans.retention import RetentionTable
 from archive_store.scans.rotation import rewrap_keys, rotate_keys
 from archive_store.scans.upload_documents import UPLOAD_INDEXES, UPLOADS
 from archive_store.scans.uploads import finish_left, remove_expired
@@ -70,12 +76,15 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ChangeRequest,
     CrisisTeam,
     Delegation,
+    DisposalBatch,
     EmergencyAction,
     Export,
     FieldAccessPolicy,
     KeyChange,
+    LegalHold,
     Person,
     ReasonTemplates,
+    RetentionTable,
     RetrievalGrant,
     RoleGrant,
     RosterImport,
@@ -95,14 +104,20 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "crisis_team.submit_review": CRISIS_TEAM_SUBMIT_REVIEW,
     "delegation.end": DELEGATION_END,
     "delegation.give": DELEGATION_GIVE,
+    "disposal.cancel": DISPOSAL_CANCEL,
+    "disposal.propose": DISPOSAL_PROPOSE,
     "policy.replace": POLICY_REPLACE,
     "reason_templates.replace": REASON_TEMPLATES_REPLACE,
+    "retention_table.replace": RETENTION_TABLE_REPLACE,
     "retrieval_grant.give": RETRIEVAL_GRANT_GIVE,
     "retrieval_grant.give_sealed": RETRIEVAL_GRANT_GIVE_SEALED,
     "retrieval_grant.revoke": RETRIEVAL_GRANT_REVOKE,
     "role_grant.give": ROLE_GRANT_GIVE,
     "roster.import": ROSTER_IMPORT,
+    "scan.dispose": SCAN_DISPOSE,
     "scan.file": SCAN_FILE,
+    "scan.hold": SCAN_HOLD,
+    "scan.release_hold": SCAN_RELEASE_HOLD,
     "student.resume": STUDENT_RESUME,
     "student.suspend": STUDENT_SUSPEND,
     "student.update": STUDENT_UPDATE,
@@ -118,6 +133,10 @@ JOBS: Mapping[str, Job] = {
     "crisis_team.mark_reviews_due": mark_reviews_due,
     "archive_file.rewrap": rewrap_keys,
     "archive_file.rotate_keys": rotate_keys,
+    "disposal.cancel_unasked": cancel_unasked,
+    "scan.hold_objects": follow_holds,
+    "scan.lock_objects": lock_filed,
+    "scan.remove_disposed": remove_disposed,
 }
 
 # As JOBS, beside them: one of these can take as long as a large file.

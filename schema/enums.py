@@ -19,7 +19,8 @@ from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.inspection.findings import IntakeWarning as ScanFindingCode
 from archive_store.oversight.histories import SubjectType as AuditSubjectType
-from archive_store.scans.documents import RetentionClass
+from archive_store.preservation.documents import BatchStatus
+from archive_store.scans.documents import RetentionClass, ScanStatus
 from archive_store.scans.upload_documents import UploadStatus as ScanUploadStatus
 from archive_store.students.documents import STATUS_LABELS, Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
@@ -43,12 +44,15 @@ _name(
         "CHANGE_REQUEST": "变更申请",
         "CRISIS_TEAM": "临时小组",
         "DELEGATION": "委托",
+        "DISPOSAL_BATCH": "销毁批次",
         "EMERGENCY_ACTION": "应急处置",
         "EXPORT": "导出",
         "FIELD_ACCESS_POLICY": "字段权限",
         "KEY_CHANGE": "密钥变更",
+        "LEGAL_HOLD": "冻结",
         "PERSON": "自然人",
         "REASON_TEMPLATES": "常用意见",
+        "RETENTION_TABLE": "保管期限表",
         "RETRIEVAL_GRANT": "调阅授权",
         "ROLE_GRANT": "岗位授权",
         "ROSTER_IMPORT": "导入批次",
@@ -126,7 +130,6 @@ _name(
     },
     name="ChangeRequestStatus",
 )
-strawberry.enum(RetentionClass, description="保管期限.")
 _name(
     ScanFindingCode,
     "提示 of the checks of an upload.",
@@ -154,6 +157,22 @@ _name(
     },
     name="ScanUploadStatus",
 )
+_name(
+    BatchStatus,
+    "销毁批次状态.",
+    {"PROPOSED": "待审批", "DISPOSED": "已销毁", "CANCELLED": "已撤销"},
+    name="DisposalBatchStatus",
+)
+_name(
+    RetentionClass,
+    "保管期限.",
+    {"PERMANENT": "永久", "YEARS_30": "30年", "YEARS_10": "10年"},
+)
+_name(
+    ScanStatus,
+    "扫描件状态.",
+    {"FILED": "已归档", "ON_HOLD": "冻结", "DISPOSAL_PROPOSED": "待销毁鉴定", "DISPOSED": "已销毁"},
+)
 strawberry.enum(Secrecy, description="How secret the material is that a retrieval grant opens.")
 strawberry.enum(
     StudentDimension, description="What `studentStatistics` counts by; only open to personal values."
@@ -169,6 +188,7 @@ strawberry.enum(Withheld, name="WithheldReason", description="Why a value is kep
 
 __all__ = [
     "AuditSubjectType",
+    "BatchStatus",
     "CrisisTeamStatus",
     "Decision",
     "EmergencyStatus",
@@ -180,6 +200,7 @@ __all__ = [
     "RequestStatus",
     "RetentionClass",
     "ScanFindingCode",
+    "ScanStatus",
     "ScanUploadStatus",
     "Secrecy",
     "StudentDimension",

@@ -19,6 +19,9 @@ from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.preservation.completeness import Completeness, completeness_of
+from archive_store.preservation.documents import DisposalBatch, LegalHold
+from archive_store.preservation.queries import batches_by_id, holds_by_id, open_reasons
 from archive_store.readings.queries import Access
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
@@ -125,6 +128,18 @@ class Loaders:
                     found[StudentKey(student_id, paths)] = LoadedStudent(row, withheld)
             return [found[key] for key in keys]
 
+        async def load_completeness(ids: list[ObjectId]) -> list[Completeness | None]:
+            return await completeness_of(store, viewer, ids)
+
+        async def load_holds(ids: list[ObjectId]) -> list[LegalHold | None]:
+            return await holds_by_id(store, viewer, ids)
+
+        async def load_hold_reasons(ids: list[ObjectId]) -> list[str | None]:
+            return await open_reasons(store, viewer, ids)
+
+        async def load_batches(ids: list[ObjectId]) -> list[DisposalBatch | None]:
+            return await batches_by_id(store, viewer, ids)
+
         async def load_visible(subjects: list[Subject]) -> list[bool]:
             seen = await visible_subjects(store, viewer, subjects)
             return [subject in seen for subject in subjects]
@@ -137,6 +152,16 @@ class Loaders:
         )
         self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
             load_fn=load_change_requests, cache=False
+        )
+        self.completeness: DataLoader[ObjectId, Completeness | None] = DataLoader(
+            load_fn=load_completeness, cache=False
+        )
+        self.disposal_batches: DataLoader[ObjectId, DisposalBatch | None] = DataLoader(
+            load_fn=load_batches, cache=False
+        )
+        self.legal_holds: DataLoader[ObjectId, LegalHold | None] = DataLoader(load_fn=load_holds, cache=False)
+        self.hold_reasons: DataLoader[ObjectId, str | None] = DataLoader(
+            load_fn=load_hold_reasons, cache=False
         )
         self.crisis_teams: DataLoader[ObjectId, TeamView | None] = DataLoader(
             load_fn=load_crisis_teams, cache=False

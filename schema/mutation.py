@@ -41,8 +41,19 @@ from schema.people.delegations import (
 from schema.policies.mutations import (
     ApprovalPolicyReplacePayload,
     PolicyReplacePayload,
+    RetentionTableReplacePayload,
     resolve_approval_policy_replace,
     resolve_policy_replace,
+    resolve_retention_table_replace,
+)
+from schema.preservation.mutations import (
+    DisposalCancelPayload,
+    DisposalProposePayload,
+    LegalHoldPayload,
+    resolve_disposal_cancel,
+    resolve_disposal_propose,
+    resolve_scan_hold,
+    resolve_scan_release_hold,
 )
 from schema.retrieval.mutations import (
     RetrievalGrantRequestPayload,
@@ -170,6 +181,22 @@ class Mutation:
     )
     policy_replace: PolicyReplacePayload = strawberry.field(
         resolver=resolve_policy_replace, description="Ask for a new field-access policy (调整字段权限)."
+    )
+    retention_table_replace: RetentionTableReplacePayload = strawberry.field(
+        resolver=resolve_retention_table_replace,
+        description="Ask for a new retention table (调整保管期限表).",
+    )
+    scan_hold: LegalHoldPayload = strawberry.field(
+        resolver=resolve_scan_hold, description="Put scans of a student on hold (冻结)."
+    )
+    scan_release_hold: LegalHoldPayload = strawberry.field(
+        resolver=resolve_scan_release_hold, description="Ask for the end of a hold (解除冻结)."
+    )
+    disposal_propose: DisposalProposePayload = strawberry.field(
+        resolver=resolve_disposal_propose, description="Propose what is due for disposal (提请销毁)."
+    )
+    disposal_cancel: DisposalCancelPayload = strawberry.field(
+        resolver=resolve_disposal_cancel, description="Cancel a proposed disposal (撤销销毁提请)."
     )
     calendar_load: CalendarLoadPayload = strawberry.field(
         resolver=resolve_calendar_load, description="Ask for the work calendar of a year (节假日安排)."

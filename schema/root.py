@@ -49,8 +49,26 @@ from schema.people.types import Viewer, resolve_viewer
 from schema.policies.types import (
     ApprovalPolicy,
     FieldAccessPolicy,
+    RetentionTable,
     resolve_approval_policy,
     resolve_field_access_policy,
+    resolve_retention_table,
+)
+from schema.preservation.queries import (
+    resolve_archive_completeness_rate,
+    resolve_disposal_batch,
+    resolve_disposal_batches,
+    resolve_disposal_due,
+    resolve_incomplete_archive_files,
+    resolve_legal_hold,
+    resolve_legal_holds,
+)
+from schema.preservation.types import (
+    ArchiveCompletenessRate,
+    DisposalBatch,
+    DisposalItem,
+    IncompleteArchiveFile,
+    LegalHold,
 )
 from schema.retrieval.queries import resolve_retrieval_grant, resolve_retrieval_grants
 from schema.retrieval.types import RetrievalGrant
@@ -69,7 +87,9 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
     resolve: dict[str, Callable[[Request, strawberry.ID], Awaitable[Any]]] = {
         "ChangeRequest": resolve_change_request,
         "CrisisTeam": resolve_crisis_team,
+        "DisposalBatch": resolve_disposal_batch,
         "EmergencyAction": resolve_emergency_action,
+        "LegalHold": resolve_legal_hold,
         "RetrievalGrant": resolve_retrieval_grant,
         "Scan": resolve_scan,
         "Student": resolve_student,
@@ -112,6 +132,24 @@ class Query:
     scan_uploads: list[ScanUpload] = strawberry.field(
         resolver=resolve_scan_uploads, description="上传 of one's own that are not removed yet, newest first."
     )
+    legal_holds: Connection[LegalHold] = strawberry.field(
+        resolver=resolve_legal_holds, description="冻结, for those who keep the archive, newest first."
+    )
+    disposal_due: Connection[DisposalItem] = strawberry.field(
+        resolver=resolve_disposal_due,
+        description="到期清单: scans whose retention has run out, for those who keep the archive.",
+    )
+    disposal_batches: Connection[DisposalBatch] = strawberry.field(
+        resolver=resolve_disposal_batches,
+        description="销毁批次, for those who keep the archive, newest first.",
+    )
+    incomplete_archive_files: Connection[IncompleteArchiveFile] = strawberry.field(
+        resolver=resolve_incomplete_archive_files,
+        description="案卷 that lack documents, for those who keep the archive.",
+    )
+    archive_completeness_rate: ArchiveCompletenessRate = strawberry.field(
+        resolver=resolve_archive_completeness_rate, description="档案完整率, for those who keep the archive."
+    )
     crisis_teams: Connection[CrisisTeam] = strawberry.field(
         resolver=resolve_crisis_teams, description="临时小组 of one's own, or all for those who decide."
     )
@@ -132,6 +170,10 @@ class Query:
     )
     field_access_policy: FieldAccessPolicy = strawberry.field(
         resolver=resolve_field_access_policy, description="字段权限 in effect."
+    )
+    retention_table: RetentionTable | None = strawberry.field(
+        resolver=resolve_retention_table,
+        description="保管期限表: the version in effect, or that of a number; null where there is none.",
     )
     work_calendar: WorkCalendar | None = strawberry.field(
         resolver=resolve_work_calendar,

@@ -12,6 +12,7 @@ from archive_store.approvals.queries import visible_request_ids
 from archive_store.crisis.queries import teams_by_id
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.preservation.queries import batches_by_id, holds_by_id
 from archive_store.scans.queries import scans_by_id
 from archive_store.students.queries import facts_by_id
 
@@ -24,11 +25,21 @@ async def _visible_team_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId
     return {view.id for view in await teams_by_id(store, viewer, ids) if view is not None}
 
 
+async def _visible_batch_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {batch.key for batch in await batches_by_id(store, viewer, ids) if batch is not None}
+
+
+async def _visible_hold_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {hold.key for hold in await holds_by_id(store, viewer, ids) if hold is not None}
+
+
 # The types that have a global id. Of any other, nobody is told which record it is.
 _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Collection[ObjectId]]]] = {
     "ChangeRequest": visible_request_ids,
     "CrisisTeam": _visible_team_ids,
+    "DisposalBatch": _visible_batch_ids,
     "EmergencyAction": visible_emergency_ids,
+    "LegalHold": _visible_hold_ids,
     "Scan": _visible_scan_ids,
     "Student": facts_by_id,
 }

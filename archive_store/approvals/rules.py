@@ -55,10 +55,17 @@ DEFAULT_APPROVAL_RULES = (
     # §四(一): changes of school policy.
     ApprovalRule(operation="policy.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="approval_policy.replace", chain=_ALL_TIERS),
+    ApprovalRule(operation="retention_table.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="reason_templates.replace", chain=()),
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
     ApprovalRule(operation="roster.import", chain=()),
     ApprovalRule(operation="scan.file", chain=()),
+    # A hold keeps, so it is placed at once; what lets go of papers is signed, and the principal decides on destroying.
+    ApprovalRule(operation="scan.hold", chain=()),
+    ApprovalRule(operation="scan.release_hold", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="disposal.propose", chain=()),
+    ApprovalRule(operation="disposal.cancel", chain=()),
+    ApprovalRule(operation="scan.dispose", chain=_ALL_TIERS),
     ApprovalRule(operation="calendar.load", chain=_HEAD),
 )
 

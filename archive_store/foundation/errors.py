@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     CONFLICT = "conflict"
     WRONG_STATE = "wrong_state"
+    DISPOSED = "disposed"
     SELF_APPROVAL = "self_approval"
     SEAT_TAKEN = "seat_taken"
     LOCKED = "locked"
@@ -196,6 +197,11 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.WRONG_STATE: ErrorText(
         409, "当前状态为 {state},不能执行此操作。", "This cannot be done in the state {state}."
+    ),
+    ErrorCode.DISPOSED: ErrorText(
+        410,
+        "该扫描件保管期满,已销毁,仅存目录信息。",
+        "The scan was disposed of when its retention ended; only its stub remains.",
     ),
     ErrorCode.SELF_APPROVAL: ErrorText(
         403,

@@ -102,6 +102,34 @@ class ObjectStore:
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
 
+    async def extend_lock(self, key: str, version: str, until: datetime) -> None:
+        """As `lock`, where the version is not locked for as long already: a lock is never shortened."""
+        await _calls.run(self._extend_lock, key, version, until)
+
+    def _extend_lock(self, key: str, version: str, until: datetime) -> None:
+        # Asked only after a refusal: servers differ in how they say that an object has no lock.
+        try:
+            self._lock(key, version, until)
+        except ObjectStoreError:
+            try:
+                held = self._client.get_object_retention(self.bucket, key, version_id=version)
+            except (MinioException, HTTPError) as error:
+                raise ObjectStoreError(type(error).__name__) from error
+            if held is None or held.retain_until_date < until.replace(microsecond=0):
+                raise
+
+    async def hold(self, key: str, version: str, *, is_held: bool) -> None:
+        """Set or end the legal hold of a version: while it is held nobody can remove it, locked or not."""
+        await _calls.run(self._hold, key, version, is_held)
+
+    def _hold(self, key: str, version: str, is_held: bool) -> None:
+        client = self._client
+        call = client.enable_object_legal_hold if is_held else client.disable_object_legal_hold
+        try:
+            call(self.bucket, key, version_id=version)
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
+
     async def remove(self, key: str, version: str) -> None:
         """Remove one version."""
         await _calls.run(self._remove, key, version)

@@ -16,10 +16,12 @@ from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
+from archive_store.preservation.histories import DISPOSAL_BATCH_HISTORY, LEGAL_HOLD_HISTORY
 from archive_store.retrieval.histories import RETRIEVAL_GRANT_HISTORY
 from archive_store.scans.documents import ArchiveFile
 from archive_store.scans.histories import SCAN_HISTORY
 from archive_store.scans.key_changes import KeyChange
+from archive_store.scans.retention import RetentionTable
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
 
@@ -33,12 +35,15 @@ class SubjectType(StrEnum):
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
+    DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
     EMERGENCY_ACTION = "EmergencyAction"  # 应急处置
     EXPORT = "Export"  # 导出
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
     KEY_CHANGE = "KeyChange"  # 密钥变更
+    LEGAL_HOLD = "LegalHold"  # 冻结
     PERSON = "Person"  # 自然人
     REASON_TEMPLATES = "ReasonTemplates"  # 常用意见
+    RETENTION_TABLE = "RetentionTable"  # 保管期限表
     RETRIEVAL_GRANT = "RetrievalGrant"  # 调阅授权
     ROLE_GRANT = "RoleGrant"  # 授权
     ROSTER_IMPORT = "RosterImport"  # 导入批次
@@ -55,12 +60,15 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
     SubjectType.DELEGATION: DELEGATION_HISTORY,
+    SubjectType.DISPOSAL_BATCH: DISPOSAL_BATCH_HISTORY,
     SubjectType.EMERGENCY_ACTION: EMERGENCY_ACTION_HISTORY,
     SubjectType.EXPORT: by_class(Export, texts=of_no_leaf),
     SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
     SubjectType.KEY_CHANGE: by_class(KeyChange),
+    SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,
     SubjectType.PERSON: PERSON_HISTORY,
     SubjectType.REASON_TEMPLATES: by_class(ReasonTemplates, FieldClass.F0),
+    SubjectType.RETENTION_TABLE: by_class(RetentionTable, FieldClass.F0),
     SubjectType.RETRIEVAL_GRANT: RETRIEVAL_GRANT_HISTORY,
     SubjectType.ROLE_GRANT: ROLE_GRANT_HISTORY,
     SubjectType.ROSTER_IMPORT: by_class(RosterImport),

@@ -35,8 +35,10 @@ from archive_store.policies.versions import (
     write_version,
 )
 
-# What changes school policy is the principal's to decide, whatever a version says.
-PRINCIPALS_OWN = frozenset({"approval_policy.replace", "policy.replace"})
+# What changes school policy, or destroys papers, is the principal's to decide, whatever a version says.
+PRINCIPALS_OWN = frozenset(
+    {"approval_policy.replace", "policy.replace", "retention_table.replace", "scan.dispose"}
+)
 RULES_LIMIT = 200
 
 
@@ -115,7 +117,9 @@ def check_content(content: ApprovalContent, operations: Mapping[str, Operation[A
             raise _refused(f"{place}.chain", "此操作不能等待审批", "it cannot wait for approval")
         if rule.operation in PRINCIPALS_OWN and (not rule.chain or rule.chain[-1] is not Tier.PRINCIPAL):
             raise _refused(
-                f"{place}.chain", "学校政策的调整由校长决定", "school policy is decided by the principal"
+                f"{place}.chain",
+                "学校政策的调整和档案销毁由校长决定",
+                "school policy and disposal are decided by the principal",
             )
         if list(rule.chain) != [tier for tier in Tier if tier in rule.chain]:
             raise _refused(f"{place}.chain", "审批级别须依次上升", "the tiers must rise")

@@ -24,6 +24,7 @@ from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import Part, ScanKey, SegmentPlace
 from archive_store.scans.keys import scan_data_key
 from archive_store.scans.queries import ScanView, find_scan
+from archive_store.scans.retention import require_content
 from archive_store.scans.segments import load_segment, read_content
 from archive_store.scans.viewings import Viewing, ViewingOpenError, begin_viewing, note_viewing, viewing_now
 
@@ -81,6 +82,7 @@ async def view_scan(store: Store, viewer: Viewer, scan_id: ObjectId, *, continue
     """
     view, is_noted = await _allow_view(store, viewer, scan_id, continues=continues)
     scan = Scan.model_validate(await store.database.collection(Scan).find_one({"_id": scan_id}))
+    require_content(scan)
     key = ScanKey(scan.cipher, await scan_data_key(store, scan_id))
 
     async def note_view(unit: UnitOfWork) -> None:

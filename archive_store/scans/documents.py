@@ -47,6 +47,9 @@ class ArchiveFile(Record):
 
 class ScanStatus(StrEnum):
     FILED = "FILED"  # 已归档
+    ON_HOLD = "ON_HOLD"  # 冻结: nothing of it may be disposed of
+    DISPOSAL_PROPOSED = "DISPOSAL_PROPOSED"  # 待销毁鉴定
+    DISPOSED = "DISPOSED"  # 已销毁: its key is destroyed, a stub stays
 
 
 class RetentionClass(StrEnum):
@@ -80,7 +83,11 @@ class Scan(Record):
     page_count: Annotated[int | None, F1] = None
     # A digest confirms a guess at the content, so it is as personal as the name.
     sha256: Annotated[str, F2]
-    status: Annotated[ScanStatus, F1] = ScanStatus.FILED
+    # A hold tells of a dispute, so it is as personal as the name.
+    status: Annotated[ScanStatus, F2] = ScanStatus.FILED
+    hold_ids: Annotated[list[PydanticObjectId], F2] = Field(default_factory=list)  # those in force
+    # The object store has still to be told of a hold, or of its end.
+    is_store_hold_due: Annotated[bool, F2] = False
     retention: Annotated[RetentionClass, F1] = RetentionClass.PERMANENT
     uploaded_by: Annotated[PydanticObjectId, F1]
     uploaded_by_name: Annotated[str, F1]
@@ -90,7 +97,12 @@ class Scan(Record):
     findings: Annotated[list[IntakeFinding], F1] = Field(default_factory=list)
     thumbnail: Annotated[DerivedImage | None, F1] = None
     preview: Annotated[DerivedImage | None, F1] = None
-    wrapped_data_key: Annotated[bytes | None, F1]
+    wrapped_data_key: Annotated[bytes | None, F1]  # None once it is disposed of
+    # Until when the object store refuses to remove its bytes, where that is known.
+    locked_until: Annotated[datetime | None, F1] = None
+    disposal_batch_id: Annotated[PydanticObjectId | None, F2] = None
+    disposed_at: Annotated[datetime | None, F2] = None
+    objects_removed_at: Annotated[datetime | None, F2] = None
 
     def content(self, key: ScanKey) -> StoredContent:
         """What is stored of it; DamagedScanError where that is not as much as was filed."""
@@ -103,4 +115,9 @@ class Scan(Record):
         name = "scans"
         indexes = [  # noqa: RUF012
             IndexModel([("student_id", 1), ("_id", -1)]),
+            # What is due for disposal, and what the object store has still to be told.
+            IndexModel([("status", 1), ("document_type", 1), ("created_at", 1)]),
+            IndexModel([("locked_until", 1), ("status", 1)]),
+            IndexModel("objects_removed_at", partialFilterExpression={"status": "DISPOSED"}),
+            IndexModel("is_store_hold_due", partialFilterExpression={"is_store_hold_due": True}),
         ]

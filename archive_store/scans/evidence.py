@@ -25,7 +25,11 @@ async def evidence_of(
         raise RegistrarError(ErrorCode.OUT_OF_RANGE, field="evidence", least=0, most=EVIDENCE_LIMIT)
     seen = await scans_by_id(store, viewer, scan_ids)
     rows = store.database.collection(Scan).find(
-        {"_id": {"$in": [view.id for view in seen if view is not None]}, "student_id": student_id},
+        {
+            "_id": {"$in": [view.id for view in seen if view is not None]},
+            "student_id": student_id,
+            "wrapped_data_key": {"$ne": None},  # what was disposed of proves nothing any more
+        },
         {"sha256": 1},
     )
     digests = {row["_id"]: row["sha256"] for row in await rows.to_list()}

@@ -13,6 +13,8 @@ from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.audit.histories import SubjectHistory, of_no_leaf
 from archive_store.audit.queries import TEXT, SubjectRights
+from archive_store.foundation.database import Row
+from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
 from archive_store.scans.documents import Scan
 from archive_store.scans.queries import ScanView, scans_by_id
@@ -35,9 +37,17 @@ def _rights_of(view: ScanView) -> SubjectRights:
 
     return SubjectRights(
         view.held.decision.readable | ({TEXT} if reads_content else frozenset()),
-        texts=of_no_leaf,
+        texts=_texts,
         grants_for=grants_for,
     )
+
+
+# Why they were done is told by the hold and the batch, to those who keep the archive: it may speak of the family.
+_TOLD_ELSEWHERE = frozenset({"scan:hold", "scan:release_hold", "scan:propose_disposal", "scan:dispose"})
+
+
+def _texts(record_type: type[Record], row: Row) -> frozenset[str] | None:
+    return None if row["kind"] in _TOLD_ELSEWHERE else of_no_leaf(record_type, row)
 
 
 def _in_reach(viewer: Viewer) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.store import Store
-from archive_store.scans.documents import LOCK_YEARS, Scan
+from archive_store.scans.documents import Scan
 from archive_store.scans.removal import objects_of
+from archive_store.scans.retention import lock_end
 
 
 async def lock_scan(store: Store, scan: Scan) -> None:
     """Lock the objects of a filed scan for its retention; ObjectStoreError."""
-    until = store.clock.now() + timedelta(days=366 * LOCK_YEARS[scan.retention])
+    until = lock_end(scan.retention, school_day(store.clock.now()))
     named = objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview)
     await asyncio.gather(*(store.objects.lock(key, version, until) for key, version in named))

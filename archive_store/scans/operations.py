@@ -28,6 +28,7 @@ from archive_store.scans.keys import (
     read_archive_file,
     wrap_data_key,
 )
+from archive_store.scans.retention import retention_rule
 from archive_store.scans.segments import Segment
 from archive_store.scans.upload_documents import DerivedImage, IntakeFinding, Upload
 
@@ -123,6 +124,7 @@ async def _apply_file(unit: UnitOfWork, payload: ScanFile) -> Scan:
         cohort=name.cohort,
         batch=name.batch,
         document_type=name.document_type,
+        retention=(await retention_rule(unit.store, name.document_type)).retention,
         uploaded_by=PydanticObjectId(unit.actor.person_id),
         uploaded_by_name=unit.actor.name,
         **payload.model_dump(exclude={"scan_id", "archive_file", "opens_archive_file"}),

@@ -15,7 +15,7 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.store import Store
-from archive_store.scans.documents import Scan
+from archive_store.scans.documents import Scan, ScanStatus
 from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import RowDecision, StudentScope, student_scope
 
@@ -31,13 +31,15 @@ class ScanView:
         self.id: ObjectId = row["_id"]
         self.held = held
         self.content_class = content_class
+        self.is_disposed = row["status"] == ScanStatus.DISPOSED.value
         self._row = {path: value for path, value in row.items() if path in held.decision.readable}
 
     @property
     def download_refusal(self) -> RegistrarError | None:
         """What reading the bytes would raise; None where it is allowed."""
         if self.content_class in self.held.decision.classes:
-            return None
+            # Only told to those who could read it.
+            return RegistrarError(ErrorCode.DISPOSED, field="id") if self.is_disposed else None
         for_purpose = self.content_class in self.held.decision.for_purpose
         code = ErrorCode.PURPOSE_REQUIRED if for_purpose else ErrorCode.FORBIDDEN
         return RegistrarError(code, field="id", rule=CONTENT_RULE)
@@ -106,12 +108,22 @@ def _knows_of_scans(held: RowDecision) -> bool:
 
 def _view(scope: StudentScope, facts: Row, row: Row) -> ScanView | None:
     held = scope.decide(facts, Scan, row["document_type"])
+    if not _knows_of_type(scope, facts, held, row["document_type"]):
+        return None
+    return ScanView(row, held, scope.viewer.policy.rules.document_class(row["document_type"]))
+
+
+def knows_of_type(scope: StudentScope, facts: Row, document_type: str) -> bool:
+    """Whether the viewer may know if the student's archive file holds documents of the type."""
+    held = scope.decide(facts, Scan, document_type)
+    return _knows_of_type(scope, facts, held, document_type)
+
+
+def _knows_of_type(scope: StudentScope, facts: Row, held: RowDecision, document_type: str) -> bool:
     if not _knows_of_scans(held):
-        return None
-    content_class = scope.viewer.policy.rules.document_class(row["document_type"])
-    if content_class is FieldClass.F4 and not _knows_of_sealed(scope, facts, held):
-        return None
-    return ScanView(row, held, content_class)
+        return False
+    is_sealed = scope.viewer.policy.rules.document_class(document_type) is FieldClass.F4
+    return not is_sealed or _knows_of_sealed(scope, facts, held)
 
 
 def _knows_of_sealed(scope: StudentScope, facts: Row, held: RowDecision) -> bool:

@@ -34,6 +34,8 @@ _KEYS = {
     "grantee_id": "Person",
     "leader_id": "Person",
     "person_id": "Person",
+    "scan_id": "Scan",
+    "scan_ids": "Scan",
     "student_id": "Student",
     "team_id": "CrisisTeam",
 }

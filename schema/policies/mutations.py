@@ -1,4 +1,4 @@
-"""`policyReplace` and `approvalPolicyReplace` ask for a new version; the principal decides."""
+"""`policyReplace`, `approvalPolicyReplace` and `retentionTableReplace` ask for a version; the principal decides."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from strawberry.scalars import JSON
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.policies.approvals import replace_approval_policy
 from archive_store.policies.operations import replace_policy
+from archive_store.policies.retention import replace_retention_table
 from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
 from schema.errors import UserError, camel_case, typed_errors
-from schema.policies.types import AccessDifference, RouteDifference
+from schema.policies.types import (
+    AccessDifference,
+    RequirementDifference,
+    RetentionDifference,
+    RouteDifference,
+)
 from schema.scalars import Day
 
 
@@ -103,6 +109,53 @@ async def resolve_approval_policy_replace(
                 tiers_after=list(held.tiers_after),
             )
             for held in asked.differences
+        ],
+        change_request=await request_of(info, asked.change_request_id),
+    )
+
+
+@strawberry.input(description="Input of `retentionTableReplace`.")
+class RetentionTableReplaceInput:
+    content: JSON = strawberry.field(
+        description="The whole content, in the shape of `retentionTable.content`."
+    )
+    effective_from: Day = strawberry.field(description="The day from which it holds, in China.")
+    reason: str | None = None
+    dry_run: bool = strawberry.field(
+        default=False, description="Only say which periods and required documents would change."
+    )
+
+
+@strawberry.type(description="Result of `retentionTableReplace`.")
+class RetentionTableReplacePayload:
+    differences: list[RetentionDifference] = strawberry.field(default_factory=list)
+    requirements: list[RequirementDifference] = strawberry.field(default_factory=list)
+    change_request: ChangeRequest | None = None
+    errors: list[UserError] = strawberry.field(default_factory=list)
+
+
+@typed_errors(RetentionTableReplacePayload)
+async def resolve_retention_table_replace(
+    info: Request,
+    input: RetentionTableReplaceInput,  # noqa: A002
+) -> RetentionTableReplacePayload:
+    context = info.context
+    asked = await replace_retention_table(
+        context.store,
+        context.viewer,
+        content=_object(input.content, "content"),
+        effective_from=input.effective_from,
+        reason=input.reason,
+        dry_run=input.dry_run,
+    )
+    return RetentionTableReplacePayload(
+        differences=[
+            RetentionDifference(document_type=held.document_type, before=held.before, after=held.after)
+            for held in asked.differences
+        ],
+        requirements=[
+            RequirementDifference(status=held.status, gains=list(held.gains), loses=list(held.loses))
+            for held in asked.requirements
         ],
         change_request=await request_of(info, asked.change_request_id),
     )

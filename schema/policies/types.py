@@ -10,8 +10,9 @@ from archive_store.approvals.documents import ApprovalPolicy as StoredApprovalPo
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.versioned import newest_version
 from archive_store.policies.approvals import content_of
+from archive_store.scans.retention import retention_table, table_in_force
 from schema.context import Request
-from schema.enums import Post, Relationship, Tier
+from schema.enums import Post, Relationship, RetentionClass, StudentStatus, Tier
 from schema.scalars import Day
 
 
@@ -48,6 +49,46 @@ class RouteDifference:
     tiers_before: list[Tier]
     joint_after: list[Post]
     tiers_after: list[Tier]
+
+
+@strawberry.type(
+    description="保管期限表: for how long documents are kept, and which an archive file must hold."
+)
+class RetentionTable:
+    version: int = strawberry.field(
+        description="0 of the default table, which holds until the school sets one."
+    )
+    effective_from: Day
+    content: JSON = strawberry.field(description="In the shape that `retentionTableReplace` takes.")
+
+
+@strawberry.type(description="For how long documents of a type were and will be kept.")
+class RetentionDifference:
+    document_type: str | None = strawberry.field(description="Null: all that no rule names.")
+    before: RetentionClass
+    after: RetentionClass
+
+
+@strawberry.type(
+    description="Which documents the files of students in a status must, and must no longer, hold."
+)
+class RequirementDifference:
+    status: StudentStatus
+    gains: list[str]
+    loses: list[str]
+
+
+async def resolve_retention_table(info: Request, version: int | None = None) -> RetentionTable | None:
+    """The version in effect today, or that of a number."""
+    store = info.context.store
+    table = await (table_in_force(store) if version is None else retention_table(store, version))
+    if table is None:
+        return None
+    return RetentionTable(
+        version=table.version,
+        effective_from=Day(table.effective_from),
+        content=bson_value(table.content),
+    )
 
 
 async def resolve_approval_policy(info: Request) -> ApprovalPolicy:

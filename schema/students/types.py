@@ -19,6 +19,7 @@ from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
 from schema.nodes import Connection, Node, key_of_source
 from schema.permissions import Permission
+from schema.preservation.completeness import ArchiveCompleteness
 from schema.readings.types import AccessEvent, access_connection
 from schema.scalars import Day
 from schema.scans.types import Scan, note_withheld
@@ -120,6 +121,16 @@ class Student(Node):
         else:
             note_withheld(info, found)
         return found  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="档案完整情况: what the archive file must hold; null where the viewer may not know of scans."
+    )
+    async def archive_completeness(self, info: Request) -> ArchiveCompleteness | None:
+        found = await info.context.loaders.completeness.load(key_of_source(self))
+        if found is None:
+            info.context.withhold({"Student.archiveCompleteness": Withheld.NOT_PERMITTED})
+            return None
+        return ArchiveCompleteness(required=list(found.required), missing=list(found.missing))
 
     @strawberry.field(
         description="What the record says otherwise at another moment; null where the viewer does not read its "

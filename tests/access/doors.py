@@ -152,7 +152,15 @@ async def access_history(visitor: Visitor, answer: Answer) -> None:
 
 
 _ENTRY = "kind reason actorName hash changes { field before after withheld }"
-_NODES = ("Scan", "ChangeRequest", "RetrievalGrant", "CrisisTeam", "EmergencyAction")
+_NODES = (
+    "Scan",
+    "ChangeRequest",
+    "RetrievalGrant",
+    "CrisisTeam",
+    "EmergencyAction",
+    "LegalHold",
+    "DisposalBatch",
+)
 
 
 async def node_histories(visitor: Visitor, answer: Answer) -> None:
@@ -406,6 +414,12 @@ WITHOUT_VALUES = {
     "crisisTeams": "what a team is lent, to its own and those who decide; texts by class (tests/crisis)",
     "emergencyAction": "as `emergencyActions`",
     "emergencyActions": "as change requests are shown, by the same function; tested in tests/approvals",
+    "retentionTable": "the table, open to all who are signed in",
+    "legalHolds": "holds, to those who keep the archive (tests/preservation)",
+    "disposalBatches": "lists of scans, to those who keep the archive (tests/preservation)",
+    "disposalDue": "lists of scans, to those who keep the archive (tests/preservation)",
+    "incompleteArchiveFiles": "document types, to those who keep the archive (tests/preservation)",
+    "archiveCompletenessRate": "counts, to those who keep the archive (tests/preservation)",
     "approvalPolicy": "the policy, open to all who are signed in",
     "reasonTemplates": "sentences, for whoever holds a post",
     "workCalendar": "days off, as published",

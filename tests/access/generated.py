@@ -46,8 +46,13 @@ _OTHER_HISTORY = """auditHistory(first: 5, after: "5") { edges { node { kind rea
     changes { field before after withheld } } } }"""
 _REQUEST += [_OTHER_HISTORY]
 _SCAN_MORE = ["id", "contentClass", "contentUrl", "viewerCan(action: DOWNLOAD) { allowed reason { code } }"]
-_SCAN_MORE += [_OTHER_HISTORY]
+_SCAN_MORE += [
+    _OTHER_HISTORY,
+    "retentionUntil",
+    "viewerCan(action: PROPOSE_DISPOSAL) { allowed reason { code } }",
+]
 _STUDENT_MORE = ["id", "__typename", "fieldAccess { field readable filterable reason }"]
+_STUDENT_MORE += ["archiveCompleteness { required missing isComplete }"]
 _STUDENT_MORE += ['viewerCan(action: STUDENT_UPDATE, fields: ["phone"]) { allowed tiers reason { code } }']
 
 _DAYS = ("1950-01-01", "2020-01-01", "2025-06-30")

@@ -16,7 +16,8 @@ from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.delegations import Delegation
 from archive_store.people.documents import Person
-from archive_store.scans.documents import Scan
+from archive_store.preservation.documents import DisposalBatch, DisposalItem, LegalHold
+from archive_store.scans.documents import RetentionClass, Scan
 from archive_store.students.documents import Export
 from tests.access.marked_school import REASON, MarkedSchool, MarkedStudent
 from tests.access.marks import Leaf
@@ -27,6 +28,8 @@ TOLD = {
     "team": ("title", "occasion"),
     "person": ("name", "identifiers.value"),
     "export": ("columns",),
+    "hold": ("reason",),
+    "batch": ("reason",),
     "delegation": ("delegator_name",),
 }
 
@@ -38,7 +41,7 @@ class MarkedHistories:
         self.world, self.keys = world, dict[str, Subject]()
 
     async def add(self, student: MarkedStudent) -> None:
-        """A grant, a team, an emergency, an export, a delegation of other people, and what befell a person."""
+        """Of other people: a grant, a team, an emergency, an export, a delegation, a hold, a batch; and of a person."""
         now = self.world.store.clock.now()
         grant = RetrievalGrant(
             grantee_id=PydanticObjectId(),
@@ -84,12 +87,37 @@ class MarkedHistories:
             valid_to=now.date(),
         )
         export = Export(exported_by=PydanticObjectId(), columns=[self._text("export", "columns")], filters=[])
+        hold = LegalHold(
+            student_id=PydanticObjectId(),
+            scan_ids=[],
+            reason=self._text("hold", "reason"),
+            placed_by=PydanticObjectId(),
+            placed_by_name="",
+        )
+        item = DisposalItem(
+            scan_id=PydanticObjectId(),
+            student_id=PydanticObjectId(),
+            document_type="",
+            retention=RetentionClass.YEARS_10,
+            filed_on=now.date(),
+            due_on=now.date(),
+        )
+        batch = DisposalBatch(
+            table_version=0,
+            due_by=now.date(),
+            items=[item],
+            proposed_by=PydanticObjectId(),
+            proposed_by_name="",
+            reason=self._text("batch", "reason"),
+        )
         for name, record in (
             ("grant", grant),
             ("team", team),
             ("emergency", action),
             ("delegation", delegation),
             ("export", export),
+            ("hold", hold),
+            ("batch", batch),
         ):
             changes = [FieldChange(f, None, bson_value(getattr(record, f))) for f in TOLD.get(name, ())]
             await self._tell(name, record, changes)

@@ -43,6 +43,7 @@ CHANGEABLE = tuple(StudentChanges.model_fields)
 REASON, COMMENT = "reason", "comment"
 # A reading's own; and the record of a reading of two students together.
 PURPOSE, BOTH = "purpose", "both"
+_SCAN_MOMENTS = ("created_at", "updated_at", "locked_until", "disposed_at")
 
 
 @dataclass
@@ -213,7 +214,7 @@ class MarkedSchool:
             marked |= {
                 path: self.marks.number(Leaf(record, path)) for path in ("page_count", "cohort", "batch")
             }
-            marked |= {path: self.marks.moment(Leaf(record, path)) for path in ("created_at", "updated_at")}
+            marked |= {path: self.marks.moment(Leaf(record, path)) for path in _SCAN_MOMENTS}
             marked["revision"] = self.marks.number(Leaf(record, "revision"))
             marked["size"] = self.marks.number(Leaf(record, "size"))
             marked["retention"] = RetentionClass.YEARS_30.value

@@ -21,7 +21,8 @@ from schema.students.types import STUDENT
 REVIEWED: dict[str, str] = {
     "a record's key: random, told only of a record in sight": """
         Node.id ChangeRequest.id ChangeRequestResult.id CrisisTeam.id Delegation.id DelegationPayload.delegationId
-        EmergencyAction.id Notification.id Person.id RetrievalGrant.id Scan.id Student.id Task.id""",
+        DisposalBatch.id EmergencyAction.id LegalHold.id Notification.id Person.id RetrievalGrant.id Scan.id Student.id
+        Task.id""",
     "the way to nodes, each of them governed or reviewed itself": """
         AccessEventConnection.edges AccessEventEdge.node AccessEventConnection.pageInfo AccessEvent.scans
         Student.accessHistory
@@ -37,6 +38,16 @@ REVIEWED: dict[str, str] = {
         Subscription.notificationAdded Subscription.taskAdded Viewer.tasks Task.subject ChangeRequest.evidence
         ChangeRequestPayload.conflicts ChangeRequestResult.changeRequest ChangeRequestsPayload.results
         ApprovalPolicyReplacePayload.differences ApprovalPolicyReplacePayload.changeRequest
+        RetentionTableReplacePayload.differences RetentionTableReplacePayload.requirements
+        RetentionTableReplacePayload.changeRequest LegalHoldConnection.edges LegalHoldEdge.node
+        LegalHoldConnection.pageInfo LegalHold.scans LegalHold.auditHistory LegalHold.viewerCan
+        LegalHoldPayload.legalHold LegalHoldPayload.changeRequest DisposalItemConnection.edges DisposalItemEdge.node
+        DisposalItemConnection.pageInfo DisposalItem.scan DisposalBatchConnection.edges DisposalBatchEdge.node
+        DisposalBatchConnection.pageInfo DisposalBatch.items DisposalBatch.auditHistory
+        DisposalBatch.viewerCan DisposalProposePayload.items DisposalProposePayload.disposalBatch
+        DisposalProposePayload.changeRequest DisposalCancelPayload.disposalBatch
+        IncompleteArchiveFileConnection.edges IncompleteArchiveFileEdge.node
+        IncompleteArchiveFileConnection.pageInfo Student.archiveCompleteness
         ReasonTemplatesPayload.templates CalendarLoadPayload.changeRequest
         CalendarLoadPayload.workCalendar CrisisTeam.members CrisisTeam.reviews
         CrisisTeam.viewerCan CrisisTeamMember.retrievals CrisisTeamPayload.crisisTeam EmergencyAction.changes
@@ -55,6 +66,7 @@ REVIEWED: dict[str, str] = {
         AccessEventEdge.cursor
         AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor PseudonymisedStudentEdge.cursor
         RetrievalGrantEdge.cursor StudentEdge.cursor CrisisTeamEdge.cursor DelegationEdge.cursor
+        DisposalBatchEdge.cursor DisposalItemEdge.cursor IncompleteArchiveFileEdge.cursor LegalHoldEdge.cursor
         EmergencyActionEdge.cursor PersonEdge.cursor TaskEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
         PageInfo.startCursor PageInfo.endCursor""",
     "values and free text redacted by the leaves that they speak of": """
@@ -75,6 +87,20 @@ REVIEWED: dict[str, str] = {
         CrisisTeam.isReviewOverdue CrisisTeamMember.name CrisisTeamMember.personId CrisisTeamMember.posts
         CrisisTeamRetrieval.documentType CrisisTeamRetrieval.secrecy CrisisTeamRetrieval.studentId
         CrisisTeamRetrieval.views AfterActionReview.authorName AfterActionReview.submittedAt""",
+    "a hold, and its reason for a stated purpose: for those who keep the archive and know of sealed papers": """
+        LegalHold.placedByName LegalHold.createdAt LegalHold.releasedAt LegalHold.releasedByName LegalHold.reason
+        LegalHold.studentId""",
+    "what is due for disposal or was disposed of: for those who keep the archive and know of sealed papers": """
+        DisposalItem.documentType DisposalItem.retention DisposalItem.filedOn DisposalItem.dueOn
+        DisposalItem.studentId DisposalBatch.status DisposalBatch.tableVersion DisposalBatch.dueBy
+        DisposalBatch.proposedByName DisposalBatch.reason DisposalBatch.createdAt DisposalBatch.closedAt""",
+    "told from document type and day of filing (F1), where both are read, and the open table": """
+        Scan.retentionUntil""",
+    "required document types, of those that the viewer may know of in this archive file": """
+        ArchiveCompleteness.required ArchiveCompleteness.missing ArchiveCompleteness.isComplete""",
+    "archive files and their rate: for those who keep the archive, sealed types where they know of them": """
+        IncompleteArchiveFile.missing IncompleteArchiveFile.studentId ArchiveCompletenessRate.students
+        ArchiveCompletenessRate.complete ArchiveCompletenessRate.rate""",
     "who works here, in whose seat, and when: open inside the school (F0)": """
         Person.name Person.posts Delegation.delegatorName Delegation.delegateName Delegation.post
         Delegation.operations Delegation.validFrom Delegation.validTo""",
@@ -123,6 +149,9 @@ REVIEWED: dict[str, str] = {
         ApprovalPolicy.version ApprovalPolicy.effectiveFrom ApprovalPolicy.content RouteDifference.operation
         RouteDifference.fields RouteDifference.jointBefore RouteDifference.tiersBefore RouteDifference.jointAfter
         RouteDifference.tiersAfter ReasonTemplate.use ReasonTemplate.zh ReasonTemplate.en
+        RetentionTable.version RetentionTable.effectiveFrom RetentionTable.content
+        RetentionDifference.documentType RetentionDifference.before RetentionDifference.after
+        RequirementDifference.status RequirementDifference.gains RequirementDifference.loses
         FieldAccessPolicy.version FieldAccessPolicy.effectiveFrom FieldAccessPolicy.rules AccessDifference.post
         AccessDifference.relationship AccessDifference.purposeStated AccessDifference.gains AccessDifference.loses""",
     "the viewer's own": "Viewer.name Viewer.isService Viewer.posts Viewer.classNames",
@@ -132,6 +161,8 @@ REVIEWED: dict[str, str] = {
         RosterRowError.messageEn""",
     "an error names fields and rules, and never a stored value": """
         ChangeRequestPayload.errors PolicyReplacePayload.errors RetrievalGrantRequestPayload.errors
+        RetentionTableReplacePayload.errors LegalHoldPayload.errors DisposalProposePayload.errors
+        DisposalCancelPayload.errors
         ApprovalPolicyReplacePayload.errors ReasonTemplatesPayload.errors
         RetrievalGrantRevokePayload.errors CalendarLoadPayload.errors ChangeRequestResult.errors
         ChangeRequestsPayload.errors CrisisTeamPayload.errors DelegationPayload.errors EmergencyPayload.errors

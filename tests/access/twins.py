@@ -24,6 +24,7 @@ from schema.scans.types import SCAN
 from schema.students.types import STUDENT
 from tests.access.expected import (
     REQUEST_READERS,
+    RULES,
     Classes,
     audits,
     classes_read,
@@ -46,7 +47,7 @@ from tests.access.marked_school import (
 )
 from tests.access.marks import FLAGS, SCAN_PATHS, STUDENT_PATHS, Leaf
 
-F0, F1, *_ = FieldClass
+F0, F1, *_, F4 = FieldClass
 CLASS_OF, CLASS_OF_SCAN = field_classes(Student), field_classes(Scan)
 _ANALYSIS = {
     "pseudonym",
@@ -183,6 +184,12 @@ async def _scans(world: MarkedSchool, viewer: Viewer, student: MarkedStudent, wr
         changed = before | {path: world.marks.text(Leaf(record, path)) for path in texts}
         numbers = masked & {"page_count", "cohort", "batch", "size", "revision"}
         changed |= {path: world.marks.number(Leaf(record, path)) for path in numbers}
+        if "status" in masked:
+            changed["status"] = "ON_HOLD"
+        if "disposed_at" in masked:
+            changed["disposed_at"] = world.marks.moment(Leaf(record, "disposed_at"))
+        if not knows and RULES.document_class(kind) is F4:
+            changed["document_type"] = "体检表"  # sealed, too, and one that the archive file must hold
         writes["scans"].append((before, changed))
 
 

@@ -19,6 +19,7 @@ from tests.access.expected import (
     AUDIT_READERS,
     REQUEST_READERS,
     RULES,
+    SEALED_KNOWN_TO,
     Classes,
     audits,
     classes_everywhere,
@@ -160,6 +161,10 @@ def node_histories(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
         # The principal may close it, so its texts are theirs to read.
         if F3 in by_post or Post.PRINCIPAL in viewer.posts:
             found |= {Leaf("team", "occasion"), Leaf("team", _IN_HISTORY)}
+    if viewer.scopes is None and viewer.posts & SEALED_KNOWN_TO:
+        found |= {Leaf("batch", "reason"), Leaf("batch", _IN_HISTORY)}
+        if viewer.reading.purpose is not None:
+            found |= {Leaf("hold", "reason"), Leaf("hold", _IN_HISTORY)}
     return found
 
 

@@ -1,0 +1,1 @@
+"""Legal holds, disposal and completeness in GraphQL."""
