@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import bson
 import pytest
 from bson import ObjectId
 from prometheus_client import REGISTRY
@@ -142,6 +143,33 @@ async def test_a_new_root_key_comes_to_wrap_all_and_no_file_is_touched(school: S
     assert await told_director(school) == ["key_change:finished"]
     assert await rewrap_keys(school.store, now(school)) == 0
     await assert_sound(school)
+
+
+async def test_neither_database_nor_bucket_nor_log_holds_a_key(
+    school: School, capfd: pytest.CaptureFixture[str]
+) -> None:
+    held, upload = await archive(school), await begun(school)
+    opened = [await unwrap_upload_key(school.store, upload.wrapped, upload.id)]
+    opened += [await keys_module.archive_file_key(school.store, file) for file in await archive_files(school)]
+    rotate_root(school)
+    await rewrap_keys(school.store, now(school))
+    await order_file_key_rotation(school.store)
+    await rotate_keys(school.store, now(school))
+    opened += [await keys_module.archive_file_key(school.store, file) for file in await archive_files(school)]
+    opened += [await scan_data_key(school.store, scan) for scan in held]
+    opened += [key.key for key in Keyring.load(school.store.settings.keyring_file).scans]
+    stored = [bson.encode({"rows": rows}) for rows in (await school.documents()).values()]
+    for key, version in await stored_objects(school.store.objects):
+        stored.append(await asyncio.to_thread(school.store.objects.get_blocking, key, version))
+    # Entries say of their fields what they say in the clear to those who may read them.
+    entries = await school.store.database.mongo["audit_entries"].find().to_list()
+    told = [repr(await school.store.cipher.decrypt(entry["sealed"])) for entry in entries]
+    written = "\n".join([*told, *capfd.readouterr()])
+    assert "root_key_id" in written
+    assert len(opened) == 10
+    for secret in opened:
+        assert not any(secret in content for content in stored)
+        assert secret.hex() not in written and repr(secret)[2:-1] not in written
 
 
 async def test_a_round_is_bounded_and_the_next_goes_on(
