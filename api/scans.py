@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import quote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -19,9 +18,10 @@ from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.inspection.findings import IntakeWarning
-from archive_store.inspection.media_types import EXTENSIONS, JPEG, PDF, PNG
+from archive_store.inspection.media_types import JPEG, PDF, PNG
 from archive_store.scans.content import Content, open_scan, view_scan
 from archive_store.scans.encryption import Part
+from archive_store.scans.file_names import download_name
 from archive_store.scans.findings import FINDING_TEXTS
 from archive_store.scans.upload_documents import IntakeFinding
 from archive_store.scans.uploads import file_scan
@@ -161,7 +161,9 @@ def _headers(request: Request, told: Content) -> dict[str, str]:
     inline = request.query_params.get("disposition") == "inline" and told.media_type in _SHOWN_INLINE
     return _SAFETY | {
         "Accept-Ranges": "bytes",
-        "Content-Disposition": _disposition("inline" if inline else "attachment", told),
+        "Content-Disposition": download_name(
+            told.file_name, told.media_type, disposition="inline" if inline else "attachment"
+        ),
         "ETag": f'"{told.sha256}"',
         "X-Content-SHA256": told.sha256,
     }
@@ -169,13 +171,3 @@ def _headers(request: Request, told: Content) -> dict[str, str]:
 
 def _length(size: int) -> dict[str, str]:
     return {"Content-Length": str(size)}
-
-
-def _disposition(kind: str, told: Content) -> str:
-    """RFC 6266: the name in ASCII for old readers, and as it is by RFC 8187."""
-    # The extension is of what the content is, whatever the file was called where it came from.
-    extension = EXTENSIONS.get(told.media_type, "")
-    if told.file_name is None:
-        return f'{kind}; filename="scan{extension}"'
-    name = quote(told.file_name + extension, safe="")
-    return f"{kind}; filename=\"scan{extension}\"; filename*=UTF-8''{name}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping
-from email.utils import format_datetime
+from email.utils import formatdate
 from typing import Any
 
 from bson import ObjectId
@@ -169,7 +169,7 @@ def _key(request: Request) -> ObjectId:
 def _progress(upload: Upload) -> dict[str, str]:
     told = {
         "Upload-Offset": str(upload.offset),
-        "Upload-Expires": format_datetime(upload.expires_at, usegmt=True),
+        "Upload-Expires": formatdate(upload.expires_at.timestamp(), usegmt=True),
         "Registrar-Upload-Status": upload.status,
     }
     if upload.status is UploadStatus.FILED:

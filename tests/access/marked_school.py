@@ -216,7 +216,6 @@ class MarkedSchool:
             }
             marked |= {path: self.marks.moment(Leaf(record, path)) for path in _SCAN_MOMENTS}
             marked["revision"] = self.marks.number(Leaf(record, "revision"))
-            marked["size"] = self.marks.number(Leaf(record, "size"))
             marked["retention"] = RetentionClass.YEARS_30.value
             await self.store.database.collection(Scan).update_one({"_id": scan.key}, {"$set": marked})
             for path in ("archive_file_id", "uploaded_by"):

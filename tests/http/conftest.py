@@ -10,9 +10,11 @@ import pytest
 from api.app import create_app
 from api.cli.install import FirstPeople, install_people
 from api.dev.demo import demo_people
+from api.dev.stack import EmbeddedStack
 from api.sign_in import SignIn
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
+from tests.http.serving import MortalServer, running_server
 from tests.oidc_provider.forge import Forge
 from tests.oidc_provider.provider import Provider, running_provider
 
@@ -21,6 +23,21 @@ from tests.oidc_provider.provider import Provider, running_provider
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     with running_provider(tmp_path_factory.mktemp("provider")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def server(settings: Settings) -> Iterator[str]:
+    """The address of a server on the same stack."""
+    with running_server(settings) as url:
+        yield url
+
+
+@pytest.fixture
+def mortal(stack: EmbeddedStack, settings: Settings) -> Iterator[MortalServer]:
+    """A server of a process of its own, not started yet."""
+    server = MortalServer(stack.directory)
+    yield server
+    server.kill()
 
 
 @pytest.fixture

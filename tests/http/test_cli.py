@@ -6,15 +6,11 @@ import asyncio
 import json
 import os
 import shutil
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
 import archive_store.students.exports as exports
@@ -23,10 +19,8 @@ from api.dev.demo import demo_paper
 from api.dev.issuer import DemoIssuer
 from api.dev.roster import demo_workbook
 from api.dev.stack import EmbeddedStack
-from api.serve import server_config
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.keyring import Keyring
-from archive_store.foundation.settings import Settings
 from archive_store.scans.uploads import file_scan
 from archive_store.students.documents import Export
 from schema.nodes import global_id
@@ -34,22 +28,6 @@ from tests.foundation.vault_double import OPERATOR, SERVER, vault_double
 from tests.school import School
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "roster-2023.xlsx"
-
-
-@pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[str]:
-    """A server of its own thread and loop on the same stack; its address."""
-    instance = uvicorn.Server(server_config(settings))
-    thread = threading.Thread(target=instance.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not instance.started and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert instance.started
-    port = instance.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    instance.should_exit = True
-    thread.join(20)
 
 
 @pytest.fixture

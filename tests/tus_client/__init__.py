@@ -1,0 +1,1 @@
+"""tus-js-client from npm, as a front end uses it."""
