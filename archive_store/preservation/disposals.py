@@ -36,7 +36,7 @@ from archive_store.preservation.rules import (
 )
 from archive_store.scans.documents import ArchiveFile, Scan, ScanStatus
 from archive_store.scans.keys import rotate_archive_file_key
-from archive_store.scans.retention import RULE, table_in_force
+from archive_store.scans.retention import RULE, lock_end, table_in_force
 
 PROPOSERS = frozenset({Post.ARCHIVE_GROUP, Post.DIRECTOR})
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=REASON_LIMIT)]
@@ -190,6 +190,9 @@ async def _dispose(unit: UnitOfWork, payload: DisposalList) -> ObjectId:
     for scan in scans:
         changes = {"status": ScanStatus.DISPOSED, "wrapped_data_key": None, "disposed_at": unit.at}
         changes |= {"thumbnail": None, "preview": None}
+        if scan.locked_until is None and scan.created_at is not None:
+            # As it was to be locked when it was filed; until then its objects need not be tried.
+            changes["locked_until"] = lock_end(scan.retention, school_day(scan.created_at))
         await _change(unit, scan, changes, "scan:dispose")
     # An older copy of a scan holds its wrapped key: what wrapped it must not open any more either.
     for file_id in sorted({scan.archive_file_id for scan in scans}):

@@ -127,7 +127,7 @@ async def remove_disposed(store: Store, now: datetime) -> int:
     query = {
         "status": ScanStatus.DISPOSED.value,
         "objects_removed_at": None,
-        "$or": [{"locked_until": None}, {"locked_until": {"$lte": now}}],
+        "locked_until": {"$lte": now},
     }
     return await _each(store, query, remove, "scan:remove_objects")
 

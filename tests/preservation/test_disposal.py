@@ -120,7 +120,11 @@ async def test_from_a_proposal_to_a_stub(school: School) -> None:
         stub = await scan_of(school, old.key)
         assert (stub.status, stub.wrapped_data_key) == (ScanStatus.DISPOSED, None)
         assert old.thumbnail is not None and (stub.thumbnail, stub.preview) == (None, None)
-        assert stub.disposed_at is not None and stub.disposal_batch_id == proposal.batch_id
+        assert (
+            stub.locked_until is not None
+            and stub.disposed_at is not None
+            and stub.disposal_batch_id == proposal.batch_id
+        )
         for kept in ("sha256", "size", "media_type", "document_type", "file_name", "created_at"):
             assert getattr(stub, kept) == getattr(old, kept)
         # A copy of the scan from before holds its wrapped key, which no key in use opens.
@@ -166,6 +170,23 @@ async def test_a_hold_placed_meanwhile_keeps_the_whole_list(school: School) -> N
     proposal = await propose(school, *keys)
     await hold(school, keys[1])
     await undone(school, proposal, "ON_HOLD", 1)
+
+
+async def test_of_a_hold_and_a_disposal_at_the_same_instant_one_is_refused(school: School) -> None:
+    for _ in range(4):
+        key = await file_paper(school, filed_at=LONG_AGO)
+        request = await signed_but_for_the_principal(school, await propose(school, key))
+        outcomes = await asyncio.gather(
+            school.approve("principal", request), hold(school, key), return_exceptions=True
+        )
+        refused = [held for held in outcomes if isinstance(held, RegistrarError)]
+        assert len(refused) == 1
+        assert refused[0].code in (ErrorCode.TRY_AGAIN, ErrorCode.CONFLICT, ErrorCode.WRONG_STATE)
+        scan = await scan_of(school, key)
+        assert (scan.status is ScanStatus.DISPOSED) is (scan.wrapped_data_key is None)
+        assert (
+            (scan.status is ScanStatus.ON_HOLD) is bool(scan.hold_ids) is not (scan.wrapped_data_key is None)
+        )
 
 
 async def test_a_hold_that_ended_meanwhile_does_not_bring_the_proposal_back(school: School) -> None:
@@ -296,7 +317,7 @@ async def test_objects_are_removed_when_their_lock_is_over(school: School, setti
 
 
 async def test_objects_that_were_never_locked_nor_held_are_removed(school: School) -> None:
-    key = await disposed(school)
+    key = await disposed(school, locked_until=LONG_AGO)
     assert await run_job(school.store, "scan.remove_disposed") == 1
     assert await versions(school.store, key) == []
 
