@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.object_store import ObjectStoreAwayError
 from schema.errors import camel_case
+
+log = structlog.get_logger("registrar.http")
 
 
 def problem_body(error: RegistrarError) -> dict[str, Any]:
@@ -51,4 +55,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return problem_response(told, error.headers)
 
 
-EXCEPTION_HANDLERS = {RegistrarError: _registrar_error, HTTPException: _http_error}
+async def _store_away(request: Request, error: Exception) -> Response:
+    log.error("object_store_away", exc_info=error)
+    return problem_response(RegistrarError(ErrorCode.TRY_AGAIN))
+
+
+EXCEPTION_HANDLERS = {
+    RegistrarError: _registrar_error,
+    HTTPException: _http_error,
+    ObjectStoreAwayError: _store_away,
+}

@@ -8,7 +8,7 @@ from io import BytesIO
 import urllib3
 from minio import Minio
 from minio.commonconfig import COMPLIANCE
-from minio.error import MinioException, S3Error
+from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import MIN_PART_SIZE
 from minio.retention import Retention
 from urllib3.exceptions import HTTPError
@@ -22,7 +22,11 @@ _probes = Workers("object-store-probe", 1)
 
 
 class ObjectStoreError(RuntimeError):
-    """The object store refused or could not be reached."""
+    """The object store refused."""
+
+
+class ObjectStoreAwayError(ObjectStoreError):
+    """The object store could not be reached, or is not able to answer now; what was asked may have been done."""
 
 
 class ObjectStore:
@@ -55,7 +59,7 @@ class ObjectStore:
             if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise ObjectStoreError(str(error.code)) from error
         except (MinioException, HTTPError) as error:
-            raise ObjectStoreError(type(error).__name__) from error
+            raise _told(error) from error
 
     async def probe(self) -> None:
         """Raise unless the bucket answers soon."""
@@ -71,7 +75,7 @@ class ObjectStore:
                 self.bucket, key, BytesIO(content), length=len(content), part_size=part_size
             )
         except (MinioException, HTTPError) as error:
-            raise ObjectStoreError(type(error).__name__) from error
+            raise _told(error) from error
         if not stored.version_id:
             raise ObjectStoreError("the bucket keeps no versions")
         return stored.version_id
@@ -88,7 +92,7 @@ class ObjectStore:
             finally:
                 response.release_conn()
         except (MinioException, HTTPError) as error:
-            raise ObjectStoreError(type(error).__name__) from error
+            raise _told(error) from error
 
     async def lock(self, key: str, version: str, until: datetime) -> None:
         """Keep a version from being removed or replaced until then; nobody can shorten it (compliance mode)."""
@@ -100,7 +104,7 @@ class ObjectStore:
                 self.bucket, key, Retention(COMPLIANCE, until), version_id=version
             )
         except (MinioException, HTTPError) as error:
-            raise ObjectStoreError(type(error).__name__) from error
+            raise _told(error) from error
 
     async def extend_lock(self, key: str, version: str, until: datetime) -> None:
         """As `lock`, where the version is not locked for as long already: a lock is never shortened."""
@@ -114,7 +118,7 @@ class ObjectStore:
             try:
                 held = self._client.get_object_retention(self.bucket, key, version_id=version)
             except (MinioException, HTTPError) as error:
-                raise ObjectStoreError(type(error).__name__) from error
+                raise _told(error) from error
             if held is None or held.retain_until_date < until.replace(microsecond=0):
                 raise
 
@@ -128,7 +132,7 @@ class ObjectStore:
         try:
             call(self.bucket, key, version_id=version)
         except (MinioException, HTTPError) as error:
-            raise ObjectStoreError(type(error).__name__) from error
+            raise _told(error) from error
 
     async def remove(self, key: str, version: str) -> None:
         """Remove one version."""
@@ -138,7 +142,7 @@ class ObjectStore:
         try:
             self._client.remove_object(self.bucket, key, version_id=version or None)
         except (MinioException, HTTPError) as error:
-            raise ObjectStoreError(type(error).__name__) from error
+            raise _told(error) from error
 
     async def versions(self, prefix: str) -> list[tuple[str, str]]:
         """(key, version id) of every object version whose key begins so, in the order of the keys."""
@@ -151,7 +155,15 @@ class ObjectStore:
             )
             return [(item.object_name or "", item.version_id or "") for item in found]
         except (MinioException, HTTPError) as error:
-            raise ObjectStoreError(type(error).__name__) from error
+            raise _told(error) from error
+
+
+def _told(error: MinioException | HTTPError) -> ObjectStoreError:
+    if isinstance(error, S3Error):
+        is_away = error.response is not None and error.response.status >= 500
+        return (ObjectStoreAwayError if is_away else ObjectStoreError)(str(error.code))
+    is_away = isinstance(error, (HTTPError, ServerError, InvalidResponseError))
+    return (ObjectStoreAwayError if is_away else ObjectStoreError)(type(error).__name__)
 
 
 def _client(settings: Settings, pool: urllib3.PoolManager) -> Minio:
