@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from api.app import create_app
 from api.cli.install import FirstPeople, install_people
@@ -42,7 +45,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 def settings(stack: EmbeddedStack) -> Settings:
     # A test that wants a worker runs its own.
     asleep = {"worker_seconds": 0.0, "sequencer_seconds": 0.0}
-    return dev_settings(stack, port=0).model_copy(update=asleep)
+    return dev_settings(stack, port=0).model_copy(update=asleep | s3_of_environment())
+
+
+def s3_of_environment() -> dict[str, Any]:
+    """Settings of another S3 server than SeaweedFS, where the environment gives one; a bucket of its own each time."""
+    if not (endpoint := os.environ.get("REGISTRAR_TEST_S3_ENDPOINT")):
+        return {}
+    return {
+        "s3_endpoint": endpoint,
+        "s3_access_key": SecretStr(os.environ["REGISTRAR_TEST_S3_ACCESS_KEY"]),
+        "s3_secret_key": SecretStr(os.environ["REGISTRAR_TEST_S3_SECRET_KEY"]),
+        "s3_secure": os.environ.get("REGISTRAR_TEST_S3_SECURE", "") not in ("", "0", "false"),
+        "s3_bucket": f"registrar-test-{secrets.token_hex(6)}",
+    }
 
 
 @pytest.fixture(scope="session")

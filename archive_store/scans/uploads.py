@@ -23,7 +23,7 @@ from archive_store.scans.checksums import Checksum
 from archive_store.scans.chunked_encryption import ScanCipher
 from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import DamagedScanError, ScanKey
-from archive_store.scans.file_names import FileNameFault, invalid_file_name, parse_file_name
+from archive_store.scans.file_names import FileNameFault, PolicyFileName, invalid_file_name, parse_file_name
 from archive_store.scans.holding import HeldUpload, holding
 from archive_store.scans.intake import finish, refuse, remove_strays
 from archive_store.scans.keys import wrap_upload_key
@@ -55,17 +55,12 @@ async def begin_upload(
     """
     # Who may not file learns nothing from what follows.
     viewer.require_any(FILERS, rule="operation scan.file")
-    name = parse_file_name(file_name, document_types=viewer.policy.rules.document_classes)
     limit = store.settings.scan_size_limit
     if length == 0:
         raise RegistrarError(ErrorCode.EMPTY_FILE)
     if length is not None and length > limit:
         raise RegistrarError(ErrorCode.TOO_LARGE, limit=f"{limit} bytes")
-    found = await find_student(store, viewer, student_id, frozenset({"auxiliary_number"}))
-    if not found.rows:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
-    if name.student_number not in (None, found.rows[0].get("auxiliary_number")):
-        raise invalid_file_name(FileNameFault.STUDENT_NUMBER)
+    name = await _name_for(store, viewer, student_id, file_name)
     uploads = store.database.mongo[UPLOADS]
     unfinished = {"person_id": viewer.person_id, "status": UploadStatus.UPLOADING}
     if await uploads.count_documents(unfinished, limit=OPEN_UPLOADS_LIMIT) == OPEN_UPLOADS_LIMIT:
@@ -87,6 +82,23 @@ async def begin_upload(
     )
     await uploads.insert_one(upload.model_dump(by_alias=True))  # house-rule: an upload is no record
     return upload
+
+
+async def _name_for(store: Store, viewer: Viewer, student_id: ObjectId, file_name: str) -> PolicyFileName:
+    """The parts of a policy name of a scan of the student; NOT_FOUND, INVALID_FILE_NAME."""
+    found = await find_student(store, viewer, student_id, frozenset({"auxiliary_number", "enrolled_month"}))
+    if not found.rows:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
+    number, enrolled = found.rows[0].get("auxiliary_number"), found.rows[0].get("enrolled_month")
+    name = parse_file_name(
+        file_name,
+        cohort=int(enrolled[:4]) if enrolled else None,
+        document_types=viewer.policy.rules.document_classes,
+        student_number=number,
+    )
+    if name.student_number not in (None, number):
+        raise invalid_file_name(FileNameFault.STUDENT_NUMBER)
+    return name
 
 
 async def find_upload(store: Store, viewer: Viewer, upload_id: ObjectId) -> Upload:

@@ -17,9 +17,11 @@ from archive_store.foundation.object_store import ObjectStore, ObjectStoreError
 from archive_store.scans import receiving
 from archive_store.scans.checksums import Checksum
 from archive_store.scans.documents import Scan
+from archive_store.scans.encryption import ScanKey
+from archive_store.scans.keys import scan_data_key
 from archive_store.scans.pipeline import LEAST_SEGMENT
 from archive_store.scans.removal import objects_of
-from archive_store.scans.segments import SEGMENT_SIZE
+from archive_store.scans.segments import SEGMENT_SIZE, read_content
 from archive_store.scans.upload_documents import UPLOADS, Upload, UploadStatus
 from archive_store.scans.uploads import (
     abandon_upload,
@@ -299,6 +301,33 @@ async def test_the_same_bytes_again_are_warned_of(school: School) -> None:
         found.append((await sent(school, upload, 0, content)).findings)
     assert [[finding.code for finding in findings] for findings in found][1][-1] == "DUPLICATE"
     assert "DUPLICATE" not in [finding.code for finding in found[0]]
+
+
+async def test_a_range_reads_the_chunks_that_hold_it_and_no_more(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = pdf(2 * SEGMENT_SIZE + 100_000)
+    upload = await begun(school, len(content))
+    await sent(school, upload, 0, content)
+    scan = await filed_scan(school, upload.id)
+    key = ScanKey(scan.cipher, await scan_data_key(school.store, scan.key))
+    reads, gets = 0, ObjectStore.get_blocking
+
+    def get(self: ObjectStore, *arguments: Any) -> bytes:
+        nonlocal reads
+        reads += len(stored := gets(self, *arguments))
+        return stored
+
+    monkeypatch.setattr(ObjectStore, "get_blocking", get)
+    chance = random.Random(3)
+    for _ in range(40):
+        start = chance.randrange(len(content))
+        end = min(len(content), start + chance.choice([1, 100, 16_384, 40_000]))
+        reads = 0
+        pieces = read_content(school.store.objects, scan.content(key), start, end)
+        assert b"".join([piece async for piece in pieces]) == content[start:end]
+        # Two chunks more than the range may touch, twice where it goes over the end of a segment.
+        assert reads <= end - start + 4 * 16_400 + 2 * 74
 
 
 async def test_too_many_uploads_are_not_begun(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
