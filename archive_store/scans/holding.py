@@ -24,6 +24,7 @@ from archive_store.scans.upload_documents import UPLOADS, Upload
 # A holder that was killed is replaced after this time.
 HOLD_SECONDS = 30.0
 _RENEW_SECONDS = 10.0
+IS_FREE: Row = {"$expr": {"$lte": [{"$ifNull": ["$held_until", 0]}, "$$NOW"]}}
 # A client that lost its connection may come back before we notice.
 _WAIT_SECONDS, _ASK_AGAIN_SECONDS = 3.0, 0.2
 
@@ -95,11 +96,10 @@ async def _hold(
     store: Store, upload_id: ObjectId, whose: Mapping[str, Any], holder: str, seconds: float
 ) -> Upload:
     uploads, mine = store.database.mongo[UPLOADS], {"_id": upload_id, **whose}
-    is_free: Row = {"$expr": {"$lte": [{"$ifNull": ["$held_until", 0]}, "$$NOW"]}}
     gives_up = asyncio.get_running_loop().time() + seconds
     while True:
         row = await uploads.find_one_and_update(  # house-rule: an upload is no record
-            mine | is_free,
+            mine | IS_FREE,
             [{"$set": {"holder": holder, "held_until": _end_of_hold()}}],
             return_document=ReturnDocument.AFTER,
         )

@@ -24,7 +24,7 @@ from archive_store.scans.chunked_encryption import ScanCipher
 from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import DamagedScanError, ScanKey
 from archive_store.scans.file_names import FileNameFault, PolicyFileName, invalid_file_name, parse_file_name
-from archive_store.scans.holding import HeldUpload, holding
+from archive_store.scans.holding import IS_FREE, HeldUpload, holding
 from archive_store.scans.intake import finish, refuse, remove_strays
 from archive_store.scans.keys import wrap_upload_key
 from archive_store.scans.operations import FILERS
@@ -224,7 +224,7 @@ async def _each(
     store: Store, whose: dict[str, Any], work: Callable[[Store, HeldUpload], Awaitable[object]]
 ) -> int:
     done = 0
-    async for row in store.database.mongo[UPLOADS].find(whose, {"_id": 1}):
+    async for row in store.database.mongo[UPLOADS].find(whose | IS_FREE, {"_id": 1}):
         try:
             async with holding(store, row["_id"], whose, waits=False) as held:
                 await work(store, held)
