@@ -49,7 +49,7 @@ _SCAN_MORE = ["id", "contentClass", "contentUrl", "viewerCan(action: DOWNLOAD) {
 _SCAN_MORE += [
     _OTHER_HISTORY,
     "retentionUntil",
-    "viewerCan(action: PROPOSE_DISPOSAL) { allowed reason { code } }",
+    "due: viewerCan(action: PROPOSE_DISPOSAL) { allowed reason { code } }",
 ]
 _STUDENT_MORE = ["id", "__typename", "fieldAccess { field readable filterable reason }"]
 _STUDENT_MORE += ["archiveCompleteness { required missing isComplete }"]
@@ -208,7 +208,10 @@ class _Document:
         return self._wrapped(found, "Student")
 
     def _scan_fields(self) -> str:
-        return self._wrapped(self._governed(SCAN, 6) + self._chance.sample(_SCAN_MORE, 2), "Scan")
+        # A student's status has another type, and may stand beside it in fragments on a node.
+        fields = ["state: status" if name == "status" else name for name in self._governed(SCAN, 6)]
+        fields = [f"{name} {{ code pages }}" if name.endswith("findings") else name for name in fields]
+        return self._wrapped(fields + self._chance.sample(_SCAN_MORE, 2), "Scan")
 
     def _request_fields(self, *, beside_students: bool = False) -> str:
         # Two types' fields of one name and different enums may not stand beside each other.
