@@ -47,6 +47,8 @@ from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
+from archive_store.preservation.fixity_documents import CHECK_INDEXES, CHECKS, FixityRun
+from archive_store.preservation.fixity_jobs import check_due
 from archive_store.retrieval.operations import (
     RETRIEVAL_GRANT_GIVE,
     RETRIEVAL_GRANT_GIVE_SEALED,
@@ -70,6 +72,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     EmergencyAction,
     Export,
     FieldAccessPolicy,
+    FixityRun,
     Person,
     ReasonTemplates,
     RetrievalGrant,
@@ -117,6 +120,9 @@ JOBS: Mapping[str, Job] = {
 # As JOBS, beside them: one of these can take as long as a large file.
 UPLOAD_JOBS: Mapping[str, Job] = {"upload.finish": finish_left, "upload.remove_expired": remove_expired}
 
+# As JOBS, beside them: what takes long and may end at any time.
+SLOW_JOBS: Mapping[str, Job] = {"archive.check": check_due}
+
 
 @asynccontextmanager
 async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIterator[Store]:
@@ -141,6 +147,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await cipher.prepare()
             await prepare_indexes(store)
             await database.mongo[UPLOADS].create_indexes(UPLOAD_INDEXES)
+            await database.mongo[CHECKS].create_indexes(CHECK_INDEXES)
             await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store

@@ -44,6 +44,7 @@ _name(
         "EMERGENCY_ACTION": "应急处置",
         "EXPORT": "导出",
         "FIELD_ACCESS_POLICY": "字段权限",
+        "FIXITY_RUN": "固化检查",
         "PERSON": "自然人",
         "REASON_TEMPLATES": "常用意见",
         "RETRIEVAL_GRANT": "调阅授权",

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from pymongo.errors import PyMongoError
 
-from api.cli.client import ServerError
+from api.cli.archive import archive_app
 from api.cli.console import err, fail, out
 from api.cli.keyring import keyring_app
-from archive_store.foundation.errors import RegistrarError
+from api.cli.running import Data, run, settings_from_environment, settings_of
+from api.cli.server_options import DEFAULT_URL, Purpose, Token, Url
 from archive_store.foundation.keyring import Keyring, KeyringError
-from archive_store.foundation.object_store import ObjectStoreError
-from archive_store.foundation.settings import Settings
 
 app = typer.Typer(
     name="registrar", help="Student records (学籍管理).", no_args_is_help=True, add_completion=False
@@ -30,53 +25,7 @@ app.add_typer(scan_app, name="scan")
 app.add_typer(audit_app, name="audit")
 app.add_typer(schema_app, name="schema")
 app.add_typer(keyring_app, name="keyring")
-
-Url = Annotated[str, typer.Option(envvar="REGISTRAR_URL", help="Address of the server.")]
-Token = Annotated[str, typer.Option(envvar="REGISTRAR_TOKEN", help="Sign-in token.")]
-Purpose = Annotated[str, typer.Option(help="What it is read for (调阅目的); recorded.")]
-Data = Annotated[
-    Path | None, typer.Option(help="Data of a running `registrar dev`, instead of the environment.")
-]
-DEFAULT_URL = "http://127.0.0.1:8000"
-Result = TypeVar("Result")
-
-
-def settings_from_environment() -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = ", ".join(
-            f"REGISTRAR_{'_'.join(map(str, fault['loc'])).upper()}" if fault["loc"] else fault["msg"]
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        fail(
-            f"missing or wrong settings: {wrong}",
-            "docs/settings.md describes each; `registrar dev` needs none",
-        )
-
-
-def settings_of(data: Path | None) -> Settings:
-    """Of the `registrar dev` that runs on this data, else of the environment."""
-    from api.dev.session import settings_of_dev
-
-    try:
-        return settings_of_dev(data) if data else settings_from_environment()
-    except FileNotFoundError:
-        fail(f"no data of `registrar dev` in {data}")
-
-
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a command's coroutine; what a user can mend is told in one line."""
-    try:
-        return asyncio.run(work)
-    except RegistrarError as error:
-        fail(f"{error.message.zh} {error.message.en}", f"code {error.code}")
-    except ServerError as error:
-        fail(*error.lines)
-    except (PyMongoError, ObjectStoreError) as error:
-        fail(f"the stores do not answer: {type(error).__name__}", "are MongoDB and the S3 server running?")
-    except (KeyringError, OSError) as error:
-        fail(str(error))
+app.add_typer(archive_app, name="archive")
 
 
 @app.command()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from itertools import islice
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import COMPLIANCE
+from minio.datatypes import Object
 from minio.error import MinioException, S3Error
 from minio.helpers import MIN_PART_SIZE
 from minio.retention import Retention
@@ -19,10 +23,27 @@ from archive_store.foundation.workers import Workers
 _calls = Workers("object-store", 4)
 # Apart, so that a probe tells of the store and not of how busy we are.
 _probes = Workers("object-store-probe", 1)
+_PAGE = 1000
+_NOT_THERE = ("NoSuchKey", "NoSuchVersion", "NoSuchObject", "MethodNotAllowed")
+_NOT_LOCKED = ("NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError")
 
 
 class ObjectStoreError(RuntimeError):
     """The object store refused or could not be reached."""
+
+
+class ObjectMissingError(ObjectStoreError):
+    """The object store answers, and has no such version of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """A version of an object as it is listed; a delete marker (删除标记) has no bytes."""
+
+    key: str
+    version: str
+    stored_at: datetime | None
+    is_delete_marker: bool
 
 
 class ObjectStore:
@@ -87,6 +108,9 @@ class ObjectStore:
                 return response.read()
             finally:
                 response.release_conn()
+        except S3Error as error:
+            kind = ObjectMissingError if error.code in _NOT_THERE else ObjectStoreError
+            raise kind(f"{type(error).__name__} {error.code}") from error
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
 
@@ -101,6 +125,22 @@ class ObjectStore:
             )
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
+
+    async def locked_until(self, key: str, version: str) -> datetime | None:
+        """Until when nobody can remove the version (compliance mode); None where it is not locked so."""
+        return await _calls.run(self._locked_until, key, version)
+
+    def _locked_until(self, key: str, version: str) -> datetime | None:
+        try:
+            held = self._client.get_object_retention(self.bucket, key, version_id=version)
+        except S3Error as error:
+            if error.code in _NOT_LOCKED:
+                return None
+            kind = ObjectMissingError if error.code in _NOT_THERE else ObjectStoreError
+            raise kind(f"{type(error).__name__} {error.code}") from error
+        except (MinioException, HTTPError) as error:
+            raise ObjectStoreError(type(error).__name__) from error
+        return held.retain_until_date if held is not None and held.mode == COMPLIANCE else None
 
     async def remove(self, key: str, version: str) -> None:
         """Remove one version."""
@@ -124,6 +164,24 @@ class ObjectStore:
             return [(item.object_name or "", item.version_id or "") for item in found]
         except (MinioException, HTTPError) as error:
             raise ObjectStoreError(type(error).__name__) from error
+
+    async def pages(self, prefix: str) -> AsyncIterator[list[ObjectVersion]]:
+        """Every object version whose key begins so, a page at a time, in the order of the keys."""
+        found = self._client.list_objects(self.bucket, prefix=prefix, recursive=True, include_version=True)
+        while page := await _calls.run(_page, found):
+            yield page
+
+
+def _page(found: Iterator[Object]) -> list[ObjectVersion]:
+    try:
+        return [
+            ObjectVersion(
+                item.object_name or "", item.version_id or "", item.last_modified, item.is_delete_marker
+            )
+            for item in islice(found, _PAGE)
+        ]
+    except (MinioException, HTTPError) as error:
+        raise ObjectStoreError(type(error).__name__) from error
 
 
 def _client(settings: Settings, pool: urllib3.PoolManager) -> Minio:

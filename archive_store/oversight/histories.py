@@ -16,6 +16,7 @@ from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
+from archive_store.preservation.fixity_documents import FixityRun
 from archive_store.retrieval.histories import RETRIEVAL_GRANT_HISTORY
 from archive_store.scans.documents import ArchiveFile
 from archive_store.scans.histories import SCAN_HISTORY
@@ -35,6 +36,7 @@ class SubjectType(StrEnum):
     EMERGENCY_ACTION = "EmergencyAction"  # 应急处置
     EXPORT = "Export"  # 导出
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
+    FIXITY_RUN = "FixityRun"  # 固化检查
     PERSON = "Person"  # 自然人
     REASON_TEMPLATES = "ReasonTemplates"  # 常用意见
     RETRIEVAL_GRANT = "RetrievalGrant"  # 调阅授权
@@ -56,6 +58,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.EMERGENCY_ACTION: EMERGENCY_ACTION_HISTORY,
     SubjectType.EXPORT: by_class(Export, texts=of_no_leaf),
     SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
+    SubjectType.FIXITY_RUN: by_class(FixityRun),
     SubjectType.PERSON: PERSON_HISTORY,
     SubjectType.REASON_TEMPLATES: by_class(ReasonTemplates, FieldClass.F0),
     SubjectType.RETRIEVAL_GRANT: RETRIEVAL_GRANT_HISTORY,

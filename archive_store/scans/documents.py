@@ -99,4 +99,5 @@ class Scan(Record):
         name = "scans"
         indexes = [  # noqa: RUF012
             IndexModel([("student_id", 1), ("_id", -1)]),
+            IndexModel("created_at"),
         ]
