@@ -59,8 +59,9 @@ def verify_folder(folder: Path, key: str | None, checkpoints: Sequence[Path], *,
 
 
 @asynccontextmanager
-async def installed_archive(settings: Settings) -> AsyncIterator[Store]:
-    async with open_archive(settings, prepares=False) as store:
+async def installed_archive(settings: Settings, *, prepares: bool = False) -> AsyncIterator[Store]:
+    """The archive store of a school that began; with `prepares` as `open_archive`, as who writes needs it."""
+    async with open_archive(settings, prepares=prepares) as store:
         if not await is_installed(store):
             raise ServerError(f"no school is installed in the database {settings.mongodb_database}")
         try:

@@ -91,7 +91,7 @@ async def check(
     jobs: int,
     remove_orphans: bool,
 ) -> CheckReport:
-    async with installed_archive(settings) as store:
+    async with installed_archive(settings, prepares=True) as store:
         if resume:
             run = await interrupted_run(store)
             if run is None:
