@@ -9,6 +9,7 @@ import typer
 
 from api.cli.console import err, fail, out
 from api.cli.running import Data, run, settings_of
+from api.cli.server_options import DEFAULT_URL, Purpose, Token, Url
 from archive_store.foundation.errors import RegistrarError
 
 archive_app = typer.Typer(
@@ -72,3 +73,58 @@ def archive_check(
             fail(*error.lines)
     if not found.sound:
         raise typer.Exit(1)
+
+
+@archive_app.command("package")
+def archive_package(
+    student: Annotated[str, typer.Argument(help="Global id of the student.")],
+    to: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")],
+    token: Token,
+    unit: Annotated[str, typer.Option(help="Name of the school that hands over (移交单位).")],
+    without_withheld: Annotated[
+        bool, typer.Option("--without-withheld", help="Leave out what you may not read, and say so in it.")
+    ] = False,
+    purpose: Purpose = "",
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Write a student's scans as a transfer package (移交包): in plaintext, in a folder for you alone."""
+    from api.cli.package_verification import bag_digest, lines_of
+    from api.cli.packages import make_package
+
+    checks = run(
+        make_package(
+            err, url, token, student, to, unit=unit, purpose=purpose, without_withheld=without_withheld
+        )
+    )
+    out.print(lines_of(checks), highlight=False, markup=False, soft_wrap=True)
+    out.print(f"wrote {to}\nbag digest {bag_digest(to)}", highlight=False, soft_wrap=True)
+
+
+@archive_app.command("verify-package")
+def archive_verify_package(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The transfer package.")],
+    key: Annotated[
+        str | None, typer.Option(help="Verifier key of the school's audit log, or a file of it.")
+    ] = None,
+    receipt: Annotated[Path | None, typer.Option(help="File to write the receipt (交接凭证) to.")] = None,
+    receiver: Annotated[str | None, typer.Option(help="Who receives it (接收单位), for the receipt.")] = None,
+) -> None:
+    """Check a transfer package again, offline; exit status 1 where it is refused."""
+    from api.cli.client import ServerError
+    from api.cli.package_verification import bag_digest, lines_of, verify_package, write_receipt
+    from archive_store.preservation.packages_check import all_passed
+
+    if (receipt is None) is not (receiver is None):
+        raise typer.BadParameter("a receipt names its receiver", param_hint="--receipt, --receiver")
+    package, checks = run(verify_package(folder, key))
+    out.print(lines_of(checks), highlight=False, markup=False, soft_wrap=True)
+    passed = all_passed(checks)
+    told = f"{len(package.scans)} scans of {package.unit}: {'passed' if passed else 'REFUSED'}"
+    out.print(f"{told}\nbag digest {bag_digest(folder)}", highlight=False, markup=False, soft_wrap=True)
+    if not passed:
+        raise typer.Exit(1)
+    if receipt is not None and receiver is not None:
+        try:
+            write_receipt(folder, package, checks, receipt, receiver)
+        except ServerError as error:
+            fail(*error.lines)
