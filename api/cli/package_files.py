@@ -113,15 +113,15 @@ async def read_package(folder: Path) -> StoredPackage:
     """The package as it lies there; DamagedPackageError where its files do not tell what it is."""
     package = parse_encapsulation(read_tag(folder, ENCAPSULATION))
     manifest = _manifest(folder, "manifest-sha256.txt")
-    files = {
-        name: await _stored_file(folder / name) for name, _ in _files(folder) if name.startswith(PAYLOAD)
-    }
+    names = [name for name, _ in _files(folder)]
+    files = {name: await _stored_file(folder / name) for name in names if name.startswith(PAYLOAD)}
     oxum = _OXUM.search(read_tag(folder, "bag-info.txt").decode("utf-8", "replace"))
     return StoredPackage(
         package=package,
         files=files,
         manifest=manifest,
         payload_oxum=(int(oxum[1]), int(oxum[2])) if oxum else None,
+        unexpected=tuple(sorted(set(names) - files.keys() - {*TAG_FILES, TAG_MANIFEST})),
     )
 
 
