@@ -22,7 +22,7 @@ from api.stalls import StallLimits
 from api.tus import one_upload, uploads
 from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
-from archive_store.archive import JOBS, UPLOAD_JOBS, open_archive
+from archive_store.archive import JOBS, SLOW_JOBS, UPLOAD_JOBS, open_archive
 from archive_store.audit.feed import NotificationFeed
 from archive_store.foundation.settings import Settings
 from schema.root import build_schema
@@ -32,6 +32,8 @@ GRAPHQL_BODY_OVERHEAD = 1024 * 1024
 UPLOAD_LEASE_SECONDS = 120.0
 UPLOADS_PATHS = ("/scans/uploads", "/scans/uploads/")
 UPLOAD_METHODS = ["DELETE", "GET", "OPTIONS", "PATCH", "POST"]
+# Within which the largest scans of one round are read.
+SLOW_LEASE_SECONDS = 1800.0
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -53,6 +55,7 @@ def create_app(settings: Settings) -> Starlette:
                 *worker_of_jobs(
                     store, UPLOAD_JOBS, lease_name="upload-worker", lease_seconds=UPLOAD_LEASE_SECONDS
                 ),
+                *worker_of_jobs(store, SLOW_JOBS, lease_name="slow-worker", lease_seconds=SLOW_LEASE_SECONDS),
                 *sequencer_of(store),
                 *publisher_of(store),
             ),

@@ -50,6 +50,8 @@ from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
 from archive_store.preservation.disposals import DISPOSAL_CANCEL, DISPOSAL_PROPOSE, SCAN_DISPOSE
 from archive_store.preservation.documents import DisposalBatch, LegalHold
+from archive_store.preservation.fixity_documents import CHECK_INDEXES, CHECKS, FixityRun
+from archive_store.preservation.fixity_jobs import check_due
 from archive_store.preservation.holds import SCAN_HOLD, SCAN_RELEASE_HOLD
 from archive_store.preservation.jobs import cancel_unasked, follow_holds, lock_filed, remove_disposed
 from archive_store.retrieval.operations import (
@@ -82,6 +84,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     FieldAccessPolicy,
     KeyChange,
     LegalHold,
+    FixityRun,
     Person,
     ReasonTemplates,
     RetentionTable,
@@ -142,6 +145,9 @@ JOBS: Mapping[str, Job] = {
 # As JOBS, beside them: one of these can take as long as a large file.
 UPLOAD_JOBS: Mapping[str, Job] = {"upload.finish": finish_left, "upload.remove_expired": remove_expired}
 
+# As JOBS, beside them: what takes long and may end at any time.
+SLOW_JOBS: Mapping[str, Job] = {"archive.check": check_due}
+
 
 @asynccontextmanager
 async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIterator[Store]:
@@ -167,6 +173,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await prepare_indexes(store)
             await database.mongo[UPLOADS].create_indexes(UPLOAD_INDEXES)
             await database.mongo[VIEWINGS].create_indexes(VIEWING_INDEXES)
+            await database.mongo[CHECKS].create_indexes(CHECK_INDEXES)
             await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store

@@ -50,6 +50,7 @@ _name(
         "FIELD_ACCESS_POLICY": "字段权限",
         "KEY_CHANGE": "密钥变更",
         "LEGAL_HOLD": "冻结",
+        "FIXITY_RUN": "固化检查",
         "PERSON": "自然人",
         "REASON_TEMPLATES": "常用意见",
         "RETENTION_TABLE": "保管期限表",

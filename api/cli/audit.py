@@ -24,7 +24,7 @@ from archive_store.verifier.verification import verify_export
 
 
 async def export(settings: Settings, to: Path) -> ExportedHistory:
-    async with _installed(settings) as store:
+    async with installed_archive(settings) as store:
         try:
             return await export_history(store, to)
         except FileExistsError:
@@ -34,7 +34,7 @@ async def export(settings: Settings, to: Path) -> ExportedHistory:
 
 
 async def verify(settings: Settings) -> VerificationReport:
-    async with _installed(settings) as store:
+    async with installed_archive(settings) as store:
         report = await verify_history(store, RECORD_TYPES)
         flawed = {finding.subject for finding in report.findings}
         report.findings += await records_unlike_history(store, flawed)
@@ -59,8 +59,9 @@ def verify_folder(folder: Path, key: str | None, checkpoints: Sequence[Path], *,
 
 
 @asynccontextmanager
-async def _installed(settings: Settings) -> AsyncIterator[Store]:
-    async with open_archive(settings, prepares=False) as store:
+async def installed_archive(settings: Settings, *, prepares: bool = False) -> AsyncIterator[Store]:
+    """The archive store of a school that began; with `prepares` as `open_archive`, as who writes needs it."""
+    async with open_archive(settings, prepares=prepares) as store:
         if not await is_installed(store):
             raise ServerError(f"no school is installed in the database {settings.mongodb_database}")
         try:

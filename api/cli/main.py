@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from api.cli.archive import archive_app
 from api.cli.console import err, fail, out
 from api.cli.keyring import keyring_app
 from api.cli.running import Data, run, settings_from_environment, settings_of
+from api.cli.server_options import DEFAULT_URL, Purpose, Token, Url
 from archive_store.foundation.keyring import Keyring, KeyringError
 
 app = typer.Typer(
@@ -23,11 +25,7 @@ app.add_typer(scan_app, name="scan")
 app.add_typer(audit_app, name="audit")
 app.add_typer(schema_app, name="schema")
 app.add_typer(keyring_app, name="keyring")
-
-Url = Annotated[str, typer.Option(envvar="REGISTRAR_URL", help="Address of the server.")]
-Token = Annotated[str, typer.Option(envvar="REGISTRAR_TOKEN", help="Sign-in token.")]
-Purpose = Annotated[str, typer.Option(help="What it is read for (调阅目的); recorded.")]
-DEFAULT_URL = "http://127.0.0.1:8000"
+app.add_typer(archive_app, name="archive")
 
 
 @app.command()

@@ -17,7 +17,7 @@ from api.cli.files import check_free, written_beside
 PIECE = 256 * 1024
 
 
-def _progress(console: Console) -> Progress:
+def progress_of(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, console=console)
 
@@ -31,7 +31,7 @@ async def upload(console: Console, url: str, token: str, file: Path, student: st
     """Upload; the new scan's global id. The server checks the digest computed here."""
     digest = await asyncio.to_thread(_file_sha256, file)
     size = file.stat().st_size  # noqa: ASYNC240
-    with _progress(console) as progress:
+    with progress_of(console) as progress:
         bar = progress.add_task(file.name, total=size)
 
         async def body() -> AsyncIterator[bytes]:
@@ -63,7 +63,7 @@ async def download(console: Console, url: str, token: str, scan: str, to: Path, 
             await response.aread()
         check(response)
         async with written_beside(to) as opened:
-            with _progress(console) as progress:
+            with progress_of(console) as progress:
                 bar = progress.add_task(to.name, total=int(response.headers["content-length"]))
                 async for piece in response.aiter_bytes(PIECE):
                     await opened.write(piece)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from itertools import islice
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import COMPLIANCE
+from minio.datatypes import Object
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from minio.helpers import MIN_PART_SIZE
 from minio.retention import Retention
@@ -19,6 +23,9 @@ from archive_store.foundation.workers import Workers
 _calls = Workers("object-store", 4)
 # Apart, so that a probe tells of the store and not of how busy we are.
 _probes = Workers("object-store-probe", 1)
+_PAGE = 1000
+_NOT_THERE = ("NoSuchKey", "NoSuchVersion", "NoSuchObject", "MethodNotAllowed")
+_NOT_LOCKED = ("NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError")
 
 
 class ObjectStoreError(RuntimeError):
@@ -27,6 +34,20 @@ class ObjectStoreError(RuntimeError):
 
 class ObjectStoreAwayError(ObjectStoreError):
     """The object store could not be reached, or is not able to answer now; what was asked may have been done."""
+
+
+class ObjectMissingError(ObjectStoreError):
+    """The object store answers, and has no such version of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """A version of an object as it is listed; a delete marker (删除标记) has no bytes."""
+
+    key: str
+    version: str
+    stored_at: datetime | None
+    is_delete_marker: bool
 
 
 class ObjectStore:
@@ -134,6 +155,21 @@ class ObjectStore:
         except (MinioException, HTTPError) as error:
             raise _told(error) from error
 
+    async def locked_until(self, key: str, version: str) -> datetime | None:
+        """Until when nobody can remove the version (compliance mode); None where it is not locked so."""
+        return await _calls.run(self._locked_until, key, version)
+
+    def _locked_until(self, key: str, version: str) -> datetime | None:
+        try:
+            held = self._client.get_object_retention(self.bucket, key, version_id=version)
+        except S3Error as error:
+            if error.code in _NOT_LOCKED:
+                return None
+            raise _told(error) from error
+        except (MinioException, HTTPError) as error:
+            raise _told(error) from error
+        return held.retain_until_date if held is not None and held.mode == COMPLIANCE else None
+
     async def remove(self, key: str, version: str) -> None:
         """Remove one version."""
         await _calls.run(self._remove, key, version)
@@ -157,13 +193,33 @@ class ObjectStore:
         except (MinioException, HTTPError) as error:
             raise _told(error) from error
 
+    async def pages(self, prefix: str) -> AsyncIterator[list[ObjectVersion]]:
+        """Every object version whose key begins so, a page at a time, in the order of the keys."""
+        found = self._client.list_objects(self.bucket, prefix=prefix, recursive=True, include_version=True)
+        while page := await _calls.run(_page, found):
+            yield page
+
 
 def _told(error: MinioException | HTTPError) -> ObjectStoreError:
     if isinstance(error, S3Error):
+        if error.code in _NOT_THERE:
+            return ObjectMissingError(str(error.code))
         is_away = error.response is not None and error.response.status >= 500
         return (ObjectStoreAwayError if is_away else ObjectStoreError)(str(error.code))
     is_away = isinstance(error, (HTTPError, ServerError, InvalidResponseError))
     return (ObjectStoreAwayError if is_away else ObjectStoreError)(type(error).__name__)
+
+
+def _page(found: Iterator[Object]) -> list[ObjectVersion]:
+    try:
+        return [
+            ObjectVersion(
+                item.object_name or "", item.version_id or "", item.last_modified, item.is_delete_marker
+            )
+            for item in islice(found, _PAGE)
+        ]
+    except (MinioException, HTTPError) as error:
+        raise _told(error) from error
 
 
 def _client(settings: Settings, pool: urllib3.PoolManager) -> Minio:

@@ -101,6 +101,9 @@ class Settings(BaseSettings):
         pattern=r"^(/.+|[^/\s]+:[0-9]{1,5})$",
         description="The ClamAV daemon that scans are shown to, as host:port or the path of its socket.",
     )
+    fixity_days: int = Field(
+        90, ge=0, description="Days in which every scan is read again and checked; 0 checks none unasked."
+    )
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
     cost_limit: int = Field(20_000, gt=0, description="Most that one GraphQL operation may cost.")
 

@@ -16,6 +16,7 @@ from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
+from archive_store.preservation.fixity_documents import FixityRun
 from archive_store.preservation.histories import DISPOSAL_BATCH_HISTORY, LEGAL_HOLD_HISTORY
 from archive_store.retrieval.histories import RETRIEVAL_GRANT_HISTORY
 from archive_store.scans.documents import ArchiveFile
@@ -41,6 +42,7 @@ class SubjectType(StrEnum):
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
     KEY_CHANGE = "KeyChange"  # 密钥变更
     LEGAL_HOLD = "LegalHold"  # 冻结
+    FIXITY_RUN = "FixityRun"  # 固化检查
     PERSON = "Person"  # 自然人
     REASON_TEMPLATES = "ReasonTemplates"  # 常用意见
     RETENTION_TABLE = "RetentionTable"  # 保管期限表
@@ -66,6 +68,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
     SubjectType.KEY_CHANGE: by_class(KeyChange),
     SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,
+    SubjectType.FIXITY_RUN: by_class(FixityRun),
     SubjectType.PERSON: PERSON_HISTORY,
     SubjectType.REASON_TEMPLATES: by_class(ReasonTemplates, FieldClass.F0),
     SubjectType.RETENTION_TABLE: by_class(RetentionTable, FieldClass.F0),

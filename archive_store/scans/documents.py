@@ -120,4 +120,5 @@ class Scan(Record):
             IndexModel([("locked_until", 1), ("status", 1)]),
             IndexModel("objects_removed_at", partialFilterExpression={"status": "DISPOSED"}),
             IndexModel("is_store_hold_due", partialFilterExpression={"is_store_hold_due": True}),
+            IndexModel("created_at"),
         ]
