@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from bson import ObjectId
 
 from archive_store.audit.documents import ENTRIES
 from archive_store.audit.entries import is_genuine, open_entries
-from archive_store.foundation.object_store import ObjectMissingError, ObjectStoreError
+from archive_store.foundation.clock import school_day
+from archive_store.foundation.object_store import (
+    ObjectMissingError,
+    ObjectStoreAwayError,
+    ObjectStoreError,
+)
 from archive_store.foundation.store import Store
 from archive_store.preservation.fixity_documents import Damage
-from archive_store.scans.documents import LOCK_YEARS, Scan
+from archive_store.scans.documents import Scan, ScanStatus
 from archive_store.scans.encryption import DamagedScanError, Part, ScanKey, SegmentPlace
 from archive_store.scans.keys import scan_data_key
 from archive_store.scans.removal import objects_of
+from archive_store.scans.retention import lock_end
 from archive_store.scans.segments import Segment, StoredContent, load_segment
 from archive_store.scans.upload_documents import UPLOADS
 
@@ -31,10 +38,6 @@ TOLD_AT_FILING = ("file_name", "media_type", "size", "sha256")
 # Objects of a scan are locked right after it is filed, or by the worker where the store was away then.
 LOCKED_WITHIN = timedelta(hours=1)
 _TRIES = 3
-
-
-class ObjectStoreAwayError(ObjectStoreError):
-    """The object store does not answer, so nothing is known of what it holds."""
 
 
 async def check_scan(store: Store, scan_id: ObjectId) -> list[str]:
@@ -52,7 +55,7 @@ async def check_scan(store: Store, scan_id: ObjectId) -> list[str]:
             return damages
         scan, before = Scan.model_validate(row), row["revision"]
         told = await _unlike_history(store, scan)
-        checking = _check_stub if scan.wrapped_data_key is None else _check_stored
+        checking = _check_stored if _has_content(scan) else _check_stub
         damages = sorted({*told, *await checking(store, scan)})
         if not damages:
             return []
@@ -70,14 +73,19 @@ async def _unlike_history(store: Store, scan: Scan) -> list[str]:
     return [] if is_told else [Damage.UNLIKE_HISTORY]
 
 
+def _has_content(scan: Scan) -> bool:
+    return scan.status is not ScanStatus.DISPOSED and scan.wrapped_data_key is not None
+
+
 async def _check_stub(store: Store, scan: Scan) -> list[str]:
     """Of a scan that is disposed of: no key of it is left, and the history tells of it."""
     damages: list[str] = []
     upload = await store.database.mongo[UPLOADS].find_one({"_id": scan.key}, {"wrapped_key": 1})
-    if upload is not None and upload["wrapped_key"] is not None:
+    if scan.wrapped_data_key is not None or (upload is not None and upload["wrapped_key"] is not None):
         damages.append(Damage.NOT_DISPOSED)
     query = {"subject_type": Scan.subject_type, "subject_id": scan.key, "kind": "scan:dispose"}
-    if await store.database.mongo[ENTRIES].find_one(query, {"_id": 1}) is None:
+    told = await store.database.whatever_is_stored(ENTRIES).find_one(query)
+    if scan.status is not ScanStatus.DISPOSED or told is None or not is_genuine(store, told):
         damages.append(Damage.STUB)
     return damages
 
@@ -119,7 +127,7 @@ async def _opened(
     store: Store, key: ScanKey, place: SegmentPlace, segment: Segment
 ) -> tuple[bytes | None, list[str]]:
     try:
-        return await _answered(store, load_segment(store.objects, key, place, segment)), []
+        return await _answered(store, lambda: load_segment(store.objects, key, place, segment)), []
     except ObjectStoreAwayError:
         raise
     except ObjectMissingError:
@@ -135,10 +143,11 @@ async def _check_locks(store: Store, scan: Scan) -> list[str]:
     assert scan.created_at is not None  # noqa: S101 - it is stored
     if store.clock.now() - scan.created_at < LOCKED_WITHIN:
         return []
-    damages, until = [], least_lock(scan.created_at, LOCK_YEARS[scan.retention])
+    least = lock_end(scan.retention, school_day(scan.created_at))
+    until, damages = max(least, scan.locked_until or least), []
     for key, version in objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview):
         try:
-            locked = await _answered(store, store.objects.locked_until(key, version))
+            locked = await _answered(store, partial(store.objects.locked_until, key, version))
         except ObjectStoreAwayError:
             raise
         except ObjectStoreError:
@@ -148,16 +157,13 @@ async def _check_locks(store: Store, scan: Scan) -> list[str]:
     return damages
 
 
-def least_lock(filed_at: datetime, years: int) -> datetime:
-    """Until when an object must at least be locked: the year in which its period ends has begun by then."""
-    return datetime(filed_at.year + years, 1, 1, tzinfo=filed_at.tzinfo)
+async def _answered(store: Store, ask: Callable[[], Awaitable[Result]]) -> Result:
+    """What the object store answers, asked twice where it must be: one failure can be of the way to it.
 
-
-async def _answered(store: Store, asking: Awaitable[Result]) -> Result:
-    """What the object store answers. Its failure is one of the object while the store itself is well; else
-    ObjectStoreAwayError."""
+    A failure is one of the object while the store itself is well; else ObjectStoreAwayError.
+    """
     try:
-        return await asking
+        return await ask()
     except ObjectMissingError:
         raise
     except ObjectStoreError as error:
@@ -165,7 +171,10 @@ async def _answered(store: Store, asking: Awaitable[Result]) -> Result:
             await store.objects.probe()
         except Exception:
             raise ObjectStoreAwayError(str(error)) from error
-        raise
+    try:
+        return await ask()
+    except ObjectStoreAwayError as error:
+        raise ObjectStoreError(str(error)) from error
 
 
 def _name(place: SegmentPlace) -> str:

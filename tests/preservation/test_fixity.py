@@ -8,11 +8,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 import archive_store.preservation.fixity as fixity
-from archive_store.foundation.object_store import ObjectStore, ObjectStoreError
-from archive_store.preservation.fixity import ObjectStoreAwayError, check_scan
+from archive_store.approvals.documents import RequestStatus
+from archive_store.foundation.object_store import ObjectStore, ObjectStoreAwayError, ObjectStoreError
+from archive_store.preservation.fixity import check_scan
+from archive_store.preservation.orphans import find_orphans
 from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import DamagedScanError
 from archive_store.scans.segments import StoredContent
+from tests.preservation import archive
 from tests.preservation.stored_scans import (
     THREE_SEGMENTS,
     file_paper,
@@ -24,6 +27,7 @@ from tests.preservation.stored_scans import (
     replace_segment,
     set_fields,
 )
+from tests.preservation.test_disposal import propose, signed_but_for_the_principal
 from tests.scans.test_pipeline import pdf
 from tests.school import School
 
@@ -128,6 +132,10 @@ async def dispose_past_the_rules(school: School, scan: Scan) -> None:
     await set_fields(school, scan, wrapped_data_key=None)
 
 
+async def say_that_it_is_disposed_of(school: School, scan: Scan) -> None:
+    await set_fields(school, scan, status="DISPOSED")
+
+
 async def dispose_and_leave_a_key(school: School, scan: Scan) -> None:
     uploads = school.store.database.mongo["scan_uploads"]
     await set_fields(school, scan, wrapped_data_key=None)
@@ -155,6 +163,7 @@ DAMAGES: list[tuple[Callable[[School, Scan], Awaitable[None]], list[str]]] = [
     (forge_the_history, ["UNLIKE_HISTORY"]),
     (drop_the_history, ["UNLIKE_HISTORY"]),
     (dispose_past_the_rules, ["STUB"]),
+    (say_that_it_is_disposed_of, ["NOT_DISPOSED", "STUB"]),
     (dispose_and_leave_a_key, ["NOT_DISPOSED", "STUB"]),
 ]
 
@@ -217,3 +226,20 @@ async def test_a_scan_that_is_disposed_of_while_it_is_read_is_told_as_it_is_then
 
     monkeypatch.setattr(fixity, "load_segment", is_disposed_of_meanwhile)
     assert await check_scan(school.store, scan.key) == ["STUB"]
+
+
+async def test_what_was_disposed_of_by_decision_is_sound_and_its_old_key_is_not(school: School) -> None:
+    store = school.store
+    key = await archive.file_paper(school, filed_at=archive.LONG_AGO)
+    before = await archive.scan_of(school, key)
+    proposal = await propose(school, key)
+    request = await signed_but_for_the_principal(school, proposal)
+    assert await school.approve("principal", request) is RequestStatus.APPLIED
+    assert await check_scan(store, key) == []
+    assert [each async for each in find_orphans(store, [key])] == []
+    # Out of a copy of the database from before.
+    old = {"wrapped_data_key": before.wrapped_data_key, "status": "FILED"}
+    await archive.set_scan(school, key, **old)
+    assert await check_scan(store, key) == ["KEY"]
+    await archive.set_scan(school, key, status="DISPOSED")
+    assert await check_scan(store, key) == ["NOT_DISPOSED"]
