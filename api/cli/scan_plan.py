@@ -95,7 +95,8 @@ class Students:
 
     async def of(self, paper: Paper) -> str:
         """The global id; RegistrarError where the name is none of the policy, ServerError where nobody is found."""
-        parts = parse_file_name(paper.name)
+        number = None if self._given is None or _is_id(self._given) else self._given
+        parts = parse_file_name(paper.name, student_number=number)
         if self._given is not None:
             return await self.named()
         if parts.student_number is None:
