@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from api.cli.console import err, fail, out
+from api.cli.options import DEFAULT_URL, Purpose, Token, Url
 from api.cli.running import Data, run, settings_of
-from api.cli.server_options import DEFAULT_URL, Purpose, Token, Url
 from archive_store.foundation.errors import RegistrarError
 
 archive_app = typer.Typer(

@@ -12,10 +12,15 @@ import httpx
 
 
 class ServerError(Exception):
-    """What the server or the way to it refused: an error line, then hint lines."""
+    """What the server or the way to it refused: an error line, then hint lines.
 
-    def __init__(self, *lines: str) -> None:
+    `told` is the error as the server told it, `status` that of its answer; None and 0 where it told none.
+    """
+
+    def __init__(self, *lines: str, told: dict[str, Any] | None = None, status: int = 0) -> None:
         self.lines = lines
+        self.told = told
+        self.status = status
         super().__init__(lines[0])
 
 
@@ -50,9 +55,12 @@ def check(response: httpx.Response) -> None:
         return
     try:
         told = response.json()["error"]
-        raise ServerError(f"{told['message']['zh']} {told['message']['en']}", *_details(told))
+        line, details = f"{told['message']['zh']} {told['message']['en']}", _details(told)
     except (ValueError, KeyError, TypeError):
-        raise ServerError(f"the server answered {response.status_code}") from None
+        raise ServerError(
+            f"the server answered {response.status_code}", status=response.status_code
+        ) from None
+    raise ServerError(line, *details, told=told, status=response.status_code)
 
 
 def _details(told: dict[str, Any]) -> list[str]:

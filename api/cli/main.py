@@ -9,16 +9,16 @@ from typing import Annotated
 import typer
 
 from api.cli.archive import archive_app
-from api.cli.console import err, fail, out
+from api.cli.console import fail, out
 from api.cli.keyring import keyring_app
+from api.cli.options import DEFAULT_URL, Purpose, Token, Url
 from api.cli.running import Data, run, settings_from_environment, settings_of
-from api.cli.server_options import DEFAULT_URL, Purpose, Token, Url
+from api.cli.scan_commands import scan_app
 from archive_store.foundation.keyring import Keyring, KeyringError
 
 app = typer.Typer(
     name="registrar", help="Student records (学籍管理).", no_args_is_help=True, add_completion=False
 )
-scan_app = typer.Typer(help="Upload and download scans (扫描件).", no_args_is_help=True)
 audit_app = typer.Typer(help="Export and verify the audit history.", no_args_is_help=True)
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 app.add_typer(scan_app, name="scan")
@@ -123,34 +123,6 @@ def export_students(
     }
     run(export_file(url, token, to, purpose, asked))
     out.print(f"wrote {to}", highlight=False, soft_wrap=True)
-
-
-@scan_app.command("upload")
-def scan_upload(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    student: Annotated[str, typer.Option(help="Global id of the student.")],
-    token: Token,
-    name: Annotated[str | None, typer.Option(help="Policy file name, if the file's own is not one.")] = None,
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Upload a scan with a progress bar; prints its id."""
-    from api.cli.scans import upload
-
-    out.print(run(upload(err, url, token, file, student, name or file.stem)), highlight=False, soft_wrap=True)
-
-
-@scan_app.command("download")
-def scan_download(
-    scan: Annotated[str, typer.Argument(help="Global id of the scan.")],
-    to: Annotated[Path, typer.Argument(help="File to write; must not exist.")],
-    token: Token,
-    purpose: Purpose = "",
-    url: Url = DEFAULT_URL,
-) -> None:
-    """Download a scan with a progress bar; the file appears when its digest is right."""
-    from api.cli.scans import download
-
-    run(download(err, url, token, scan, to, purpose))
 
 
 @audit_app.command("export")

@@ -1,4 +1,4 @@
-"""Options of the commands that talk to a server."""
+"""Options that several commands take."""
 
 from __future__ import annotations
 
