@@ -24,6 +24,8 @@ async def test_a_virus_is_refused_and_nothing_of_it_stays(
         upload = await begun(school, len(content))
         assert await refused(sent(school, upload, 0, content)) is ErrorCode.INFECTED
         assert await refused(sent(school, upload, 0, content)) is ErrorCode.INFECTED
+    async with double(Clamd()) as address:
+        monkeypatch.setitem(school.store.settings.__dict__, "clamd", address)
         harmless = await begun(school, 50_000)
         assert (await sent(school, harmless, 0, pdf(50_000))).status is UploadStatus.FILED
     scans = school.store.database.collection(Scan)
