@@ -18,7 +18,7 @@ from api.cli.client import ServerError, check, client, graphql_data
 from api.cli.package_files import read_package, require_bag, write_bag_files, write_tag, write_tag_manifest
 from api.cli.package_proofs import check_proofs
 from api.cli.scans import PIECE, progress_of
-from archive_store.foundation.errors import RegistrarError
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.inspection.media_types import EXTENSIONS
 from archive_store.preservation.packages import (
     ENCAPSULATION,
@@ -85,7 +85,7 @@ class _Packing:
         found = (await self._ask(_STUDENT, id=student))["student"]
         if found is None or found["scans"] is None:
             raise ServerError("there is no such student, or no archive file that you may know of")
-        taken, withheld = _divided(found["scans"])
+        taken, withheld, disposed = _divided(found["scans"])
         if withheld and not without_withheld:
             told = [f"{scan['id']} {scan['viewerCan']['reason']['code']}" for scan in withheld]
             raise ServerError(
@@ -107,6 +107,7 @@ class _Packing:
             student_name=found["name"] or "",
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             withheld=len(withheld),
+            disposed=disposed,
             scans=tuple(_packaged(scan, paths[scan["id"]], events[scan["id"]]) for scan in taken),
         )
         return await self._finish(package)
@@ -175,12 +176,21 @@ class _Packing:
         return {"checkpoint": newest["note"], "proofs": proofs}
 
 
-def _divided(scans: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Those that can be packed, oldest first, and those withheld. Of the former every field must be told."""
+def _divided(scans: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    """Those that can be packed, oldest first, those withheld, and how many are disposed of (销毁).
+
+    Of the first every field must be told.
+    """
     taken: list[dict[str, Any]] = []
     withheld: list[dict[str, Any]] = []
+    disposed = 0
     for scan in reversed(scans):
-        (taken if scan["viewerCan"]["allowed"] else withheld).append(scan)
+        if scan["viewerCan"]["allowed"]:
+            taken.append(scan)
+        elif scan["viewerCan"]["reason"]["code"] == ErrorCode.DISPOSED:
+            disposed += 1
+        else:
+            withheld.append(scan)
     told = (
         "fileName",
         "documentType",
@@ -194,7 +204,7 @@ def _divided(scans: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[di
     for scan in taken:
         if lacking := [name for name in told if scan[name] is None]:
             raise ServerError(f"of scan {scan['id']} you may not read {', '.join(lacking)}")
-    return taken, withheld
+    return taken, withheld, disposed
 
 
 def _paths(scans: list[dict[str, Any]]) -> dict[str, str]:
