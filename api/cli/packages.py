@@ -37,7 +37,7 @@ _STUDENT = """query ($id: ID!) { student(id: $id) { id name scans { id documentT
     sha256 retention uploadedByName createdAt viewerCan(action: DOWNLOAD) { allowed reason { code messageEn } } } } }"""
 _HISTORY = """query ($id: ID!, $after: String) { scan(id: $id) { auditHistory(first: 50, after: $after) {
     edges { node { sequence at actorName operation kind hash logIndex } } pageInfo { hasNextPage endCursor } } } }"""
-_CHECKPOINT = "{ checkpoint { treeSize note } }"
+_CHECKPOINT = "{ checkpoint { origin treeSize note } }"
 _PROOF = """query ($index: Int!, $size: Int) { inclusionProof(logIndex: $index, treeSize: $size) {
     logIndex leafHash hashes } }"""
 
@@ -49,7 +49,7 @@ async def make_package(
     student: str,
     to: Path,
     *,
-    unit: str,
+    unit: str | None,
     purpose: str,
     without_withheld: bool,
 ) -> list[Check]:
@@ -75,7 +75,7 @@ async def make_package(
 
 
 class _Packing:
-    def __init__(self, console: Console, server: httpx.AsyncClient, folder: Path, unit: str) -> None:
+    def __init__(self, console: Console, server: httpx.AsyncClient, folder: Path, unit: str | None) -> None:
         self._console = console
         self._server = server
         self._folder = folder
@@ -102,7 +102,7 @@ class _Packing:
         # After the downloads, which it tells as well.
         events = {scan["id"]: await self._events(scan["id"]) for scan in taken}
         package = Package(
-            unit=self._unit,
+            unit=self._unit or await self._origin(),
             student_id=found["id"],
             student_name=found["name"] or "",
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -161,6 +161,13 @@ class _Packing:
             if not history["pageInfo"]["hasNextPage"]:
                 return tuple(reversed(events))
             after = history["pageInfo"]["endCursor"]
+
+    async def _origin(self) -> str:
+        """The name of the audit log, which names the school."""
+        newest = (await self._ask(_CHECKPOINT))["checkpoint"]
+        if newest is None:
+            raise ServerError("it is not known who hands over", "--unit names the school")
+        return str(newest["origin"])
 
     async def _proofs(self, package: Package) -> dict[str, Any]:
         """The newest checkpoint, and of each entry under it that it is there."""

@@ -324,12 +324,17 @@ async def test_a_download_that_fails_leaves_no_plaintext(school: School, packed:
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_scans_of_one_name_are_numbered(school: School, packed: Any) -> None:
-    student, viewer = await school.student(), await school.viewer("archive")
+async def test_scans_of_one_name_are_numbered(school: School, student: str, run: Any, tmp_path: Path) -> None:
+    owner, viewer = await school.student(), await school.viewer("archive")
     for pages in (1, 2):
         content = demo_paper("PDF", pages=pages)
-        await file_scan(school.store, viewer, student.key, "2023级户口簿", body(content))
-    folder, done = await packed()
+        await file_scan(school.store, viewer, owner.key, "2023级户口簿", body(content))
+    await sequence_entries(school.store, seconds=60)
+    folder = tmp_path / "of the log"
+    done = await run("package", student, "--out", str(folder), "--purpose", "移交")
     assert done.exit_code == 0, done.output
+    key = school.store.keyring.checkpoint
+    package = parse_encapsulation((folder / "metadata/encapsulation.xml").read_bytes())
+    assert key is not None and package.unit == key.verifier_key.split("+")[0]
     assert {file.name for file in (folder / "data").iterdir()} == {"2023级户口簿.pdf", "2023级户口簿 (2).pdf"}
     assert (await verified(folder)).exit_code == 0
