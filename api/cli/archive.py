@@ -80,7 +80,10 @@ def archive_package(
     student: Annotated[str, typer.Argument(help="Global id of the student.")],
     to: Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")],
     token: Token,
-    unit: Annotated[str, typer.Option(help="Name of the school that hands over (移交单位).")],
+    unit: Annotated[
+        str | None,
+        typer.Option(help="Name of the school that hands over (移交单位); else that of its audit log."),
+    ] = None,
     without_withheld: Annotated[
         bool, typer.Option("--without-withheld", help="Leave out what you may not read, and say so in it.")
     ] = False,

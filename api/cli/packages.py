@@ -18,7 +18,7 @@ from api.cli.client import ServerError, check, client, graphql_data
 from api.cli.package_files import read_package, require_bag, write_bag_files, write_tag, write_tag_manifest
 from api.cli.package_proofs import check_proofs
 from api.cli.scans import PIECE, progress_of
-from archive_store.foundation.errors import RegistrarError
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.inspection.media_types import EXTENSIONS
 from archive_store.preservation.packages import (
     ENCAPSULATION,
@@ -37,7 +37,7 @@ _STUDENT = """query ($id: ID!) { student(id: $id) { id name scans { id documentT
     sha256 retention uploadedByName createdAt viewerCan(action: DOWNLOAD) { allowed reason { code messageEn } } } } }"""
 _HISTORY = """query ($id: ID!, $after: String) { scan(id: $id) { auditHistory(first: 50, after: $after) {
     edges { node { sequence at actorName operation kind hash logIndex } } pageInfo { hasNextPage endCursor } } } }"""
-_CHECKPOINT = "{ checkpoint { treeSize note } }"
+_CHECKPOINT = "{ checkpoint { origin treeSize note } }"
 _PROOF = """query ($index: Int!, $size: Int) { inclusionProof(logIndex: $index, treeSize: $size) {
     logIndex leafHash hashes } }"""
 
@@ -49,7 +49,7 @@ async def make_package(
     student: str,
     to: Path,
     *,
-    unit: str,
+    unit: str | None,
     purpose: str,
     without_withheld: bool,
 ) -> list[Check]:
@@ -75,7 +75,7 @@ async def make_package(
 
 
 class _Packing:
-    def __init__(self, console: Console, server: httpx.AsyncClient, folder: Path, unit: str) -> None:
+    def __init__(self, console: Console, server: httpx.AsyncClient, folder: Path, unit: str | None) -> None:
         self._console = console
         self._server = server
         self._folder = folder
@@ -85,7 +85,7 @@ class _Packing:
         found = (await self._ask(_STUDENT, id=student))["student"]
         if found is None or found["scans"] is None:
             raise ServerError("there is no such student, or no archive file that you may know of")
-        taken, withheld = _divided(found["scans"])
+        taken, withheld, disposed = _divided(found["scans"])
         if withheld and not without_withheld:
             told = [f"{scan['id']} {scan['viewerCan']['reason']['code']}" for scan in withheld]
             raise ServerError(
@@ -102,11 +102,12 @@ class _Packing:
         # After the downloads, which it tells as well.
         events = {scan["id"]: await self._events(scan["id"]) for scan in taken}
         package = Package(
-            unit=self._unit,
+            unit=self._unit or await self._origin(),
             student_id=found["id"],
             student_name=found["name"] or "",
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             withheld=len(withheld),
+            disposed=disposed,
             scans=tuple(_packaged(scan, paths[scan["id"]], events[scan["id"]]) for scan in taken),
         )
         return await self._finish(package)
@@ -161,6 +162,13 @@ class _Packing:
                 return tuple(reversed(events))
             after = history["pageInfo"]["endCursor"]
 
+    async def _origin(self) -> str:
+        """The name of the audit log, which names the school."""
+        newest = (await self._ask(_CHECKPOINT))["checkpoint"]
+        if newest is None:
+            raise ServerError("it is not known who hands over", "--unit names the school")
+        return str(newest["origin"])
+
     async def _proofs(self, package: Package) -> dict[str, Any]:
         """The newest checkpoint, and of each entry under it that it is there."""
         newest = (await self._ask(_CHECKPOINT))["checkpoint"]
@@ -175,12 +183,21 @@ class _Packing:
         return {"checkpoint": newest["note"], "proofs": proofs}
 
 
-def _divided(scans: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Those that can be packed, oldest first, and those withheld. Of the former every field must be told."""
+def _divided(scans: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+    """Those that can be packed, oldest first, those withheld, and how many are disposed of (销毁).
+
+    Of the first every field must be told.
+    """
     taken: list[dict[str, Any]] = []
     withheld: list[dict[str, Any]] = []
+    disposed = 0
     for scan in reversed(scans):
-        (taken if scan["viewerCan"]["allowed"] else withheld).append(scan)
+        if scan["viewerCan"]["allowed"]:
+            taken.append(scan)
+        elif scan["viewerCan"]["reason"]["code"] == ErrorCode.DISPOSED:
+            disposed += 1
+        else:
+            withheld.append(scan)
     told = (
         "fileName",
         "documentType",
@@ -194,7 +211,7 @@ def _divided(scans: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[di
     for scan in taken:
         if lacking := [name for name in told if scan[name] is None]:
             raise ServerError(f"of scan {scan['id']} you may not read {', '.join(lacking)}")
-    return taken, withheld
+    return taken, withheld, disposed
 
 
 def _paths(scans: list[dict[str, Any]]) -> dict[str, str]:

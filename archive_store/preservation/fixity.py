@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import struct
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
 from bson import ObjectId
+from pydantic import ValidationError
 
 from archive_store.audit.documents import ENTRIES
 from archive_store.audit.entries import is_genuine, open_entries
@@ -51,9 +53,15 @@ async def check_scan(store: Store, scan_id: ObjectId) -> list[str]:
     for _ in range(_TRIES):
         row = await store.database.collection(Scan).find_one({"_id": scan_id})
         # What is found while the scan is changed, disposed of for one, may be neither the old nor the new.
-        if row is None or row["revision"] == before:
+        if row is None or row.get("revision") == before:
             return damages
-        scan, before = Scan.model_validate(row), row["revision"]
+        try:
+            scan = Scan.model_validate(row)
+        except ValidationError:
+            return [Damage.RECORD]
+        if scan.created_at is None:
+            return [Damage.RECORD]
+        before = scan.revision
         told = await _unlike_history(store, scan)
         checking = _check_stored if _has_content(scan) else _check_stub
         damages = sorted({*told, *await checking(store, scan)})
@@ -94,7 +102,7 @@ async def _check_stored(store: Store, scan: Scan) -> list[str]:
     damages = await _check_locks(store, scan)
     try:
         key = ScanKey(scan.cipher, await scan_data_key(store, scan.key))
-    except (DamagedScanError, LookupError):
+    except (DamagedScanError, LookupError, ValidationError):
         return [*damages, Damage.KEY]
     damages += await _check_content(
         store, scan, StoredContent(scan.key, scan.content_version, key, scan.segments)
@@ -134,7 +142,7 @@ async def _opened(
         damage = Damage.MISSING
     except ObjectStoreError:
         damage = Damage.UNREADABLE
-    except DamagedScanError:
+    except (DamagedScanError, struct.error):  # a place that no segment can have
         damage = Damage.SEGMENT
     return None, [f"{damage} {_name(place)}"]
 

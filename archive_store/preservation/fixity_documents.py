@@ -22,6 +22,7 @@ F1 = FieldClass.F1
 class Damage(StrEnum):
     """What can be wrong with a scan. Those of an object are told with its name, such as `SEGMENT 000003`."""
 
+    RECORD = "RECORD"  # the record has not the shape of a scan's
     KEY = "KEY"  # its data key does not open
     MISSING = "MISSING"  # the object store has not this version of the object
     UNREADABLE = "UNREADABLE"  # the object store answers, but does not give the object

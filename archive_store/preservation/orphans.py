@@ -12,19 +12,20 @@ from datetime import timedelta
 import structlog
 from bson import ObjectId
 from bson.errors import InvalidId
+from pydantic import ValidationError
 
 from archive_store.audit.documents import ENTRIES
+from archive_store.foundation.database import Row
 from archive_store.foundation.object_store import ObjectStoreError, ObjectVersion
 from archive_store.foundation.store import Store
 from archive_store.preservation.fixity_documents import CHECKS, FixityRun
 from archive_store.scans.documents import Scan
 from archive_store.scans.removal import StoredObject, objects_of
-from archive_store.scans.segments import Segment, scan_prefix
-from archive_store.scans.upload_documents import UPLOADS, DerivedImage
+from archive_store.scans.segments import scan_prefix
+from archive_store.scans.upload_documents import UPLOADS
 
 ROOT = "scans/"
 REMOVABLE_AFTER = timedelta(days=1)
-_SHOWN = {"segments": 1, "thumbnail": 1, "preview": 1, "wrapped_data_key": 1}
 log = structlog.get_logger("registrar.fixity")
 
 
@@ -73,15 +74,23 @@ async def _orphans_of(store: Store, page: Sequence[ObjectVersion]) -> list[Objec
     uploads = store.database.mongo[UPLOADS].find(asked, {"_id": 1})
     untold = {row["_id"] async for row in uploads}
     named: set[StoredObject] = set()
-    async for row in store.database.collection(Scan).find(asked, _SHOWN):
-        if row["wrapped_data_key"] is None:
+    async for row in store.database.collection(Scan).find(asked):
+        if (objects := _named_by(row)) is None:
             untold.add(row["_id"])
-        segments = [Segment.model_validate(segment) for segment in row["segments"]]
-        images = [
-            image and DerivedImage.model_validate(image) for image in (row["thumbnail"], row["preview"])
-        ]
-        named.update(objects_of(row["_id"], segments, *images))
+        else:
+            named.update(objects)
     return [each for each in page if ids[each.key] not in untold and (each.key, each.version) not in named]
+
+
+def _named_by(row: Row) -> list[StoredObject] | None:
+    """None where it names whatever lies there: it is disposed of, or the record is damaged."""
+    try:
+        scan = Scan.model_validate(row)
+    except ValidationError:
+        return None
+    if scan.wrapped_data_key is None:
+        return None
+    return objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview)
 
 
 def _scan_id(key: str) -> ObjectId | None:

@@ -55,13 +55,17 @@ class PackagedScan:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What is handed over: by whom (`unit`), of which student, when; `withheld` counts scans that were left out."""
+    """What is handed over: by whom (`unit`), of which student, when.
+
+    `withheld` counts scans that were left out, `disposed` those of which only a stub is left to the school.
+    """
 
     unit: str
     student_id: str
     student_name: str
     created_at: str
     withheld: int
+    disposed: int
     scans: tuple[PackagedScan, ...]
 
 

@@ -143,7 +143,7 @@ def _integrity(stored: StoredPackage) -> list[Check]:
             Property.INTEGRITY,
             "移交范围完整性检测",
             True if not package.withheld else None,
-            f"{package.withheld} scans withheld by the rights of who made the package",
+            f"{package.withheld} scans withheld by the rights of who made the package; {package.disposed} disposed of",
         ),
     ]
 

@@ -6,6 +6,7 @@ docs/packages.md names the source of each field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
@@ -15,6 +16,7 @@ from archive_store.preservation.packages import DamagedPackageError, Package, Pa
 NAMESPACE = "http://www.saac.gov.cn/standards/ERM/encapsulation"
 RETENTION = {"PERMANENT": "永久", "YEARS_30": "30年", "YEARS_10": "10年"}
 _DIGEST = "sha256-hex"
+_DESCRIPTION = re.compile("移交包;未移交扫描件([0-9]{1,9})件;已销毁扫描件([0-9]{1,9})件")
 _SIZE_LIMIT = 64 * 1024 * 1024
 
 
@@ -25,7 +27,7 @@ def encapsulation(package: Package) -> bytes:
     _text(root, "版本", "2009")
     signed = SubElement(root, "被签名对象", {"eep版本": "2009"})
     _text(signed, "封装包类型", "原始型")
-    _text(signed, "封装包类型描述", _description(package.withheld))
+    _text(signed, "封装包类型描述", _description(package.withheld, package.disposed))
     _text(signed, "封装包创建时间", package.created_at)
     _text(signed, "封装包创建单位", package.unit)
     content = SubElement(signed, "封装内容")
@@ -44,8 +46,8 @@ def encapsulation(package: Package) -> bytes:
     return xml_document(root)
 
 
-def _description(withheld: int) -> str:
-    return f"移交包;未移交扫描件{withheld}件"
+def _description(withheld: int, disposed: int) -> str:
+    return f"移交包;未移交扫描件{withheld}件;已销毁扫描件{disposed}件"
 
 
 def _add_scan(files: Element, package: Package, number: int, scan: PackagedScan) -> None:
@@ -109,15 +111,16 @@ def parse_encapsulation(document: bytes) -> Package:
         raise DamagedPackageError("the encapsulation has a history of no scan")
     first = entities[0] if entities else None
     described = _told(root, "被签名对象", "封装包类型描述")
-    withheld = _number(described.removeprefix("移交包;未移交扫描件").removesuffix("件"))
-    if described != _description(withheld):
+    counts = _DESCRIPTION.fullmatch(described)
+    if counts is None:
         raise DamagedPackageError("the encapsulation is of another kind")
     return Package(
         unit=_told(root, "被签名对象", "封装包创建单位"),
         student_id="" if first is None else _told(first, "档号", "室编案卷号"),
         student_name="" if first is None else _told(first, "内容描述", "人名"),
         created_at=_told(root, "被签名对象", "封装包创建时间"),
-        withheld=withheld,
+        withheld=int(counts[1]),
+        disposed=int(counts[2]),
         scans=scans,
     )
 

@@ -128,6 +128,36 @@ async def drop_the_history(school: School, scan: Scan) -> None:
     await school.store.database.mongo["audit_entries"].delete_many({"subject_id": scan.key})
 
 
+async def break_the_record(school: School, scan: Scan) -> None:
+    await set_fields(school, scan, segments="none")
+
+
+async def add_a_field(school: School, scan: Scan) -> None:
+    await set_fields(school, scan, more=1)
+
+
+async def take_the_time_of_filing(school: School, scan: Scan) -> None:
+    await set_fields(school, scan, created_at=None)
+
+
+async def name_a_version_that_cannot_be(school: School, scan: Scan) -> None:
+    await set_fields(school, scan, content_version=-1)
+
+
+async def break_the_archive_file(school: School, scan: Scan) -> None:
+    files = school.store.database.mongo["archive_files"]
+    await files.update_one({"_id": scan.archive_file_id}, {"$set": {"wrapped_key": 3}})
+
+
+async def damage_the_archive_file_key(school: School, scan: Scan) -> None:
+    files = school.store.database.mongo["archive_files"]
+    await files.update_one({"_id": scan.archive_file_id}, {"$set": {"wrapped_key": b"x"}})
+
+
+async def take_another_cipher(school: School, scan: Scan) -> None:
+    await set_fields(school, scan, cipher="SM4_GCM")
+
+
 async def dispose_past_the_rules(school: School, scan: Scan) -> None:
     await set_fields(school, scan, wrapped_data_key=None)
 
@@ -162,6 +192,13 @@ DAMAGES: list[tuple[Callable[[School, Scan], Awaitable[None]], list[str]]] = [
     (lock_too_short, ["LOCK 000002"]),
     (forge_the_history, ["UNLIKE_HISTORY"]),
     (drop_the_history, ["UNLIKE_HISTORY"]),
+    (break_the_record, ["RECORD"]),
+    (add_a_field, ["RECORD"]),
+    (take_the_time_of_filing, ["RECORD"]),
+    (name_a_version_that_cannot_be, ["SEGMENT 000000", "SEGMENT 000001", "SEGMENT 000002"]),
+    (break_the_archive_file, ["KEY"]),
+    (damage_the_archive_file_key, ["KEY"]),
+    (take_another_cipher, ["SEGMENT 000000", "SEGMENT 000001", "SEGMENT 000002"]),
     (dispose_past_the_rules, ["STUB"]),
     (say_that_it_is_disposed_of, ["NOT_DISPOSED", "STUB"]),
     (dispose_and_leave_a_key, ["NOT_DISPOSED", "STUB"]),

@@ -261,6 +261,28 @@ async def test_orphans_are_what_neither_scan_nor_upload_names(
     assert (await whole_run(store))[1] == {scan.key: [], damaged.key: ["SEGMENT 000001"]}
 
 
+async def test_a_delete_marker_is_an_orphan_and_hides_nothing(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, scan = school.store, await file_paper(school, pdf(100))
+    await store.objects.remove(f"scans/{scan.key}/000000", "")
+    (marker,) = [each async for each in find_orphans(store, [scan.key])]
+    assert marker.is_delete_marker
+    run, found = await whole_run(store)
+    assert found == {scan.key: []}
+    monkeypatch.setattr(orphans, "REMOVABLE_AFTER", timedelta(0))
+    assert await remove_orphan(store, run, marker)
+    assert await orphan_keys(store, scan.key) == set()
+
+
+async def test_what_a_damaged_record_named_is_no_orphan(school: School) -> None:
+    scan = await file_paper(school, pdf(100))
+    await set_fields(school, scan, segments="none")
+    assert await orphan_keys(school.store, scan.key) == set()
+    run, found = await whole_run(school.store)
+    assert (found, run.damaged) == ({scan.key: ["RECORD"]}, 1)
+
+
 async def test_an_object_of_no_scan_at_all_is_an_orphan(school: School) -> None:
     store = school.store
     await asyncio.to_thread(store.objects.put_blocking, "scans/no-id/x", b"x")

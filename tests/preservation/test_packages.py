@@ -66,7 +66,7 @@ def test_what_is_encapsulated_is_read_again(
     scans: tuple[PackagedScan, ...], texts: tuple[str, str, str, str], withheld: int
 ) -> None:
     unit, student_id, student_name, created_at = texts
-    package = Package(unit, student_id, student_name, created_at, withheld, scans)
+    package = Package(unit, student_id, student_name, created_at, withheld, withheld + 1, scans)
     assert parse_encapsulation(encapsulation(package)) == package
 
 
@@ -113,7 +113,7 @@ PROOFS = Check(Property.AUTHENTICITY, "审计日志存在性证明检测", None,
 
 def sound(**scan: Any) -> StoredPackage:
     """A package of one scan, whose metadata is as given and whose file is as it should be."""
-    package = Package("第一中学", "U3R1ZGVudDox", "张三", "2026-11-25", 0, (replace(SCAN, **scan),))
+    package = Package("第一中学", "U3R1ZGVudDox", "张三", "2026-11-25", 0, 0, (replace(SCAN, **scan),))
     file = StoredFile(SCAN.size, SCAN.sha256, SCAN.media_type, opens=True, page_count=SCAN.page_count)
     return StoredPackage(package, {SCAN.path: file}, {SCAN.path: SCAN.sha256}, (SCAN.size, 1))
 

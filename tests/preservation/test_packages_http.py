@@ -31,7 +31,9 @@ from archive_store.preservation.packages_xml import parse_encapsulation, parse_x
 from archive_store.scans.documents import Scan
 from archive_store.scans.uploads import file_scan
 from schema.nodes import global_id
+from tests.preservation import archive
 from tests.preservation.stored_scans import stored
+from tests.preservation.test_disposal import propose, signed_but_for_the_principal
 from tests.scans.test_pipeline import body
 from tests.school import School
 
@@ -300,6 +302,18 @@ async def test_a_sealed_paper_is_left_out_by_name_of_its_id_alone(school: School
     assert received.exit_code == 0 and "1 scans withheld by the rights" in received.output
 
 
+async def test_what_is_disposed_of_is_counted_and_not_missed(school: School, packed: Any) -> None:
+    await file_papers(school)
+    gone = await archive.file_paper(school, filed_at=archive.LONG_AGO)
+    request = await signed_but_for_the_principal(school, await propose(school, gone))
+    await school.approve("principal", request)
+    folder, done = await packed()
+    assert done.exit_code == 0, done.output
+    package = parse_encapsulation((folder / "metadata/encapsulation.xml").read_bytes())
+    assert (len(package.scans), package.withheld, package.disposed) == (3, 0, 1)
+    assert (await verified(folder)).exit_code == 0
+
+
 async def test_a_download_that_fails_leaves_no_plaintext(school: School, packed: Any, tmp_path: Path) -> None:
     papers = await file_papers(school)
     scan, _ = papers["2023级学籍卡"]
@@ -310,12 +324,17 @@ async def test_a_download_that_fails_leaves_no_plaintext(school: School, packed:
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_scans_of_one_name_are_numbered(school: School, packed: Any) -> None:
-    student, viewer = await school.student(), await school.viewer("archive")
+async def test_scans_of_one_name_are_numbered(school: School, student: str, run: Any, tmp_path: Path) -> None:
+    owner, viewer = await school.student(), await school.viewer("archive")
     for pages in (1, 2):
         content = demo_paper("PDF", pages=pages)
-        await file_scan(school.store, viewer, student.key, "2023级户口簿", body(content))
-    folder, done = await packed()
+        await file_scan(school.store, viewer, owner.key, "2023级户口簿", body(content))
+    await sequence_entries(school.store, seconds=60)
+    folder = tmp_path / "of the log"
+    done = await run("package", student, "--out", str(folder), "--purpose", "移交")
     assert done.exit_code == 0, done.output
+    key = school.store.keyring.checkpoint
+    package = parse_encapsulation((folder / "metadata/encapsulation.xml").read_bytes())
+    assert key is not None and package.unit == key.verifier_key.split("+")[0]
     assert {file.name for file in (folder / "data").iterdir()} == {"2023级户口簿.pdf", "2023级户口簿 (2).pdf"}
     assert (await verified(folder)).exit_code == 0
