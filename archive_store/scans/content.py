@@ -81,9 +81,13 @@ async def view_scan(store: Store, viewer: Viewer, scan_id: ObjectId, *, continue
     NOT_FOUND where the viewer may not know of it, PURPOSE_REQUIRED or FORBIDDEN where they may but not read it.
     """
     view, is_noted = await _allow_view(store, viewer, scan_id, continues=continues)
-    scan = Scan.model_validate(await store.database.collection(Scan).find_one({"_id": scan_id}))
-    require_content(scan)
-    key = ScanKey(scan.cipher, await scan_data_key(store, scan_id))
+    scan = await _with_content(store, scan_id)
+    try:
+        key = ScanKey(scan.cipher, await scan_data_key(store, scan_id))
+    except LookupError:
+        # It can have been disposed of since it was read.
+        await _with_content(store, scan_id)
+        raise
 
     async def note_view(unit: UnitOfWork) -> None:
         if await note_viewing(unit, viewer, scan_id) or not continues:
@@ -93,6 +97,14 @@ async def view_scan(store: Store, viewer: Viewer, scan_id: ObjectId, *, continue
     if not is_noted:
         await governed_transaction(store, viewer.actor, "scan.view", note_view, reason=viewer.reading.purpose)
     return OpenScan(store, scan, key, view.file_name)
+
+
+async def _with_content(store: Store, scan_id: ObjectId) -> Scan:
+    """The scan as it stands; DISPOSED where its content is gone."""
+    row = await store.database.collection(Scan).find_one({"_id": scan_id})
+    scan: Scan = Scan.model_validate(row)
+    require_content(scan)
+    return scan
 
 
 async def _allow_view(

@@ -256,7 +256,7 @@ def content(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
     shown = scans(world, viewer)
     found = set()
     for record in (leaf.record for leaf in shown if leaf.path == "content"):
-        found |= {Leaf(record, path) for path in ("content", "media_type", "sha256")}
+        found |= {Leaf(record, path) for path in ("content", "media_type", "sha256", "size")}
         found |= shown & {Leaf(record, "file_name")}
     return found
 
