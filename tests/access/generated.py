@@ -18,6 +18,7 @@ from schema.nodes import global_id
 from schema.scans.types import SCAN
 from schema.students.types import STUDENT
 from tests.access.marked_school import MarkedSchool, MarkedStudent
+from tests.graphql.test_federation import BELOW
 
 _ROW = ["pseudonym", "gender", "birthYear", "grade", "status", "enrolledMonth", "boarding", "studentSource"]
 _CELL = [
@@ -45,7 +46,8 @@ _REQUEST += [
 _OTHER_HISTORY = """auditHistory(first: 5, after: "5") { edges { node { kind reason
     changes { field before after withheld } } } }"""
 _REQUEST += [_OTHER_HISTORY]
-_SCAN_MORE = ["id", "contentClass", "contentUrl", "viewerCan(action: DOWNLOAD) { allowed reason { code } }"]
+_SCAN_MORE = ["id", "contentClass", "contentUrl", "thumbnailUrl", "previewUrl"]
+_SCAN_MORE += ["viewerCan(action: DOWNLOAD) { allowed reason { code } }"]
 _SCAN_MORE += [
     _OTHER_HISTORY,
     "retentionUntil",
@@ -176,7 +178,8 @@ class _Document:
 
     def _governed(self, governed: GovernedType, most: int) -> list[str]:
         chance = self._chance
-        names = chance.sample(list(governed.leaves), min(len(governed.leaves), chance.randint(1, most)))
+        leaves = [BELOW.get(name, name) for name in governed.leaves]
+        names = chance.sample(leaves, min(len(leaves), chance.randint(1, most)))
         found = [self._aliased(name) for name in names]
         for name, nested in governed.lists.items():
             if chance.random() < 0.3:
