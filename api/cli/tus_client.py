@@ -58,28 +58,25 @@ class Sending:
 
     async def send(self) -> str:
         """Send what the server lacks; the global id of the scan. UploadGoneError, ServerError."""
-        offset = await self._offset()
-        for pause in (*_PAUSES_SECONDS, None):
-            before = offset
-            while True:
-                answer = await self._patch(offset)
-                if answer is None or answer.status_code in _PASSING:
-                    break
+        offset, lost = await self._offset(), 0
+        while True:
+            answer = await self._patch(offset)
+            if answer is not None and answer.status_code not in _PASSING:
                 if answer.status_code in _GONE:
                     raise UploadGoneError
                 check(answer)
-                offset = int(answer.headers["upload-offset"])
-                self._sent(offset)
                 if scan := answer.headers.get("registrar-scan-id"):
                     return str(scan)
-            if pause is None:
-                break
-            await asyncio.sleep(pause if offset == before else _PAUSES_SECONDS[0])
+                offset, lost = int(answer.headers["upload-offset"]), 0
+                self._sent(offset)
+                continue
+            if lost == len(_PAUSES_SECONDS):
+                if answer is not None:
+                    check(answer)
+                raise ServerError("the server does not answer", "run the same command again, and it goes on")
+            await asyncio.sleep(_PAUSES_SECONDS[lost])
+            lost += 1
             offset = await self._offset()
-        if answer is None:
-            raise ServerError("the server does not answer", "run the same command again, and it goes on")
-        check(answer)
-        raise AssertionError("a passing answer is no success")
 
     async def findings(self) -> list[dict[str, Any]]:
         """What the checks found, once the upload is over."""
@@ -102,6 +99,8 @@ class Sending:
     async def _patch(self, offset: int) -> httpx.Response | None:
         """The answer to the next chunk; None where the connection broke."""
         chunk = await asyncio.to_thread(self._read, offset)
+        if len(chunk) != min(CHUNK_SIZE, self._size - offset):
+            raise ServerError("the file was changed while it was sent")
 
         async def body() -> AsyncIterator[bytes]:
             for start in range(0, len(chunk), _PIECE):

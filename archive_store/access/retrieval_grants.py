@@ -35,7 +35,8 @@ class Secrecy(StrEnum):
 class RetrievalGrant(Record):
     """One person may view material of a student, of a document type, or of a document type of a student.
 
-    A view is what one request reads. `views_allowed` of them may be taken until `expires_at`.
+    A view is what one request reads, or one viewing of a scan (`scans/viewings.py`). `views_allowed` of them may be
+    taken until `expires_at`.
     """
 
     subject_type: ClassVar[str] = "RetrievalGrant"

@@ -57,14 +57,9 @@ async def begin_viewing(
 
 async def note_viewing(unit: UnitOfWork, viewer: Viewer, scan_id: ObjectId) -> bool:
     """Whether the viewing was not noted in the scan's history yet; it is from now on."""
-    before = await unit.store.database.mongo[
-        VIEWINGS
-    ].find_one_and_update(  # house-rule: a viewing is no record
-        {"_id": _id(unit.store, viewer, scan_id)},
-        {"$set": {"is_noted": True}},
-        projection={"is_noted": 1},
-        return_document=ReturnDocument.BEFORE,
-        session=unit.session,
+    viewings, mine = unit.store.database.mongo[VIEWINGS], {"_id": _id(unit.store, viewer, scan_id)}
+    before = await viewings.find_one_and_update(  # house-rule: a viewing is no record
+        mine, {"$set": {"is_noted": True}}, return_document=ReturnDocument.BEFORE, session=unit.session
     )
     return before is None or not before["is_noted"]
 

@@ -45,7 +45,8 @@ _REQUEST += [
 _OTHER_HISTORY = """auditHistory(first: 5, after: "5") { edges { node { kind reason
     changes { field before after withheld } } } }"""
 _REQUEST += [_OTHER_HISTORY]
-_SCAN_MORE = ["id", "contentClass", "contentUrl", "viewerCan(action: DOWNLOAD) { allowed reason { code } }"]
+_SCAN_MORE = ["id", "contentClass", "contentUrl", "thumbnailUrl", "previewUrl"]
+_SCAN_MORE += ["viewerCan(action: DOWNLOAD) { allowed reason { code } }"]
 _SCAN_MORE += [
     _OTHER_HISTORY,
     "retentionUntil",

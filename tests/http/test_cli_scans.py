@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli.main import app
+from api.cli.tus_client import Sending
 from api.cli.upload_state import Sent, UploadState
 from api.dev.demo import demo_paper
 from api.dev.issuer import DemoIssuer
@@ -271,6 +272,24 @@ async def test_an_upload_that_expired_meanwhile_begins_anew(school: School, cli:
     again = await cli.run("upload", str(paper), "--student", key)
     assert again.exit_code == 0
     assert await school.store.database.collection(Scan).count_documents({}) == 1
+
+
+async def test_a_file_that_changes_meanwhile_is_not_filed(
+    school: School, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student, paper = await school.student(), tmp_path / "2023级户口簿.pdf"
+    paper.write_bytes(pdf(9 * MIB))
+    whole = Sending._read
+
+    def cut(self: Sending, offset: int) -> bytes:
+        if offset:
+            paper.write_bytes(pdf(8 * MIB))
+        return whole(self, offset)
+
+    monkeypatch.setattr(Sending, "_read", cut)
+    told = await cli.run("upload", str(paper), "--student", global_id("Student", student.key))
+    assert (told.exit_code, "changed while it was sent" in told.output) == (1, True)
+    assert await school.store.database.collection(Scan).count_documents({}) == 0
 
 
 async def test_list_and_verify(school: School, cli: Cli, tmp_path: Path) -> None:
