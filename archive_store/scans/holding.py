@@ -49,6 +49,13 @@ class HeldUpload:
             raise RegistrarError(ErrorCode.TRY_AGAIN)
         self.upload = Upload.model_validate(row)
 
+    async def reload(self) -> None:
+        """How the upload stands after a transaction changed it; TRY_AGAIN where it is no longer held."""
+        row = await self._uploads.find_one({"_id": self.upload.id, "holder": self._holder})
+        if row is None:
+            raise RegistrarError(ErrorCode.TRY_AGAIN)
+        self.upload = Upload.model_validate(row)
+
     async def forget(self) -> None:
         """Remove the upload, whose objects are gone or filed."""
         await self._uploads.delete_one(  # house-rule: an upload is no record

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -60,6 +61,16 @@ async def finish(store: Store, held: HeldUpload, sha256: str | None) -> Scan:
 
 async def refuse(store: Store, held: HeldUpload, error: RegistrarError) -> None:
     """Keep why, not what: its key and its objects go."""
+    log.info("upload_refused", upload=str(held.upload.id), code=error.code)
+    try:
+        await discard(store, held, error)
+    except ObjectStoreError:
+        # They go when the upload is removed; nothing opens them.
+        log.warning("refused_upload_not_removed", upload=str(held.upload.id))
+
+
+async def discard(store: Store, held: HeldUpload, error: RegistrarError) -> None:
+    """End an upload that is not filed, then remove its objects: from the first step on nobody can file it any more."""
     over = {
         "status": UploadStatus.REFUSED,
         "refusal": Refusal.of(error),
@@ -67,12 +78,7 @@ async def refuse(store: Store, held: HeldUpload, error: RegistrarError) -> None:
         "root_key_id": None,
     }
     await held.change({**over, "segments": [], "tail": None, "thumbnail": None, "preview": None})
-    log.info("upload_refused", upload=str(held.upload.id), code=error.code)
-    try:
-        await remove_objects(store.objects, held.upload.id)
-    except ObjectStoreError:
-        # They go when the upload is removed; nothing opens them.
-        log.warning("refused_upload_not_removed", upload=str(held.upload.id))
+    await remove_objects(store.objects, held.upload.id)
 
 
 async def _check(store: Store, held: HeldUpload, key: ScanKey, sha256: str | None) -> None:
@@ -150,18 +156,19 @@ async def _index(store: Store, viewer: Viewer, held: HeldUpload) -> None:
 
 
 async def _file(store: Store, held: HeldUpload, scan: Scan) -> None:
-    upload = held.upload
-    await held.change({"status": UploadStatus.FILED, "wrapped_key": None, "root_key_id": None})
+    # Filed it is, also where another holds its upload by now.
+    with suppress(RegistrarError):
+        await held.reload()
     try:
-        if upload.receptions > 1:
-            await remove_strays(store, upload)
+        if held.upload.receptions > 1:
+            await remove_strays(store, scan)
         await lock_scan(store, scan)
     except ObjectStoreError:
         # It is filed and whole. Strays go when the upload is removed, the lock is set by the worker.
         log.exception("scan_not_locked", scan=str(scan.key))
 
 
-async def remove_strays(store: Store, upload: Upload) -> None:
+async def remove_strays(store: Store, scan: Scan) -> None:
     """Remove what interrupted requests left beside the objects of a filed scan."""
-    kept = objects_of(upload.id, upload.segments, upload.thumbnail, upload.preview)
-    await remove_objects(store.objects, upload.id, keep=frozenset(kept))
+    kept = objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview)
+    await remove_objects(store.objects, scan.key, keep=frozenset(kept))

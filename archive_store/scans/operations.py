@@ -30,7 +30,7 @@ from archive_store.scans.keys import (
 )
 from archive_store.scans.retention import retention_rule
 from archive_store.scans.segments import Segment
-from archive_store.scans.upload_documents import DerivedImage, IntakeFinding, Upload
+from archive_store.scans.upload_documents import UPLOADS, DerivedImage, IntakeFinding, Upload, UploadStatus
 
 FILERS = frozenset({Post.ARCHIVE_GROUP, Post.INFORMATION_GROUP, Post.DIRECTOR})
 # Of a scan that meets others of the same student.
@@ -38,8 +38,12 @@ _TRIES, _PAUSE_SECONDS = 8, 0.2
 
 
 class ScanFile(Payload):
-    """Payload of `scan.file`: the scan whose bytes are stored already, and the archive file it goes to."""
+    """Payload of `scan.file`: the scan whose bytes are stored already, and the archive file it goes to.
 
+    `holder` holds the upload that brought it; whoever lost that files nothing.
+    """
+
+    holder: str
     scan_id: PydanticObjectId
     archive_file: dict[str, Any]
     opens_archive_file: bool
@@ -66,7 +70,7 @@ async def record_scan(store: Store, viewer: Viewer, upload: Upload, data_key: by
         try:
             scan: Scan = (await perform(store, viewer, "scan.file", payload)).result
         except RegistrarError as error:
-            if error.code is ErrorCode.DUPLICATE and (filed := await _filed(store, upload.id)):
+            if filed := await filed_scan(store, upload.id):
                 return filed
             # Meanwhile another scan opened or changed the student's archive file, or its key was replaced.
             if not tries_left or error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN):
@@ -82,7 +86,9 @@ async def _payload(
 ) -> ScanFile:
     file_key = await archive_file_key(store, archive_file)
     assert upload.media_type is not None and upload.sha256 is not None  # noqa: S101 - it is checked
+    assert upload.holder is not None  # noqa: S101 - by whoever files it
     return ScanFile(
+        holder=upload.holder,
         scan_id=upload.id,
         archive_file=archive_file.model_dump(),
         opens_archive_file=opens,
@@ -101,9 +107,21 @@ async def _payload(
     )
 
 
-async def _filed(store: Store, scan_id: ObjectId) -> Scan | None:
+async def filed_scan(store: Store, scan_id: ObjectId) -> Scan | None:
+    """The scan that came of an upload, which has its id."""
     row = await store.database.collection(Scan).find_one({"_id": scan_id})
     return None if row is None else Scan.model_validate(row)
+
+
+async def _end_upload(unit: UnitOfWork, payload: ScanFile) -> None:
+    """Nobody works on an upload any more once it is filed, and nobody files one that another works on: TRY_AGAIN."""
+    ended = await unit.store.database.mongo[UPLOADS].update_one(  # house-rule: an upload is no record
+        {"_id": payload.scan_id, "holder": payload.holder, "status": UploadStatus.INDEXED},
+        {"$set": {"status": UploadStatus.FILED, "wrapped_key": None, "root_key_id": None}},
+        session=unit.session,
+    )
+    if ended.matched_count != 1:
+        raise RegistrarError(ErrorCode.TRY_AGAIN)
 
 
 async def _check_file(store: Store, viewer: Viewer, payload: ScanFile) -> None:
@@ -113,6 +131,7 @@ async def _check_file(store: Store, viewer: Viewer, payload: ScanFile) -> None:
 async def _apply_file(unit: UnitOfWork, payload: ScanFile) -> Scan:
     name = parse_file_name(payload.file_name)
     assert unit.actor.person_id is not None  # noqa: S101 - only people file
+    await _end_upload(unit, payload)
     archive_file = ArchiveFile.model_validate(payload.archive_file)
     if payload.opens_archive_file:
         await open_archive_file(unit, archive_file)
@@ -127,7 +146,7 @@ async def _apply_file(unit: UnitOfWork, payload: ScanFile) -> Scan:
         retention=(await retention_rule(unit.store, name.document_type)).retention,
         uploaded_by=PydanticObjectId(unit.actor.person_id),
         uploaded_by_name=unit.actor.name,
-        **payload.model_dump(exclude={"scan_id", "archive_file", "opens_archive_file"}),
+        **payload.model_dump(exclude={"holder", "scan_id", "archive_file", "opens_archive_file"}),
     )
     await unit.insert(scan)
     told = ("file_name", "media_type", "size", "sha256")

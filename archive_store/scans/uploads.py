@@ -7,6 +7,7 @@ every byte is stored encrypted or not at all.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -25,12 +26,11 @@ from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import DamagedScanError, ScanKey
 from archive_store.scans.file_names import FileNameFault, PolicyFileName, invalid_file_name, parse_file_name
 from archive_store.scans.holding import IS_FREE, HeldUpload, holding
-from archive_store.scans.intake import finish, refuse, remove_strays
+from archive_store.scans.intake import discard, finish, refuse, remove_strays
 from archive_store.scans.keys import wrap_upload_key
-from archive_store.scans.operations import FILERS
+from archive_store.scans.operations import FILERS, filed_scan
 from archive_store.scans.places import upload_place
 from archive_store.scans.receiving import expiry, take, take_digest
-from archive_store.scans.removal import remove_objects
 from archive_store.scans.upload_documents import UPLOADS, Upload, UploadStatus
 from archive_store.students.queries import find_student
 
@@ -179,7 +179,9 @@ async def file_scan(
                     raise RegistrarError(ErrorCode.TIMED_OUT)
                 scan = await finish(store, held, take_digest(held.upload))
             except BaseException:
-                await _give_up(store, held)
+                # Whoever took it over meanwhile sees to it.
+                with suppress(RegistrarError):
+                    await _give_up(store, held)
                 raise
             await held.forget()
             return scan
@@ -211,12 +213,10 @@ async def finish_left(store: Store, now: datetime) -> int:
 
 async def _give_up(store: Store, held: HeldUpload) -> None:
     """Remove an upload, and all that is stored of it but a scan that is filed."""
-    upload = held.upload
-    if await store.database.collection(Scan).find_one({"_id": upload.id}, {"_id": 1}) is None:
-        await remove_objects(store.objects, upload.id)
+    if scan := await filed_scan(store, held.upload.id):
+        await remove_strays(store, scan)
     else:
-        # A commit can have happened although its answer was lost.
-        await remove_strays(store, upload)
+        await discard(store, held, RegistrarError(ErrorCode.NOT_FOUND, field="upload"))
     await held.forget()
 
 

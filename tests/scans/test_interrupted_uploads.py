@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
+from api.dev.demo import demo_paper
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.object_store import ObjectStore, ObjectStoreError
 from archive_store.scans import receiving
@@ -260,7 +262,8 @@ async def test_an_intake_that_was_cut_off_is_finished_by_the_worker(
     with pytest.raises(RuntimeError):
         await sent(school, upload, 0, content)
     monkeypatch.undo()
-    assert await finish_left(school.store, school.store.clock.now()) == 1
+    # By the last step it is filed.
+    assert await finish_left(school.store, school.store.clock.now()) == (step != "_file")
     scan = await filed_scan(school, upload.id)
     assert scan.uploaded_by == (await school.viewer("archive")).person_id
     assert await read_whole(school, scan) == content
@@ -291,6 +294,56 @@ async def test_a_worker_files_in_the_name_and_by_the_rights_of_who_uploaded(
     row = await school.store.database.mongo[UPLOADS].find_one({"_id": upload.id})
     assert row is not None
     assert (row["status"], row["refusal"]["code"]) == ("REFUSED", "forbidden")
+
+
+def overtake_before_filing(
+    school: School, monkeypatch: pytest.MonkeyPatch, upload: Upload, overtake: Callable[[], Awaitable[object]]
+) -> None:
+    """Whoever files the upload next sleeps before so long that their hold runs out, and `overtake` comes first."""
+    import archive_store.scans.intake as intake
+
+    files = intake.record_scan
+
+    async def late(*arguments: Any) -> Scan:
+        monkeypatch.undo()
+        await school.store.database.mongo[UPLOADS].update_one(
+            {"_id": upload.id}, {"$set": {"held_until": school.store.clock.now() - timedelta(seconds=1)}}
+        )
+        await overtake()
+        return await files(*arguments)
+
+    monkeypatch.setattr(intake, "record_scan", late)
+
+
+async def test_an_upload_given_up_meanwhile_is_not_filed(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, content = await stored_objects(school.store.objects), pdf(100_000)
+    upload, viewer = await begun(school, len(content)), await school.viewer("archive")
+
+    overtake_before_filing(
+        school, monkeypatch, upload, lambda: abandon_upload(school.store, viewer, upload.id)
+    )
+    assert await refused(sent(school, upload, 0, content)) is ErrorCode.TRY_AGAIN
+    assert await school.store.database.collection(Scan).count_documents({}) == 0
+    assert await stored_objects(school.store.objects) == before
+
+
+async def test_an_upload_filed_by_another_meanwhile_is_filed_once(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = demo_paper("PDF", pages=1)
+    upload = await begun(school, len(content))
+    finish_first = partial(finish_left, school.store, school.store.clock.now())
+    overtake_before_filing(school, monkeypatch, upload, finish_first)
+    await sent(school, upload, 0, content)
+    scan = await filed_scan(school, upload.id)
+    assert await read_whole(school, scan) == content
+    assert scan.preview is not None
+    assert await remove_expired(school.store, school.store.clock.now() + timedelta(days=9)) == 1
+    assert await objects_beside(school, scan) == set()
+    entries = school.store.database.mongo["audit_entries"]
+    assert await entries.count_documents({"subject_id": scan.key, "kind": "scan:file"}) == 1
 
 
 async def test_the_same_bytes_again_are_warned_of(school: School) -> None:
