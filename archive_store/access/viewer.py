@@ -15,12 +15,10 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
-from archive_store.foundation.texts import check_text
+from archive_store.foundation.texts import BLANK_LETTERS, check_text
 from archive_store.foundation.unit_of_work import Actor
 
 PURPOSE_LIMIT = 200
-# Hangul fillers, which are letters by category.
-_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class Viewer:
         """The viewer of one request, who states this purpose (调阅目的) or none."""
         purpose = (purpose or "").strip()
         # Characters that nobody sees state nothing.
-        if not any(unicodedata.category(c)[0] in "LN" and c not in _BLANK_LETTERS for c in purpose):
+        if not any(unicodedata.category(c)[0] in "LN" and c not in BLANK_LETTERS for c in purpose):
             purpose = None
         check_text(purpose, field="purpose", limit=PURPOSE_LIMIT)
         return replace(self, reading=Reading(purpose))

@@ -35,6 +35,7 @@ class ErrorCode(StrEnum):
     CHECKSUM_MISMATCH = "checksum_mismatch"
     INVALID_FILE_NAME = "invalid_file_name"
     INFECTED = "infected"
+    DAMAGED = "damaged"
     NOTHING_TO_CHANGE = "nothing_to_change"
     # values of a record
     REQUIRED = "required"
@@ -138,6 +139,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.INFECTED: ErrorText(
         422, "文件含有恶意代码,已拒收。", "The file carries malicious code and was refused."
+    ),
+    ErrorCode.DAMAGED: ErrorText(
+        422, "已存内容缺失或损坏,请重新上传。", "What was stored is missing or damaged; upload it again."
     ),
     ErrorCode.INVALID_FILE_NAME: ErrorText(
         400,

@@ -10,6 +10,8 @@ from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
 _LAYOUT = "\n\t"
 # They reorder what stands after them, so that a name reads as another. Unicode's Bidi_Control.
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Hangul fillers, which are letters by category and show nothing.
+BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0")
 HAS_CONTROLS = Message(zh="含有控制字符", en="it has control characters")
 
 

@@ -23,6 +23,7 @@ from archive_store.people.sign_in import reload_viewer
 from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import Part, ScanKey, SegmentPlace
 from archive_store.scans.keys import scan_data_key
+from archive_store.scans.places import reader_place
 from archive_store.scans.queries import ScanView, find_scan
 from archive_store.scans.retention import require_content
 from archive_store.scans.segments import load_segment, read_content
@@ -42,20 +43,24 @@ class Content:
 class OpenScan:
     """A scan whose bytes the viewer may read, which is recorded."""
 
-    def __init__(self, store: Store, scan: Scan, key: ScanKey, file_name: str | None) -> None:
+    def __init__(self, store: Store, viewer: Viewer, scan: Scan, key: ScanKey, file_name: str | None) -> None:
         self.told = Content(scan.media_type, scan.size, scan.sha256, file_name)
         self._store = store
+        self._reader_id = viewer.person_id
         self._scan = scan
         self._key = key
 
     async def read(self, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
         """The plaintext from `start` to before `end`; closing the iterator releases what it reads from.
 
-        Raises before the first byte; what is damaged later ends the iterator with DamagedScanError.
+        Raises before the first byte, TRY_AGAIN while too many read; what is damaged later ends the iterator with
+        DamagedScanError.
         """
         content = read_content(self._store.objects, self._scan.content(self._key), start, end)
-        # Read now, so that a file that is not there is an error and not a torn answer.
-        return _after(await anext(content, b""), content)
+        reading = _reading(content, self._reader_id)
+        # Begun now, so that a file that is not there is an error and not a torn answer, and that closing it ends all.
+        await anext(reading)
+        return reading
 
     async def image(self, part: Part) -> tuple[str, bytes]:
         """Media type and bytes of the thumbnail or preview; NOT_FOUND where none could be made."""
@@ -96,7 +101,7 @@ async def view_scan(store: Store, viewer: Viewer, scan_id: ObjectId, *, continue
 
     if not is_noted:
         await governed_transaction(store, viewer.actor, "scan.view", note_view, reason=viewer.reading.purpose)
-    return OpenScan(store, scan, key, view.file_name)
+    return OpenScan(store, viewer, scan, key, view.file_name)
 
 
 async def _with_content(store: Store, scan_id: ObjectId) -> Scan:
@@ -155,8 +160,13 @@ def _allowed(view: ScanView | None) -> ScanView:
     return view
 
 
-async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(rest):
-        yield first
-        async for piece in rest:
-            yield piece
+async def _reading(content: AsyncGenerator[bytes, None], reader_id: ObjectId) -> AsyncGenerator[bytes, None]:
+    """Nothing, once the first piece is there; then all of them."""
+    with reader_place(reader_id):
+        async with aclosing(content):
+            first = await anext(content, b"")
+            yield b""
+            yield first
+            del first
+            async for piece in content:
+                yield piece

@@ -16,6 +16,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
+from archive_store.foundation.texts import BLANK_LETTERS
 from archive_store.inspection.media_types import EXTENSIONS
 
 RULE = "policy §三(二)"
@@ -73,8 +74,8 @@ FAULTS = {
         "名称或其中的文件类型过长", "the name, or the document type in it, is too long"
     ),
     FileNameFault.FORBIDDEN_CHARACTER: Message(
-        f"含有不允许的字符({_FORBIDDEN} 空格或控制字符)",
-        f"it has a character that is not allowed ({_FORBIDDEN} a blank or a control character)",
+        f"含有不允许的字符({_FORBIDDEN} 空格、控制字符或异体兼容字)",
+        f"it has a character that is not allowed ({_FORBIDDEN} a blank, a control or a compatibility character)",
     ),
     FileNameFault.COHORT_MISSING: Message(
         "缺少年级,应以四位年份和“级”开头",
@@ -133,7 +134,7 @@ def parse_file_name(
 def find_parts(name: str) -> PolicyFileName | FileNameFault:
     """The parts of a policy name, with or without a scan's extension, or what is wrong with any other name."""
     stem = _stem(name)
-    found = _NAME.fullmatch(stem) if len(stem) <= LENGTH_LIMIT and stem.isprintable() else None
+    found = _NAME.fullmatch(stem) if len(stem) <= LENGTH_LIMIT and _reads_as_written(stem) else None
     if found is None:
         return _fault_of(stem)
     return PolicyFileName(
@@ -153,10 +154,20 @@ def _stem(name: str) -> str:
     return stem
 
 
+def _reads_as_written(stem: str) -> bool:
+    """Whether no character is unseen, or looks as another does: a type that reads as a sealed one must be it."""
+    return stem.isprintable() and not any(
+        unicodedata.category(char) in ("Mn", "Me")
+        or char in BLANK_LETTERS
+        or (char.isalpha() and not char.isascii() and unicodedata.normalize("NFKC", char) != char)
+        for char in stem
+    )
+
+
 def _fault_of(stem: str) -> FileNameFault:
     if len(stem) > LENGTH_LIMIT:
         return FileNameFault.TOO_LONG
-    if not stem.isprintable() or re.search(rf"[\s{re.escape(_FORBIDDEN)}]", stem):
+    if not _reads_as_written(stem) or re.search(rf"[\s{re.escape(_FORBIDDEN)}]", stem):
         return FileNameFault.FORBIDDEN_CHARACTER
     begun = _UP_TO_BATCH.match(stem)
     if begun is None:

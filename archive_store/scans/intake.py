@@ -15,14 +15,15 @@ import structlog
 
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.object_store import ObjectStoreError
+from archive_store.foundation.object_store import ObjectMissingError, ObjectStoreError
 from archive_store.foundation.store import Store
 from archive_store.inspection.findings import Inspection, IntakeWarning
 from archive_store.inspection.inspect import inspect
 from archive_store.inspection.viruses import StreamTooLongError, VirusScannerError, find_virus
 from archive_store.people.sign_in import viewer_of_person
 from archive_store.scans.documents import Scan
-from archive_store.scans.encryption import Part, ScanKey, SegmentPlace
+from archive_store.scans.encryption import DamagedScanError, Part, ScanKey, SegmentPlace
+from archive_store.scans.file_names import parse_file_name
 from archive_store.scans.holding import HeldUpload
 from archive_store.scans.keys import unwrap_upload_key
 from archive_store.scans.locks import lock_scan
@@ -51,6 +52,11 @@ async def finish(store: Store, held: HeldUpload, sha256: str | None) -> Scan:
         if held.upload.status is UploadStatus.CHECKED:
             await _index(store, viewer, held)
         scan = await record_scan(store, viewer, held.upload, key.data_key)
+    except (DamagedScanError, ObjectMissingError) as error:
+        log.exception("upload_damaged", upload=str(upload.id))
+        damaged = RegistrarError(ErrorCode.DAMAGED)
+        await refuse(store, held, damaged)
+        raise damaged from error
     except RegistrarError as error:
         if error.code not in _PASSING:
             await refuse(store, held, error)
@@ -147,10 +153,13 @@ async def _keep_image(
 
 async def _index(store: Store, viewer: Viewer, held: HeldUpload) -> None:
     upload = held.upload
-    # Of the scans that its uploader may know of: a warning must tell of no other.
     known: Sequence[Any] = (await scans_by_student(store, viewer, [upload.student_id]))[0] or ()
+    rules, name = viewer.policy.rules, parse_file_name(upload.file_name)
+    # Whoever reads the warning later knows of this scan, and so of all that are no more secret than it.
+    most = rules.document_class(name.document_type)
+    same = [scan for scan in known if scan.id != upload.id and scan.sha256 == upload.sha256]
     findings = list(upload.findings)
-    if any(scan.sha256 == upload.sha256 for scan in known if scan.id != upload.id):
+    if any(scan.content_class <= most for scan in same):
         findings.append(IntakeFinding(code=IntakeWarning.DUPLICATE))
     await held.change({"status": UploadStatus.INDEXED, "findings": findings})
 

@@ -34,7 +34,7 @@ from archive_store.scans.upload_documents import UPLOADS, DerivedImage, IntakeFi
 
 FILERS = frozenset({Post.ARCHIVE_GROUP, Post.INFORMATION_GROUP, Post.DIRECTOR})
 # Of a scan that meets others of the same student.
-_TRIES, _PAUSE_SECONDS = 8, 0.2
+_TRIES, _PAUSE_SECONDS = 12, 0.1
 
 
 class ScanFile(Payload):
@@ -63,7 +63,7 @@ class ScanFile(Payload):
 
 async def record_scan(store: Store, viewer: Viewer, upload: Upload, data_key: bytes) -> Scan:
     """File what an upload brought, once however often asked; the first scan of a student opens their archive file."""
-    for tries_left in reversed(range(_TRIES)):
+    for number in range(1, _TRIES + 1):
         opened = await read_archive_file(store, upload.student_id)
         archive_file = opened or await new_archive_file(store, upload.student_id)
         payload = await _payload(store, upload, archive_file, data_key, opens=opened is None)
@@ -73,9 +73,9 @@ async def record_scan(store: Store, viewer: Viewer, upload: Upload, data_key: by
             if filed := await filed_scan(store, upload.id):
                 return filed
             # Meanwhile another scan opened or changed the student's archive file, or its key was replaced.
-            if not tries_left or error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN):
+            if number == _TRIES or error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN):
                 raise
-            await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 - a pause is no secret
+            await asyncio.sleep(random.uniform(0, number * _PAUSE_SECONDS))  # noqa: S311 - a pause is no secret
         else:
             return scan
     raise AssertionError("the last try returns or raises")

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,11 @@ from archive_store.foundation.object_store import ObjectStoreError
 from archive_store.foundation.store import Store
 from archive_store.inspection.media_types import media_type_of
 from archive_store.scans.checksums import Checksum
-from archive_store.scans.encryption import DamagedScanError, ScanKey
+from archive_store.scans.encryption import DamagedScanError, Part, ScanKey
 from archive_store.scans.holding import HeldUpload
 from archive_store.scans.keys import unwrap_upload_key
 from archive_store.scans.pipeline import Reception
-from archive_store.scans.segments import Segment
+from archive_store.scans.segments import Segment, scan_prefix
 from archive_store.scans.upload_documents import Upload, UploadStatus
 
 # Digests of uploads that may go on in this process, with the bytes that they have taken. Where there is none, the
@@ -56,7 +57,10 @@ async def take(
         values: dict[str, Any] = {"tail": tail, "offset": sealed + (tail.size if tail else 0), **found}
         if is_whole:
             values["status"] = UploadStatus.QUARANTINED
+        before = held.upload.tail
         await held.change(values, push={"segments": segments})
+        if before is not None:
+            await _remove_tail(store, held.upload, before)
 
     digest = _digest_so_far(upload)
     reception = Reception(
@@ -88,6 +92,12 @@ async def take(
         _digests[upload.id] = (held.upload.offset, digest)
         while len(_digests) > _DIGESTS_KEPT:
             _digests.popitem(last=False)
+
+
+async def _remove_tail(store: Store, upload: Upload, tail: Segment) -> None:
+    """Its bytes have been stored anew. What is left of it goes with the upload."""
+    with suppress(ObjectStoreError):
+        await store.objects.remove(f"{scan_prefix(upload.id)}{Part.TAIL.name.lower()}", tail.object_version)
 
 
 async def _write_all(

@@ -61,10 +61,6 @@ async def begin_upload(
     if length is not None and length > limit:
         raise RegistrarError(ErrorCode.TOO_LARGE, limit=f"{limit} bytes")
     name = await _name_for(store, viewer, student_id, file_name)
-    uploads = store.database.mongo[UPLOADS]
-    unfinished = {"person_id": viewer.person_id, "status": UploadStatus.UPLOADING}
-    if await uploads.count_documents(unfinished, limit=OPEN_UPLOADS_LIMIT) == OPEN_UPLOADS_LIMIT:
-        raise RegistrarError(ErrorCode.TOO_MANY, field="upload", limit=OPEN_UPLOADS_LIMIT)
     key, upload_id = ScanKey.new(ScanCipher(store.settings.scan_cipher)), PydanticObjectId()
     wrapped = await wrap_upload_key(store, key.data_key, upload_id)
     upload = Upload(
@@ -80,7 +76,13 @@ async def begin_upload(
         created_at=store.clock.now(),
         expires_at=expiry(store),
     )
+    uploads = store.database.mongo[UPLOADS]
     await uploads.insert_one(upload.model_dump(by_alias=True))  # house-rule: an upload is no record
+    # Counted with this one, so that requests at once do not pass the limit together.
+    unfinished = {"person_id": viewer.person_id, "status": UploadStatus.UPLOADING}
+    if await uploads.count_documents(unfinished, limit=OPEN_UPLOADS_LIMIT + 1) > OPEN_UPLOADS_LIMIT:
+        await uploads.delete_one({"_id": upload.id})  # house-rule: nothing was stored of it
+        raise RegistrarError(ErrorCode.TOO_MANY, field="upload", limit=OPEN_UPLOADS_LIMIT)
     return upload
 
 
