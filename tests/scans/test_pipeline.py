@@ -269,9 +269,10 @@ async def test_a_reader_cancelled_in_the_middle_frees_everything(school: School)
         _, reading = await open_scan(school.store, director, scan.key)
         task = asyncio.create_task(collected(reading))
         await asyncio.sleep(number / 1000)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        # On a fast machine the last ones have read all of it by then.
+        if task.cancel() or number == 0:
+            with pytest.raises(asyncio.CancelledError):
+                await task
     assert await read_whole(school, scan) == content
 
 
