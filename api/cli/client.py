@@ -68,6 +68,19 @@ def _details(told: dict[str, Any]) -> list[str]:
     return [", ".join(parts)]
 
 
+async def check_streamed(response: httpx.Response) -> None:
+    """As `check`, of an answer whose body is not read yet."""
+    if not response.is_success:
+        await response.aread()
+    check(response)
+
+
+async def ask(server: httpx.AsyncClient, query: str, **variables: Any) -> dict[str, Any]:
+    """`data` of the answer to a GraphQL query; ServerError."""
+    asked = {"query": query, "variables": variables}
+    return graphql_data(await server.post("/graphql", json=asked))
+
+
 def graphql_data(response: httpx.Response) -> dict[str, Any]:
     """`data` of a GraphQL answer; its errors as `ServerError`."""
     check(response)

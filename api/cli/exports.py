@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from api.cli.client import check, client
+from api.cli.client import check_streamed, client
 from api.cli.files import check_free, written_beside
 
 
@@ -20,9 +20,7 @@ async def export_file(url: str, token: str, to: Path, purpose: str, asked: Mappi
         client(url, token, purpose) as server,
         server.stream("GET", "/exports/students.csv", params=parameters) as response,
     ):
-        if not response.is_success:
-            await response.aread()
-        check(response)
+        await check_streamed(response)
         async with written_beside(to) as opened:
             async for piece in response.aiter_bytes():
                 await opened.write(piece)

@@ -14,7 +14,7 @@ import aiofiles
 import httpx
 from rich.console import Console
 
-from api.cli.client import ServerError, check, client, graphql_data
+from api.cli.client import ServerError, ask, check_streamed, client
 from api.cli.package_files import read_package, require_bag, write_bag_files, write_tag, write_tag_manifest
 from api.cli.package_proofs import check_proofs
 from api.cli.scans import PIECE, progress_of
@@ -127,8 +127,7 @@ class _Packing:
         return checks
 
     async def _ask(self, query: str, **variables: Any) -> Mapping[str, Any]:
-        asked = {"query": query, "variables": variables}
-        return graphql_data(await self._server.post("/graphql", json=asked))
+        return await ask(self._server, query, **variables)
 
     async def _download(self, scan: Mapping[str, Any], to: Path) -> None:
         digest = hashlib.sha256()
@@ -138,9 +137,7 @@ class _Packing:
                 self._server.stream("GET", f"/scans/{scan['id']}/content") as response,
                 aiofiles.open(to, "xb") as opened,
             ):
-                if not response.is_success:
-                    await response.aread()
-                check(response)
+                await check_streamed(response)
                 async for piece in response.aiter_bytes(PIECE):
                     await opened.write(piece)
                     digest.update(piece)

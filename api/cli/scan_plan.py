@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from api.cli.client import ServerError, graphql_data
+from api.cli.client import ServerError, ask
 from archive_store.foundation.errors import RegistrarError
 from archive_store.scans.file_names import parse_file_name
 from schema.nodes import parse_global_id
@@ -114,9 +114,7 @@ class Students:
         return await asyncio.shield(self._found[number])
 
     async def _find(self, number: str) -> str:
-        asked = {"query": _STUDENT, "variables": {"number": number}}
-        data = graphql_data(await self._server.post("/graphql", json=asked))
-        edges = data["students"]["edges"]
+        edges = (await ask(self._server, _STUDENT, number=number))["students"]["edges"]
         if len(edges) != 1:
             raise ServerError(f"there is no student with the number {number}, or not for you")
         return str(edges[0]["node"]["id"])

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from api.cli.client import ServerError, client, graphql_data
+from api.cli.client import ServerError, ask, client
 from api.cli.scan_plan import OUTCOMES, Paper, Students, find_papers, read_paper
+from api.cli.scans import progress_of
 from api.cli.tus_client import Sending, UploadGoneError
 from api.cli.upload_state import Sent, UploadState
 from archive_store.foundation.errors import RegistrarError
@@ -38,7 +38,8 @@ class Batch:
         """Give every paper its outcome. ServerError where nothing can go on, such as a token that has ended."""
         async with client(url, token) as server:
             students, waiting = Students(server, self._student), list(reversed(self.papers))
-            with _shown(console, len(self.papers)) as bars:
+            with progress_of(console) as progress:
+                bars = _Bars(progress, len(self.papers))
 
                 async def work() -> None:
                     while waiting:
@@ -149,13 +150,6 @@ class _Bars:
             self._progress.remove_task(bar)
 
 
-@contextmanager
-def _shown(console: Console, files: int) -> Iterator[_Bars]:
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console) as progress:
-        yield _Bars(progress, files)
-
-
 class _Run:
     """What is done with one paper."""
 
@@ -189,8 +183,7 @@ class _Run:
             paper.refuse(f"cannot be read: {error.strerror}")
 
     async def _is_there(self, scan: str) -> bool:
-        asked = {"query": _SCAN, "variables": {"id": scan}}
-        return graphql_data(await self._server.post("/graphql", json=asked))["scan"] is not None
+        return (await ask(self._server, _SCAN, id=scan))["scan"] is not None
 
     async def _send(self, paper: Paper, student: str, upload: str | None) -> None:
         bar = self._bars.begin(paper)

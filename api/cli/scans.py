@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from api.cli.client import ServerError, check, client, graphql_data
+from api.cli.client import ServerError, ask, check, check_streamed, client
 from api.cli.files import check_free, continued_beside
 from api.cli.scan_plan import Paper, Students, read_paper
 
@@ -26,12 +26,6 @@ _LIST = """query ($student: ID!) { student(id: $student) { scans {
 def progress_of(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     return Progress(*columns, console=console)
-
-
-async def _check_streamed(response: httpx.Response) -> None:
-    if not response.is_success:
-        await response.aread()
-    check(response)
 
 
 async def download(console: Console, url: str, token: str, scan: str, to: Path, purpose: str) -> None:
@@ -51,7 +45,7 @@ async def download(console: Console, url: str, token: str, scan: str, to: Path, 
             while part.size < size:
                 asked = {"Range": f"bytes={part.size}-", "If-Range": etag}
                 async with server.stream("GET", path, headers=asked) as response:
-                    await _check_streamed(response)
+                    await check_streamed(response)
                     if response.status_code != 206:
                         raise ServerError("the scan is another one by now", "download it anew")
                     with progress_of(console) as progress:
@@ -71,7 +65,7 @@ async def verify(console: Console, url: str, token: str, scan: str, purpose: str
         client(url, token, purpose) as server,
         server.stream("GET", f"/scans/{scan}/content") as response,
     ):
-        await _check_streamed(response)
+        await check_streamed(response)
         with progress_of(console) as progress:
             bar = progress.add_task(escape(scan), total=int(response.headers["content-length"]))
             async for piece in response.aiter_bytes(PIECE):
@@ -102,8 +96,7 @@ async def find_filed(url: str, token: str, file: Path, student: str | None) -> s
 
 
 async def _scans_of(server: httpx.AsyncClient, student: str) -> list[dict[str, Any]]:
-    asked = {"query": _LIST, "variables": {"student": student}}
-    found = graphql_data(await server.post("/graphql", json=asked))["student"]
+    found = (await ask(server, _LIST, student=student))["student"]
     if found is None or found["scans"] is None:
         raise ServerError("there is no such student, or you may not know of their scans")
     scans: list[dict[str, Any]] = found["scans"]

@@ -116,7 +116,8 @@ class ObjectStore:
             raise _told(error) from error
 
     async def lock(self, key: str, version: str, until: datetime) -> None:
-        """Keep a version from being removed or replaced until then; nobody can shorten it (compliance mode)."""
+        """Keep a version from being removed or replaced until then; a longer lock stays, as nobody can shorten one
+        (compliance mode)."""
         await _calls.run(self._lock, key, version, until)
 
     def _lock(self, key: str, version: str, until: datetime) -> None:
@@ -125,23 +126,10 @@ class ObjectStore:
                 self.bucket, key, Retention(COMPLIANCE, until), version_id=version
             )
         except (MinioException, HTTPError) as error:
-            raise _told(error) from error
-
-    async def extend_lock(self, key: str, version: str, until: datetime) -> None:
-        """As `lock`, where the version is not locked for as long already: a lock is never shortened."""
-        await _calls.run(self._extend_lock, key, version, until)
-
-    def _extend_lock(self, key: str, version: str, until: datetime) -> None:
-        # Asked only after a refusal: servers differ in how they say that an object has no lock.
-        try:
-            self._lock(key, version, until)
-        except ObjectStoreError:
-            try:
-                held = self._client.get_object_retention(self.bucket, key, version_id=version)
-            except (MinioException, HTTPError) as error:
+            # Asked only after a refusal: servers differ in how they say that an object has no lock.
+            held = self._locked_until(key, version)
+            if held is None or held < until.replace(microsecond=0):
                 raise _told(error) from error
-            if held is None or held.retain_until_date < until.replace(microsecond=0):
-                raise
 
     async def hold(self, key: str, version: str, *, is_held: bool) -> None:
         """Set or end the legal hold of a version: while it is held nobody can remove it, locked or not."""

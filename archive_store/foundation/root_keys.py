@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
-KEY_SIZE = 32
 _NONCE_SIZE = 12
 
 

@@ -65,11 +65,7 @@ def _due_by(table: RetentionContent, today: date) -> list[Row]:
         # `due_on` is the first day of the year `years + 1` after that of filing.
         filed_before = datetime.combine(date(today.year - years, 1, 1), time(), SCHOOL_TIME)
         filed: Row = {"created_at": {"$lt": filed_before}}
-        if names := [rule.document_type for rule in table.rules if rule.retention is retention]:
-            conditions.append({"document_type": {"$in": names}, **filed})
-        if table.others.retention is retention:
-            named = [rule.document_type for rule in table.rules]
-            conditions.append({"document_type": {"$nin": named}, **filed})
+        conditions += [{"document_type": types, **filed} for types in table.types_kept(retention)]
     return conditions
 
 

@@ -31,7 +31,7 @@ from archive_store.scans.encryption import DamagedScanError, Part, ScanKey, Segm
 from archive_store.scans.keys import scan_data_key
 from archive_store.scans.removal import objects_of
 from archive_store.scans.retention import lock_end
-from archive_store.scans.segments import Segment, StoredContent, load_segment
+from archive_store.scans.segments import Segment, StoredContent, load_segment, object_name
 from archive_store.scans.upload_documents import UPLOADS
 
 Result = TypeVar("Result")
@@ -144,7 +144,7 @@ async def _opened(
         damage = Damage.UNREADABLE
     except (DamagedScanError, struct.error):  # a place that no segment can have
         damage = Damage.SEGMENT
-    return None, [f"{damage} {_name(place)}"]
+    return None, [f"{damage} {object_name(place)}"]
 
 
 async def _check_locks(store: Store, scan: Scan) -> list[str]:
@@ -183,7 +183,3 @@ async def _answered(store: Store, ask: Callable[[], Awaitable[Result]]) -> Resul
         return await ask()
     except ObjectStoreAwayError as error:
         raise ObjectStoreError(str(error)) from error
-
-
-def _name(place: SegmentPlace) -> str:
-    return f"{place.number:06d}" if place.part is Part.CONTENT else place.part.name.lower()

@@ -24,8 +24,9 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import CLOCK, FieldChange, Subject, UnitOfWork
 from archive_store.preservation.disposals import cancel_batch, load_proposed
 from archive_store.preservation.documents import BatchStatus, DisposalBatch
-from archive_store.preservation.objects import hold_objects, lock_objects
+from archive_store.preservation.objects import hold_objects
 from archive_store.scans.documents import LOCK_YEARS, RetentionClass, Scan, ScanStatus
+from archive_store.scans.locks import lock_scan
 from archive_store.scans.removal import remove_objects
 from archive_store.scans.retention import RetentionContent, RetentionTable, lock_end
 
@@ -63,7 +64,7 @@ async def lock_filed(store: Store, now: datetime) -> int:
         )
         ends = [lock_end(held, school_day(scan.created_at)) for held in classes]
         until = max([*ends, *([scan.locked_until] if scan.locked_until else [])])
-        await lock_objects(store, scan.key, until)
+        await lock_scan(store, scan, until)
         return {"locked_until": until}
 
     kept: Row = {"status": {"$ne": ScanStatus.DISPOSED.value}}
@@ -92,11 +93,7 @@ def _shorter_than(table: RetentionContent) -> list[Row]:
         whole = years if retention is RetentionClass.PERMANENT else years + 1
         end = {"$dateFromParts": {"year": {"$add": [filed_year, whole]}, "timezone": "+08:00"}}
         is_shorter: Row = {"$expr": {"$lt": ["$locked_until", end]}}
-        if names := [rule.document_type for rule in table.rules if rule.retention is retention]:
-            conditions.append({"document_type": {"$in": names}, **is_shorter})
-        if table.others.retention is retention:
-            named = [rule.document_type for rule in table.rules]
-            conditions.append({"document_type": {"$nin": named}, **is_shorter})
+        conditions += [{"document_type": types, **is_shorter} for types in table.types_kept(retention)]
     return conditions
 
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from archive_store.preservation.packages import Package
 from archive_store.preservation.packages_check import Check, all_passed
-from archive_store.preservation.packages_xml import xml_document
+from archive_store.preservation.packages_xml import add_text, xml_document
 
 
 def receipt(package: Package, checks: Sequence[Check], bag_digest: str, receiver: str, at: str) -> bytes:
@@ -30,7 +30,7 @@ def receipt(package: Package, checks: Sequence[Check], bag_digest: str, receiver
         ("四性检测结论", "通过" if passed else "不通过"),
         ("已检测项目数", str(done)),
     ):
-        SubElement(root, name).text = "".join(char for char in text if char.isprintable())
+        add_text(root, name, text)
     SubElement(
         root, "说明", {"xml:lang": "zh-CN"}
     ).text = (

@@ -23,13 +23,13 @@ _SIZE_LIMIT = 64 * 1024 * 1024
 def encapsulation(package: Package) -> bytes:
     """The XML document."""
     root = Element("电子文件封装包", {"xmlns": NAMESPACE})
-    _text(root, "封装包格式描述", "本封装包参照DA/T 48-2009《基于XML的电子文件封装规范》")
-    _text(root, "版本", "2009")
+    add_text(root, "封装包格式描述", "本封装包参照DA/T 48-2009《基于XML的电子文件封装规范》")
+    add_text(root, "版本", "2009")
     signed = SubElement(root, "被签名对象", {"eep版本": "2009"})
-    _text(signed, "封装包类型", "原始型")
-    _text(signed, "封装包类型描述", _description(package.withheld, package.disposed))
-    _text(signed, "封装包创建时间", package.created_at)
-    _text(signed, "封装包创建单位", package.unit)
+    add_text(signed, "封装包类型", "原始型")
+    add_text(signed, "封装包类型描述", _description(package.withheld, package.disposed))
+    add_text(signed, "封装包创建时间", package.created_at)
+    add_text(signed, "封装包创建单位", package.unit)
     content = SubElement(signed, "封装内容")
     files = SubElement(content, "文件实体块")
     for number, scan in enumerate(package.scans, start=1):
@@ -41,8 +41,8 @@ def encapsulation(package: Package) -> bytes:
             _add_event(business, scan, event)
     for name in sorted({event.actor for scan in package.scans for event in scan.events}):
         agent = SubElement(agents, "机构人员实体")
-        _text(agent, "机构人员类型", "个人")
-        _text(agent, "机构人员名称", name)
+        add_text(agent, "机构人员类型", "个人")
+        add_text(agent, "机构人员名称", name)
     return xml_document(root)
 
 
@@ -52,49 +52,49 @@ def _description(withheld: int, disposed: int) -> str:
 
 def _add_scan(files: Element, package: Package, number: int, scan: PackagedScan) -> None:
     entity = SubElement(files, "文件实体")
-    _text(entity, "聚合层次", "文件")
-    _text(SubElement(entity, "来源"), "立档单位名称", package.unit)
-    _text(entity, "电子文件号", scan.id)
+    add_text(entity, "聚合层次", "文件")
+    add_text(SubElement(entity, "来源"), "立档单位名称", package.unit)
+    add_text(entity, "电子文件号", scan.id)
     code = SubElement(entity, "档号")
-    _text(code, "年度", scan.filed_at[:4])
-    _text(code, "保管期限", RETENTION.get(scan.retention, scan.retention))
-    _text(code, "类别号", scan.document_type)
-    _text(code, "室编案卷号", package.student_id)
-    _text(code, "室编件号", str(number))
+    add_text(code, "年度", scan.filed_at[:4])
+    add_text(code, "保管期限", RETENTION.get(scan.retention, scan.retention))
+    add_text(code, "类别号", scan.document_type)
+    add_text(code, "室编案卷号", package.student_id)
+    add_text(code, "室编件号", str(number))
     described = SubElement(entity, "内容描述")
-    _text(described, "题名", scan.title)
-    _text(described, "人名", package.student_name)
-    _text(described, "责任者", scan.filed_by)
-    _text(described, "日期", scan.filed_at)
+    add_text(described, "题名", scan.title)
+    add_text(described, "人名", package.student_name)
+    add_text(described, "责任者", scan.filed_by)
+    add_text(described, "日期", scan.filed_at)
     form = SubElement(entity, "形式特征")
-    _text(form, "文件组合类型", "单件")
-    _text(form, "件数", "1")
+    add_text(form, "文件组合类型", "单件")
+    add_text(form, "件数", "1")
     if scan.page_count is not None:
-        _text(form, "页数", str(scan.page_count))
+        add_text(form, "页数", str(scan.page_count))
     document = SubElement(SubElement(entity, "文件数据"), "文档")
-    _text(document, "文档标识符", f"{scan.id}-1")
-    _text(document, "文档序号", "1")
+    add_text(document, "文档标识符", f"{scan.id}-1")
+    add_text(document, "文档序号", "1")
     coded = SubElement(SubElement(document, "文档数据"), "编码")
     electronic = SubElement(coded, "电子属性")
-    _text(electronic, "格式信息", scan.media_type)
-    _text(electronic, "计算机文件名", scan.path)
-    _text(electronic, "计算机文件大小", str(scan.size))
-    _text(coded, "编码描述", "文档数据在本包data目录内,此处为其SHA-256摘要")
-    _text(coded, "反编码关键字", _DIGEST)
-    _text(coded, "编码数据", scan.sha256)
+    add_text(electronic, "格式信息", scan.media_type)
+    add_text(electronic, "计算机文件名", scan.path)
+    add_text(electronic, "计算机文件大小", str(scan.size))
+    add_text(coded, "编码描述", "文档数据在本包data目录内,此处为其SHA-256摘要")
+    add_text(coded, "反编码关键字", _DIGEST)
+    add_text(coded, "编码数据", scan.sha256)
 
 
 def _add_event(business: Element, scan: PackagedScan, event: PackagedEvent) -> None:
     entity = SubElement(business, "业务实体")
-    _text(entity, "业务标识符", str(event.sequence))
-    _text(entity, "文件标识符", scan.id)
-    _text(entity, "机构人员名称", event.actor)
-    _text(entity, "业务状态", "历史行为")
-    _text(entity, "业务行为", event.kind)
-    _text(entity, "行为时间", event.at)
-    _text(entity, "行为依据", event.operation)
+    add_text(entity, "业务标识符", str(event.sequence))
+    add_text(entity, "文件标识符", scan.id)
+    add_text(entity, "机构人员名称", event.actor)
+    add_text(entity, "业务状态", "历史行为")
+    add_text(entity, "业务行为", event.kind)
+    add_text(entity, "行为时间", event.at)
+    add_text(entity, "行为依据", event.operation)
     place = "" if event.log_index is None else str(event.log_index)
-    _text(entity, "行为描述", f"hash {event.hash} log {place}".strip())
+    add_text(entity, "行为描述", f"hash {event.hash} log {place}".strip())
 
 
 def parse_encapsulation(document: bytes) -> Package:
@@ -189,8 +189,8 @@ def xml_document(root: Element) -> bytes:
     return text + b"\n"
 
 
-def _text(parent: Element, name: str, text: str) -> None:
-    # What XML has no place for is nothing that a name or a title needs.
+def add_text(parent: Element, name: str, text: str) -> None:
+    """A child with the text, without what XML has no place for, which no name or title needs."""
     SubElement(parent, name).text = "".join(char for char in text if char.isprintable())
 
 

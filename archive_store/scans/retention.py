@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pymongo import IndexModel
 
 from archive_store.foundation.clock import SCHOOL_TIME
+from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.records import Record
@@ -65,6 +66,14 @@ class RetentionContent(_Content):
         """The rule of the type, else that for all others."""
         named = (rule for rule in self.rules if rule.document_type == document_type)
         return next(named, self.others)
+
+    def types_kept(self, retention: RetentionClass) -> list[Row]:
+        """Conditions on a document type, of which the types that are kept for so long meet one each."""
+        named = [rule.document_type for rule in self.rules if rule.retention is retention]
+        conditions: list[Row] = [{"$in": named}] if named else []
+        if self.others.retention is retention:
+            conditions.append({"$nin": [rule.document_type for rule in self.rules]})
+        return conditions
 
     def required_of(self, status: StudentStatus) -> frozenset[str]:
         """What the archive file of a student in this status must hold."""

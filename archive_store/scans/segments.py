@@ -46,9 +46,13 @@ def scan_prefix(scan_id: ObjectId) -> str:
     return f"scans/{scan_id}/"
 
 
+def object_name(place: SegmentPlace) -> str:
+    """The key of the object within its scan."""
+    return f"{place.number:06d}" if place.part is Part.CONTENT else place.part.name.lower()
+
+
 def object_key(place: SegmentPlace) -> str:
-    name = f"{place.number:06d}" if place.part is Part.CONTENT else place.part.name.lower()
-    return scan_prefix(place.scan_id) + name
+    return scan_prefix(place.scan_id) + object_name(place)
 
 
 @dataclass(frozen=True, slots=True)

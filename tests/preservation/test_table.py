@@ -197,21 +197,29 @@ async def test_a_scan_is_filed_and_locked_by_what_the_table_says(school: School)
     assert (await verify_history(school.store, RECORD_TYPES)).sound
 
 
-async def test_every_object_of_a_scan_is_locked_and_no_lock_shortened(school: School) -> None:
+async def test_every_object_that_a_scan_names_is_locked_and_no_other(school: School) -> None:
     key, store = await file_paper(school), school.store
-    name = f"{scan_prefix(key)}added"
-    version, longer = await put(store, name), lock_end(YEARS_30, school_day(store.clock.now()))
+    named = await versions(store, key)
+    # As a request that was cut off leaves it: who removes it must not be too late.
+    left = f"{scan_prefix(key)}tail"
+    left_version = await put(store, left)
     assert await run_job(store, "scan.lock_objects") == 1
-    ten = (await scan_of(school, key)).locked_until
-    assert ten is not None and await locked_until(store, key) == ten < longer
-    for each in await versions(store, key):
+    assert len(named) == 4  # content, its empty end, thumbnail, preview
+    for each in named:
         with pytest.raises(ObjectStoreError):
             await store.objects.remove(*each)
-    await store.objects.extend_lock(name, version, longer)
-    await store.objects.extend_lock(name, version, ten)
-    client, bucket = store.objects._client, store.objects.bucket
-    held = client.get_object_retention(bucket, name, version_id=version)
-    assert held is not None and held.retain_until_date == longer
+    await store.objects.remove(left, left_version)
+    assert await versions(store, key) == named
+    assert await locked_until(store, key) == (await scan_of(school, key)).locked_until
+
+
+async def test_no_lock_is_shortened(school: School) -> None:
+    key, store = await file_paper(school), school.store
+    day = school_day(store.clock.now())
+    for until in (lock_end(YEARS_30, day), lock_end(YEARS_10, day)):
+        for each in await versions(store, key):
+            await store.objects.lock(*each, until)
+        assert await locked_until(store, key) == lock_end(YEARS_30, day)
 
 
 async def test_a_newer_table_makes_locks_longer_and_never_shorter(school: School) -> None:
