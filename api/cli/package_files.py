@@ -73,7 +73,7 @@ def require_bag(folder: Path) -> None:
     names = dict(_files(folder))
     tags = {name for name in names if not name.startswith(PAYLOAD)}
     if unlike := tags ^ {*TAG_FILES, TAG_MANIFEST}:
-        raise DamagedPackageError(f"not the files of a package: {', '.join(sorted(unlike))}")
+        raise DamagedPackageError(f"not the files of a package: {', '.join(map(ascii, sorted(unlike)))}")
     if _manifest(folder, TAG_MANIFEST).keys() != TAG_FILES:
         raise DamagedPackageError(f"{TAG_MANIFEST} does not name every tag file")
     _manifest(folder, "manifest-sha256.txt")
@@ -152,7 +152,7 @@ def read_history(folder: Path) -> Mapping[str, Any]:
     """The checkpoint and proofs of the audit log that the package has; DamagedPackageError."""
     try:
         told = json.loads(read_tag(folder, HISTORY))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedPackageError(f"{HISTORY} is no JSON") from error
     if not isinstance(told, dict):
         raise DamagedPackageError(f"{HISTORY} has another shape")

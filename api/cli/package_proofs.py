@@ -17,10 +17,12 @@ NAME = "审计日志存在性证明检测"
 def check_proofs(history: Mapping[str, Any], package: Package, key: str | None) -> Check:
     """Every proof against the one checkpoint, and that against the log's `key` where it is given.
 
-    Without a checkpoint nothing is checked; that a package has none is no flaw. DamagedPackageError for another shape.
+    Whoever gives the key expects a signed checkpoint, and a proof of each entry of the log that the history names.
+    Without the key, that there is none is no flaw. DamagedPackageError for another shape.
     """
     if (told := history.get("checkpoint")) is None:
-        return _result(None if not history.get("proofs") else False, "no checkpoint was given")
+        is_flaw = key is not None or bool(history.get("proofs"))
+        return _result(False if is_flaw else None, "the package has no checkpoint")
     try:
         note = Note.parse(str(told).encode())
         checkpoint, proofs = Checkpoint.parse(note.text), history["proofs"]
@@ -39,7 +41,11 @@ def check_proofs(history: Mapping[str, Any], package: Package, key: str | None) 
         raise DamagedPackageError("the proofs of the audit log have another shape") from error
     except UnsupportedHashError as error:
         return _result(None, str(error))
-    measured = f"{len(proofs)} entries are under the checkpoint of {checkpoint.size}"
+    under = {index for index in indexes if index is not None and index < checkpoint.size}
+    if key is not None and (unproven := under - {proof["logIndex"] for proof in proofs}):
+        return _result(False, f"there is no proof of {len(unproven)} entries that the history names")
+    later = len(indexes - under)
+    measured = f"{len(proofs)} entries are under the checkpoint of {checkpoint.size}, {later} are later"
     if key is None:
         return _result(True, f"{measured}; its signature was not checked, no key was given")
     if not note.is_signed_by(VerifierKey.parse(key)):

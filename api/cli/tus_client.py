@@ -50,8 +50,8 @@ class Sending:
         made = await self._try_again(lambda: self._server.post("/scans/uploads", headers=asked))
         check(made)
         location = made.request.url.join(made.headers["location"])
-        if location.netloc != made.request.url.netloc:
-            # The token goes to the server that was named, and to no other.
+        if (location.scheme, location.netloc) != (made.request.url.scheme, made.request.url.netloc):
+            # The token goes to the server that was named, and to no other, nor there in plaintext.
             raise ServerError(f"the server sends uploads to {location.host}")
         self.location = str(location)
         return self.location

@@ -34,6 +34,7 @@ log = structlog.get_logger("registrar.preservation")
 
 # Of one kind in one run, so that a long list keeps no other job waiting.
 AT_ONCE = 200
+REFUSED_AT_ONCE = 1_000
 # A proposal has its request right after it; this long is for a clock that is off.
 UNASKED_AFTER = timedelta(minutes=10)
 
@@ -130,16 +131,19 @@ async def remove_disposed(store: Store, now: datetime) -> int:
 
 
 async def _each(store: Store, query: Row, do: Callable[[Scan], Awaitable[dict[str, Any]]], kind: str) -> int:
-    """Do it to each scan of the query, and write what it returns unless the scan was changed meanwhile."""
-    done = 0
-    rows = await store.database.collection(Scan).find(query).sort("_id", 1).limit(AT_ONCE).to_list()
-    for row in rows:
+    """Do it to scans of the query, and write what it returns unless the scan was changed meanwhile."""
+    done = refused = 0
+    async for row in store.database.collection(Scan).find(query).sort("_id", 1):
+        # Those that the store refuses each time must not keep the others waiting.
+        if done == AT_ONCE or refused == REFUSED_AT_ONCE:
+            break
         scan = Scan.model_validate(row)
         try:
             changes = await do(scan)
         except ObjectStoreError as error:
             await store.objects.probe()  # where the store is away, this run has failed; else the next may do
             log.warning("object_store_behind", job=kind, scan=str(scan.key), error=str(error))
+            refused += 1
             continue
 
         async def write(unit: UnitOfWork, scan: Scan = scan, changes: dict[str, Any] = changes) -> None:

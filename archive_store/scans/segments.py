@@ -7,7 +7,7 @@ unless its upload was interrupted there.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -28,7 +28,8 @@ from archive_store.scans.encryption import (
 
 # Of plaintext. Small enough that a few of them fit into memory for each of many transfers.
 SEGMENT_SIZE = 4 * 1024 * 1024
-_SEGMENTS_KEPT = 2
+# A content that is read here and there and is no larger is kept.
+_KEPT_SIZE = 2 * SEGMENT_SIZE
 # Segments read before they are asked for.
 _AHEAD = 2
 _transfers = Workers("scan-transfer", 16)
@@ -170,18 +171,23 @@ async def _read(objects: ObjectStore, content: StoredContent, number: int, start
 
 
 class RangeReader:
-    """Reads of a content in small pieces here and there; keeps the segments read last, whole."""
+    """Reads of a content in small pieces here and there: a small one is kept whole, of a large one no more is read
+    than the chunks that hold a piece."""
 
     def __init__(self, objects: ObjectStore, content: StoredContent) -> None:
         self._objects = objects
         self._content = content
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._keeps = content.size <= _KEPT_SIZE
+        self._kept: dict[int, bytes] = {}
 
     async def read(self, start: int, length: int) -> bytes:
         """The plaintext from `start` on, `length` bytes or up to the end."""
         pieces = []
         for number, from_byte, to_byte in _wanted(self._content, start, start + length):
-            pieces.append((await self._segment(number))[from_byte:to_byte])
+            if self._keeps:
+                pieces.append((await self._segment(number))[from_byte:to_byte])
+            else:
+                pieces.append(await _read(self._objects, self._content, number, from_byte, to_byte))
         return b"".join(pieces)
 
     async def _segment(self, number: int) -> bytes:
@@ -189,7 +195,4 @@ class RangeReader:
             content = self._content
             place, segment = content.place(number), content.segments[number]
             self._kept[number] = await load_segment(self._objects, content.key, place, segment)
-            if len(self._kept) > _SEGMENTS_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(number)
         return self._kept[number]
