@@ -57,7 +57,8 @@ class Reception:
         self._sealed = before.size  # bytes of the file in segments, those under way included
         self._is_closed = False  # the last segment is sealed
         self._under_way: deque[asyncio.Task[Segment]] = deque()
-        self._stored: list[Segment] = []
+        self._stored: list[Segment] = []  # and not committed
+        self._committing: asyncio.Task[None] | None = None
 
     @property
     def received(self) -> int:
@@ -96,6 +97,7 @@ class Reception:
         elif len(self._buffer) >= LEAST_SEGMENT:
             await self._seal(is_last=False)
         await self._settle(0)
+        await self._committed()
         tail = None
         if self._buffer:
             await self._hash()
@@ -106,8 +108,9 @@ class Reception:
             self._stored = []
 
     async def abort(self) -> None:
-        """Wait for what is being stored, and commit none of it."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        """Wait for what is being stored or committed, and commit no more."""
+        committing = [] if self._committing is None else [self._committing]
+        await asyncio.gather(*self._under_way, *committing, return_exceptions=True)
         self._under_way.clear()
 
     def _look_at_head(self) -> None:
@@ -126,13 +129,25 @@ class Reception:
         await self._settle(_UNDER_WAY)
 
     async def _settle(self, most_under_way: int) -> None:
-        while len(self._under_way) > most_under_way:
-            # In their order, since a file grows at its end.
+        # In their order, since a file grows at its end.
+        while self._under_way and (len(self._under_way) > most_under_way or self._under_way[0].done()):
             self._stored.append(await asyncio.shield(self._under_way[0]))
             self._under_way.popleft()
-            if not self._commits_at_end:
-                await self._commit(self._stored, None, self._is_closed and not self._under_way)
-                self._stored = []
+        is_busy = self._committing is not None and not self._committing.done()
+        if self._stored and not (is_busy or self._is_closed or self._commits_at_end):
+            await self._committed()
+            # While the next segments are gathered and stored; `end` commits the last ones.
+            self._committing = asyncio.create_task(self._commit_in_background(self._stored))
+            self._stored = []
+
+    async def _commit_in_background(self, segments: list[Segment]) -> None:
+        await self._commit(segments, None, False)
+
+    async def _committed(self) -> None:
+        """Wait for the commit under way, if there is one."""
+        if self._committing is not None:
+            await asyncio.shield(self._committing)
+            self._committing = None
 
     async def _hash(self) -> None:
         fresh = memoryview(self._buffer)[self._hashed :]

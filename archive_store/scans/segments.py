@@ -28,8 +28,8 @@ from archive_store.scans.encryption import (
 
 # Of plaintext. Small enough that a few of them fit into memory for each of many transfers.
 SEGMENT_SIZE = 4 * 1024 * 1024
-# A content that is read here and there and is no larger is kept.
-_KEPT_SIZE = 2 * SEGMENT_SIZE
+# Times that a content that is read here and there may be read in whole segments.
+_WHOLE_READS = 4
 # Segments read before they are asked for.
 _AHEAD = 2
 _transfers = Workers("scan-transfer", 16)
@@ -171,28 +171,34 @@ async def _read(objects: ObjectStore, content: StoredContent, number: int, start
 
 
 class RangeReader:
-    """Reads of a content in small pieces here and there: a small one is kept whole, of a large one no more is read
-    than the chunks that hold a piece."""
+    """Reads of a content in small pieces here and there, of which no more is read than the chunks that hold a piece.
+
+    A segment that is asked for twice in a row is read whole and kept, but not so often that a file could cost many
+    times its size.
+    """
 
     def __init__(self, objects: ObjectStore, content: StoredContent) -> None:
         self._objects = objects
         self._content = content
-        self._keeps = content.size <= _KEPT_SIZE
-        self._kept: dict[int, bytes] = {}
+        self._kept: tuple[int, bytes] = (-1, b"")
+        self._last = -1
+        self._whole_left = _WHOLE_READS * len(content.segments)
 
     async def read(self, start: int, length: int) -> bytes:
         """The plaintext from `start` on, `length` bytes or up to the end."""
-        pieces = []
-        for number, from_byte, to_byte in _wanted(self._content, start, start + length):
-            if self._keeps:
-                pieces.append((await self._segment(number))[from_byte:to_byte])
-            else:
-                pieces.append(await _read(self._objects, self._content, number, from_byte, to_byte))
+        pieces = [
+            await self._piece(number, from_byte, to_byte)
+            for number, from_byte, to_byte in _wanted(self._content, start, start + length)
+        ]
         return b"".join(pieces)
 
-    async def _segment(self, number: int) -> bytes:
-        if number not in self._kept:
+    async def _piece(self, number: int, start: int, end: int) -> bytes:
+        is_asked_again, self._last = number == self._last, number
+        if number != self._kept[0] and is_asked_again and self._whole_left:
+            self._whole_left -= 1
             content = self._content
             place, segment = content.place(number), content.segments[number]
-            self._kept[number] = await load_segment(self._objects, content.key, place, segment)
-        return self._kept[number]
+            self._kept = (number, await load_segment(self._objects, content.key, place, segment))
+        if number == self._kept[0]:
+            return self._kept[1][start:end]
+        return await _read(self._objects, self._content, number, start, end)
