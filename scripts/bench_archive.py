@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import multiprocessing
 import os
 import re
@@ -45,6 +44,7 @@ from archive_store.scans.upload_documents import Upload
 from archive_store.scans.uploads import begin_upload
 from archive_store.students.documents import Student
 from schema.nodes import global_id
+from scripts.bench_log import plain_values
 
 MIB = 1024 * 1024
 PAGES = 135
@@ -199,9 +199,9 @@ class _Alone:
 
 async def _memory(settings: Settings, issuer: DemoIssuer, student: str) -> None:
     (port,) = free_ports(1)
-    server = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(_values(settings), port), daemon=True
-    )
+    # The workers would be measured too.
+    values = plain_values(settings) | {"worker_seconds": 0, "sequencer_seconds": 0}
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(values, port), daemon=True)
     server.start()
     token = issuer.token("archive", seconds=3600), issuer.token("director", seconds=3600)
     purpose = {"Registrar-Purpose": "bench"}
@@ -281,16 +281,6 @@ def _resident(process_id: int | None, field: str) -> float:
 
 def _forget_peak(process_id: int | None) -> None:
     Path(f"/proc/{process_id}/clear_refs").write_text("5")
-
-
-def _values(settings: Settings) -> dict[str, Any]:
-    secrets = {
-        name: getattr(settings, name).get_secret_value()
-        for name in ("mongodb_url", "s3_access_key", "s3_secret_key")
-    }
-    told: dict[str, Any] = json.loads(settings.model_dump_json(exclude=set(secrets)))
-    # The workers would be measured too.
-    return told | secrets | {"worker_seconds": 0, "sequencer_seconds": 0}
 
 
 async def _person(store: Store, subject: str) -> Viewer:

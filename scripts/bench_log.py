@@ -30,7 +30,7 @@ _SLICE_SECONDS = 2.0
 async def bench_log(settings: Settings, *, slices: int) -> None:
     """Writers take turns of two seconds, bare and audited, while a sequencer runs in a process of its own."""
     sequencing = multiprocessing.get_context("spawn").Process(
-        target=_sequence, args=(_values(settings),), daemon=True
+        target=_sequence, args=(plain_values(settings),), daemon=True
     )
     sequencing.start()
     try:
@@ -126,7 +126,8 @@ async def _all_covered(store: Store) -> None:
         await asyncio.sleep(0.05)
 
 
-def _values(settings: Settings) -> dict[str, Any]:
+def plain_values(settings: Settings) -> dict[str, Any]:
+    """For a process of its own."""
     secrets = {
         name: getattr(settings, name).get_secret_value()
         for name in ("mongodb_url", "s3_access_key", "s3_secret_key")

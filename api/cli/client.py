@@ -55,7 +55,7 @@ def check(response: httpx.Response) -> None:
         return
     try:
         told = response.json()["error"]
-        line, details = f"{told['message']['zh']} {told['message']['en']}", _details(told)
+        line, details = f"{told['message']['zh']} {told['message']['en']}", details_of(told)
     except (ValueError, KeyError, TypeError):
         raise ServerError(
             f"the server answered {response.status_code}", status=response.status_code
@@ -63,9 +63,10 @@ def check(response: httpx.Response) -> None:
     raise ServerError(line, *details, told=told, status=response.status_code)
 
 
-def _details(told: dict[str, Any]) -> list[str]:
+def details_of(told: dict[str, Any]) -> list[str]:
+    """Code, field and rule of an error in a hint line; no line where it has none of them."""
     parts = [f"{name} {told[name]}" for name in ("code", "field", "rule") if told.get(name)]
-    return [", ".join(parts)]
+    return [", ".join(parts)] if parts else []
 
 
 async def check_streamed(response: httpx.Response) -> None:
@@ -95,4 +96,4 @@ def check_payload(payload: dict[str, Any]) -> None:
     """Raise the errors of a mutation's payload."""
     if errors := payload["errors"]:
         first = errors[0]
-        raise ServerError(f"{first['messageZh']} {first['messageEn']}", *_details(first))
+        raise ServerError(f"{first['messageZh']} {first['messageEn']}", *details_of(first))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.client import ServerError
+from api.cli.client import ServerError, details_of
 from api.cli.console import err, fail, out
 from api.cli.options import DEFAULT_URL, Purpose, Token, Url
 from api.cli.running import run
@@ -67,11 +67,7 @@ def scan_upload(
         return
     if is_one and first.error is not None:
         message = first.error["message"]
-        details = [f"{key} {first.error[key]}" for key in ("code", "field", "rule") if first.error.get(key)]
-        fail(
-            " ".join(filter(None, (message.get("zh"), message.get("en")))),
-            *filter(None, [", ".join(details)]),
-        )
+        fail(" ".join(filter(None, (message.get("zh"), message.get("en")))), *details_of(first.error))
     batch.print(out)
     if batch.count("refused"):
         raise typer.Exit(2)

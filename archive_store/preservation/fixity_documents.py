@@ -15,7 +15,7 @@ from archive_store.foundation.records import Record
 
 # `{_id: scan, checked_at, damages, run_id}`, the run if one read it; no records, since nothing of a student is there.
 CHECKS = "fixity_checks"
-CHECK_INDEXES = [IndexModel("checked_at"), IndexModel("run_id")]
+CHECK_INDEXES = [IndexModel("checked_at"), IndexModel([("run_id", 1), ("_id", 1)])]
 F1 = FieldClass.F1
 
 

@@ -117,7 +117,7 @@ class Scan(Record):
             IndexModel([("student_id", 1), ("_id", -1)]),
             # What is due for disposal, and what the object store has still to be told.
             IndexModel([("status", 1), ("document_type", 1), ("created_at", 1)]),
-            IndexModel([("locked_until", 1), ("status", 1)]),
+            IndexModel([("locked_until", 1), ("_id", 1)]),
             IndexModel("objects_removed_at", partialFilterExpression={"status": "DISPOSED"}),
             IndexModel("is_store_hold_due", partialFilterExpression={"is_store_hold_due": True}),
             IndexModel("created_at"),

@@ -9,21 +9,17 @@ import os
 import re
 import shutil
 import stat
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bagit
 import pytest
-import uvicorn
 from typer.testing import CliRunner
 
 from api.cli.main import app
 from api.dev.demo import demo_paper
 from api.dev.issuer import DemoIssuer
-from api.serve import server_config
 from archive_store.audit.sequencer import sequence_entries
 from archive_store.foundation.settings import Settings
 from archive_store.preservation.packages import TAG_FILES, TAG_MANIFEST
@@ -31,6 +27,7 @@ from archive_store.preservation.packages_xml import parse_encapsulation, parse_x
 from archive_store.scans.documents import Scan
 from archive_store.scans.uploads import file_scan
 from schema.nodes import global_id
+from tests.http.serving import running_server
 from tests.preservation import archive
 from tests.preservation.stored_scans import stored
 from tests.preservation.test_disposal import propose, signed_but_for_the_principal
@@ -43,18 +40,9 @@ PAPERS = {"2023级户口簿": ("TIFF", 3), "2023级第2批新生学籍信息表"
 
 @pytest.fixture(scope="module")
 def server(settings: Settings) -> Iterator[str]:
-    """A server of its own thread and loop on the same stack; its address."""
-    instance = uvicorn.Server(server_config(settings))
-    thread = threading.Thread(target=instance.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not instance.started and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert instance.started
-    port = instance.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
-    instance.should_exit = True
-    thread.join(20)
+    """The address of a server on the same stack."""
+    with running_server(settings) as url:
+        yield url
 
 
 @pytest.fixture
