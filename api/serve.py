@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
 import socket
+from contextlib import suppress
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.app import create_app
 from api.logs import configure_logging
 from archive_store.foundation.settings import Settings
 
 WEBSOCKET_MESSAGE_LIMIT = 256 * 1024
+HEAD_LIMIT = 64 * 1024
+HEAD_SECONDS = 30.0
+_PR_SET_DUMPABLE = 4
 
 
 def server_config(settings: Settings) -> uvicorn.Config:
@@ -23,12 +30,50 @@ def server_config(settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         log_level="warning",
+        http=LimitedHeads,
         timeout_graceful_shutdown=10,
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_MESSAGE_LIMIT,
         # Compressed together, what an attacker chose would tell of what they may not read.
         ws_per_message_deflate=False,
     )
+
+
+class LimitedHeads(HttpToolsProtocol):
+    """A request's line and headers have to come soon and be no larger than HEAD_LIMIT; the parser has no limit."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._is_in_head:
+            self._head_size += len(data)
+            if self._head_size > HEAD_LIMIT:
+                self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._head_timer.cancel()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._is_in_head, self._head_size = True, 0
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up_head)
+
+    def _give_up_head(self) -> None:
+        # While an answer is under way, the next request need not have come.
+        if self._is_in_head and (self._head_size or self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -40,6 +85,14 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _keep_memory_to_ourselves() -> None:
+    """No process of the same user, such as one that inspects files, may read our memory, which holds keys; nor a core
+    dump tell of it."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def serve(settings: Settings) -> None:
     configure_logging()
+    _keep_memory_to_ourselves()
     Server(server_config(settings)).run()

@@ -13,7 +13,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 # Without a byte of the body; and beyond this time in all, a body has to come this fast.
 SECONDS = 30.0
 BYTES_A_SECOND = 16 * 1024
-# For a reader to take a piece of an answer.
+# For a reader to take a piece of an answer; and beyond this time in all, an answer has to be taken as fast as a body.
 READER_SECONDS = 60.0
 
 log = structlog.get_logger("registrar.http")
@@ -63,11 +63,17 @@ def _timed_receive(receive: Receive) -> Receive:
 
 
 def _timed_send(send: Send) -> Send:
+    sent, waited = 0, 0.0
+
     async def send_in_time(message: Message) -> None:
+        nonlocal sent, waited
+        started = time.monotonic()
         try:
-            async with asyncio.timeout(READER_SECONDS):
+            async with asyncio.timeout(min(READER_SECONDS, READER_SECONDS + sent / BYTES_A_SECOND - waited)):
                 await send(message)
         except TimeoutError:
             raise _ReaderStalledError from None
+        waited += time.monotonic() - started
+        sent += len(message.get("body", b""))
 
     return send_in_time

@@ -44,6 +44,8 @@ def check_proofs(history: Mapping[str, Any], package: Package, key: str | None) 
     under = {index for index in indexes if index is not None and index < checkpoint.size}
     if key is not None and (unproven := under - {proof["logIndex"] for proof in proofs}):
         return _result(False, f"there is no proof of {len(unproven)} entries that the history names")
+    if key is not None and not under:
+        return _result(False, "no entry of the history is under the checkpoint")
     later = len(indexes - under)
     measured = f"{len(proofs)} entries are under the checkpoint of {checkpoint.size}, {later} are later"
     if key is None:

@@ -37,11 +37,9 @@ class HeldUpload:
         self._holder = holder
         self.upload = upload
 
-    async def change(self, values: Mapping[str, Any], *, push: Mapping[str, list[Any]] | None = None) -> None:
-        """Set fields, and append to lists; TRY_AGAIN where it is no longer held."""
+    async def change(self, values: Mapping[str, Any]) -> None:
+        """Set fields by their paths; TRY_AGAIN where it is no longer held. Done again it changes nothing more."""
         update: Row = {"$set": {name: bson_value(value) for name, value in values.items()}}
-        if push:
-            update["$push"] = {name: {"$each": bson_value(items)} for name, items in push.items()}
         row = await self._uploads.find_one_and_update(  # house-rule: an upload is no record
             {"_id": self.upload.id, "holder": self._holder}, update, return_document=ReturnDocument.AFTER
         )

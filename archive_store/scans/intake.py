@@ -6,6 +6,7 @@ kept, so that whoever takes over goes on from there.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ from archive_store.scans.upload_documents import DerivedImage, IntakeFinding, Re
 # An upload that meets one of these is asked for again; all others refuse it for good.
 _PASSING = frozenset({ErrorCode.TRY_AGAIN, ErrorCode.LOCKED, ErrorCode.TIMED_OUT, ErrorCode.INTERNAL})
 IMAGE_TYPE = "image/jpeg"
+_ASK_AGAIN_SECONDS = 1.0
 log = structlog.get_logger("registrar.scans")
 
 
@@ -48,15 +50,10 @@ async def finish(store: Store, held: HeldUpload, sha256: str | None) -> Scan:
         viewer = await viewer_of_person(store, upload.person_id)
         viewer.require_any(FILERS, rule="operation scan.file")
         if held.upload.status is UploadStatus.QUARANTINED:
-            await _check(store, held, key, sha256)
+            await _check_whole(store, held, key, sha256)
         if held.upload.status is UploadStatus.CHECKED:
             await _index(store, viewer, held)
         scan = await record_scan(store, viewer, held.upload, key.data_key)
-    except (DamagedScanError, ObjectMissingError) as error:
-        log.exception("upload_damaged", upload=str(upload.id))
-        damaged = RegistrarError(ErrorCode.DAMAGED)
-        await refuse(store, held, damaged)
-        raise damaged from error
     except RegistrarError as error:
         if error.code not in _PASSING:
             await refuse(store, held, error)
@@ -85,6 +82,19 @@ async def discard(store: Store, held: HeldUpload, error: RegistrarError) -> None
     }
     await held.change({**over, "segments": [], "tail": None, "thumbnail": None, "preview": None})
     await remove_objects(store.objects, held.upload.id)
+
+
+async def _check_whole(store: Store, held: HeldUpload, key: ScanKey, sha256: str | None) -> None:
+    """As `_check`; DAMAGED where what is stored of the upload cannot be read, also when it is asked for again."""
+    for is_last_try in (False, True):
+        try:
+            return await _check(store, held, key, sha256)
+        except (DamagedScanError, ObjectMissingError) as error:
+            log.exception("upload_damaged", upload=str(held.upload.id))
+            if is_last_try:
+                raise RegistrarError(ErrorCode.DAMAGED) from error
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
+    raise AssertionError("the last try returns or raises")
 
 
 async def _check(store: Store, held: HeldUpload, key: ScanKey, sha256: str | None) -> None:

@@ -21,8 +21,9 @@ LEAST_SEGMENT = 1024 * 1024
 # Segments being stored while the next is gathered; each takes up to four times SEGMENT_SIZE of memory.
 _UNDER_WAY = 2
 
-# Told that segments are stored, the tail after them, and whether the file is whole; raises where they may not be kept.
-Commit = Callable[[list[Segment], Segment | None, bool], Awaitable[None]]
+# Told which number the first of some stored segments has, the segments, the tail after them, and whether the file is
+# whole; raises where they may not be kept. Who was cut off meanwhile tells it again.
+Commit = Callable[[int, list[Segment], Segment | None, bool], Awaitable[None]]
 
 
 class Reception:
@@ -58,6 +59,7 @@ class Reception:
         self._is_closed = False  # the last segment is sealed
         self._under_way: deque[asyncio.Task[Segment]] = deque()
         self._stored: list[Segment] = []  # and not committed
+        self._next_to_commit = len(before.segments)
         self._committing: asyncio.Task[None] | None = None
 
     @property
@@ -104,7 +106,8 @@ class Reception:
             place = self._place(Part.TAIL)
             tail = await store_segment(self._objects, self._before.key, place, self._buffer)
         if self._stored or tail is not None:
-            await self._commit(self._stored, tail, self._is_closed)
+            await self._commit(self._next_to_commit, self._stored, tail, self._is_closed)
+            self._next_to_commit += len(self._stored)
             self._stored = []
 
     async def abort(self) -> None:
@@ -141,7 +144,9 @@ class Reception:
             self._stored = []
 
     async def _commit_in_background(self, segments: list[Segment]) -> None:
-        await self._commit(segments, None, False)
+        first = self._next_to_commit
+        self._next_to_commit += len(segments)
+        await self._commit(first, segments, None, False)
 
     async def _committed(self) -> None:
         """Wait for the commit under way, if there is one."""

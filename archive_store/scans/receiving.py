@@ -18,11 +18,11 @@ from archive_store.foundation.object_store import ObjectStoreError
 from archive_store.foundation.store import Store
 from archive_store.inspection.media_types import media_type_of
 from archive_store.scans.checksums import Checksum
-from archive_store.scans.encryption import DamagedScanError, Part, ScanKey
+from archive_store.scans.encryption import DamagedScanError, Part, ScanKey, SegmentPlace
 from archive_store.scans.holding import HeldUpload
 from archive_store.scans.keys import unwrap_upload_key
 from archive_store.scans.pipeline import Reception
-from archive_store.scans.segments import Segment, scan_prefix
+from archive_store.scans.segments import Segment, object_key
 from archive_store.scans.upload_documents import Upload, UploadStatus
 
 # Digests of uploads that may go on in this process, with the bytes that they have taken. Where there is none, the
@@ -48,17 +48,21 @@ async def take(
     key = ScanKey(upload.cipher, await unwrap_upload_key(store, upload.wrapped, upload.id))
     await held.change({"receptions": upload.receptions + 1, "expires_at": expiry(store)})
     found: dict[str, Any] = {}
+    all_segments = list(upload.segments)
 
     def check_head(first_bytes: bytes) -> None:
         found["media_type"] = media_type_of(first_bytes)
 
-    async def commit(segments: list[Segment], tail: Segment | None, is_whole: bool) -> None:
-        sealed = sum(segment.size for segment in [*held.upload.segments, *segments])
+    async def commit(first: int, segments: list[Segment], tail: Segment | None, is_whole: bool) -> None:
+        all_segments[first:] = segments
+        sealed = sum(segment.size for segment in all_segments)
         values: dict[str, Any] = {"tail": tail, "offset": sealed + (tail.size if tail else 0), **found}
         if is_whole:
             values["status"] = UploadStatus.QUARANTINED
         before = held.upload.tail
-        await held.change(values, push={"segments": segments})
+        # By their places: a commit that was cut off is done again.
+        values |= {f"segments.{number}": segment for number, segment in enumerate(segments, first)}
+        await held.change(values)
         if before is not None:
             await _remove_tail(store, held.upload, before)
 
@@ -97,7 +101,8 @@ async def take(
 async def _remove_tail(store: Store, upload: Upload, tail: Segment) -> None:
     """Its bytes have been stored anew. What is left of it goes with the upload."""
     with suppress(ObjectStoreError):
-        await store.objects.remove(f"{scan_prefix(upload.id)}{Part.TAIL.name.lower()}", tail.object_version)
+        place = SegmentPlace(upload.id, upload.content_version, Part.TAIL)
+        await store.objects.remove(object_key(place), tail.object_version)
 
 
 async def _write_all(

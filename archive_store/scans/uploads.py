@@ -6,6 +6,7 @@ every byte is stored encrypted or not at all.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -17,7 +18,7 @@ from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.object_store import ObjectStoreError
+from archive_store.foundation.object_store import ObjectStoreAwayError, ObjectStoreError
 from archive_store.foundation.paging import check_page_size
 from archive_store.foundation.store import Store
 from archive_store.scans.checksums import Checksum
@@ -36,6 +37,7 @@ from archive_store.students.queries import find_student
 
 # Of one person, unfinished.
 OPEN_UPLOADS_LIMIT = 200
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _IN_INTAKE = (UploadStatus.QUARANTINED, UploadStatus.CHECKED, UploadStatus.INDEXED)
 log = structlog.get_logger("registrar.uploads")
 
@@ -55,6 +57,13 @@ async def begin_upload(
     """
     # Who may not file learns nothing from what follows.
     viewer.require_any(FILERS, rule="operation scan.file")
+    if expected_sha256 is not None and not _SHA256.fullmatch(expected_sha256):
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT,
+            field="sha256",
+            detail_zh="SHA-256 为 64 位十六进制数",
+            detail_en="a SHA-256 has 64 hexadecimal digits",
+        )
     limit = store.settings.scan_size_limit
     if length == 0:
         raise RegistrarError(ErrorCode.EMPTY_FILE)
@@ -182,7 +191,7 @@ async def file_scan(
                 scan = await finish(store, held, take_digest(held.upload))
             except BaseException:
                 # Whoever took it over meanwhile sees to it.
-                with suppress(RegistrarError):
+                with suppress(RegistrarError, ObjectStoreError):
                     await _give_up(store, held)
                 raise
             await held.forget()
@@ -216,7 +225,13 @@ async def finish_left(store: Store, now: datetime) -> int:
 async def _give_up(store: Store, held: HeldUpload) -> None:
     """Remove an upload, and all that is stored of it but a scan that is filed."""
     if scan := await filed_scan(store, held.upload.id):
-        await remove_strays(store, scan)
+        try:
+            await remove_strays(store, scan)
+        except ObjectStoreAwayError:
+            raise
+        except ObjectStoreError:
+            # One that is held, say. `registrar archive check` tells of it.
+            log.warning("strays_left", upload=str(held.upload.id))
     else:
         await discard(store, held, RegistrarError(ErrorCode.NOT_FOUND, field="upload"))
     await held.forget()

@@ -94,3 +94,20 @@ def test_with_the_schools_key_a_package_of_which_the_proofs_were_taken_out_does_
     note = key.sign(f"school.example\n100\n{root}\n")
     history: dict[str, Any] = {"checkpoint": None if stripped == "the checkpoint" else note, "proofs": []}
     assert check_proofs(history, sound().package, key.verifier_key).passed is False
+
+
+@pytest.mark.parametrize("events", ["none", "of no place in the log", "later than the checkpoint"])
+def test_with_the_key_a_history_of_which_nothing_is_proven_is_not_told_as_passed(events: str) -> None:
+    """Beside a genuine checkpoint: without an entry under it the check was not done, or failed; it did not pass."""
+    from dataclasses import replace
+
+    from api.cli.package_proofs import check_proofs
+    from archive_store.foundation.signed_notes import CheckpointKey
+    from tests.preservation.test_packages import sound
+
+    key, package = CheckpointKey("school.example", bytes(32), ""), sound().package
+    note = key.sign(f"school.example\n100\n{base64.b64encode(bytes(32)).decode()}\n")
+    place = None if events == "of no place in the log" else 100
+    told = () if events == "none" else tuple(replace(e, log_index=place) for e in package.scans[0].events)
+    package = replace(package, scans=(replace(package.scans[0], events=told),))
+    assert check_proofs({"checkpoint": note, "proofs": []}, package, key.verifier_key).passed is not True

@@ -163,3 +163,19 @@ async def test_a_type_that_looks_like_a_sealed_one_is_it_or_is_refused(school: S
     else:
         rules = (await school.viewer("archive")).policy.rules
         assert rules.document_class(scan.document_type) is FieldClass.F4
+
+
+async def test_an_upload_is_not_thrown_away_where_this_server_lacks_a_root_key(school: School) -> None:
+    """One host has the new keyring, this one not yet: the archive file's key does not open here."""
+    await filed(school, pdf(1000))
+    archive_files = school.store.database.mongo["archive_files"]
+    held = await archive_files.find_one({})
+    assert held is not None
+    await archive_files.update_one({"_id": held["_id"]}, {"$set": {"root_key_id": "elsewhere.9"}})
+    content = pdf(100_000)
+    upload = await begun(school, len(content))
+    with pytest.raises(Exception):  # noqa: B017 - whatever it is, it must pass
+        await sent(school, upload, 0, content)
+    await archive_files.replace_one({"_id": held["_id"]}, held)  # the keyring is there
+    assert await finish_left(school.store, school.store.clock.now()) == 1
+    assert await read_whole(school, await filed_scan(school, upload.id)) == content
