@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.workers import Workers
+from archive_store.scans.chunked_encryption import CHUNK_SIZE
 from archive_store.scans.encryption import (
     HEADER_SIZE,
     DamagedScanError,
@@ -26,8 +27,9 @@ from archive_store.scans.encryption import (
     stored_range,
 )
 
-# Of plaintext. Small enough that a few of them fit into memory for each of many transfers.
-SEGMENT_SIZE = 4 * 1024 * 1024
+# Of plaintext. Small enough that a few of them fit into memory for each of many transfers; sealed it still fits into
+# 4 MiB, of which object stores make one piece of their own.
+SEGMENT_SIZE = 255 * CHUNK_SIZE
 # Times that a content that is read here and there may be read in whole segments.
 _WHOLE_READS = 4
 # Segments read before they are asked for.
