@@ -22,18 +22,14 @@ from api.stalls import StallLimits
 from api.tus import one_upload, uploads
 from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
-from archive_store.archive import JOBS, SLOW_JOBS, UPLOAD_JOBS, open_archive
+from archive_store.archive import JOBS, SCAN_JOBS, SLOW_JOBS, open_archive
 from archive_store.audit.feed import NotificationFeed
 from archive_store.foundation.settings import Settings
 from schema.root import build_schema
 
 GRAPHQL_BODY_OVERHEAD = 1024 * 1024
-# Within which the checks of the largest scan end.
-UPLOAD_LEASE_SECONDS = 120.0
 UPLOADS_PATHS = ("/scans/uploads", "/scans/uploads/")
 UPLOAD_METHODS = ["DELETE", "GET", "OPTIONS", "PATCH", "POST"]
-# Within which the largest scans of one round are read.
-SLOW_LEASE_SECONDS = 1800.0
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -52,10 +48,8 @@ def create_app(settings: Settings) -> Starlette:
             open_archive(settings) as store,
             working(
                 *worker_of_jobs(store, {**JOBS, "keys.measure": measure_keys}),
-                *worker_of_jobs(
-                    store, UPLOAD_JOBS, lease_name="upload-worker", lease_seconds=UPLOAD_LEASE_SECONDS
-                ),
-                *worker_of_jobs(store, SLOW_JOBS, lease_name="slow-worker", lease_seconds=SLOW_LEASE_SECONDS),
+                *worker_of_jobs(store, SCAN_JOBS, lease_name="scan-worker", renews=True),
+                *worker_of_jobs(store, SLOW_JOBS, lease_name="slow-worker", renews=True),
                 *sequencer_of(store),
                 *publisher_of(store),
             ),

@@ -36,7 +36,10 @@ log = structlog.get_logger("registrar.worker")
 
 
 class Worker:
-    """Runs `jobs` in their order while it holds the lease, `seconds` after each round again."""
+    """Runs `jobs` in their order while it holds the lease, `seconds` after each round again.
+
+    A job that takes longer than the lease is cut off; with `renews` the lease is kept as long as a job takes.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,9 @@ class Worker:
         seconds: float,
         lease_seconds: float = LEASE_SECONDS,
         lease_name: str = LEASE_NAME,
+        renews: bool = False,
     ) -> None:
+        self._renews = renews
         self._store = store
         self._jobs = jobs
         self._seconds = seconds
@@ -103,7 +108,7 @@ class Worker:
         _LAG.labels(name).set(max(0.0, begins - planned))
         self._began[name] = begins
         try:
-            async with asyncio.timeout(self._lease.seconds_left):
+            async with self._while_held():
                 done = await job(self._store, self._store.clock.now())
         except Exception as error:
             _FAILURES.labels(name).inc()
@@ -112,6 +117,24 @@ class Worker:
             _DONE.labels(name).inc(done)
             _LAST_RUN.labels(name).set_to_current_time()
             self._tell(name, None)
+
+    @asynccontextmanager
+    async def _while_held(self) -> AsyncIterator[None]:
+        async with asyncio.timeout(self._lease.seconds_left) as limit:
+            renewing = asyncio.create_task(self._renew(limit)) if self._renews else None
+            try:
+                yield
+            finally:
+                if renewing is not None:
+                    renewing.cancel()
+
+    async def _renew(self, limit: asyncio.Timeout) -> None:
+        """Until the lease is lost, or the store is away for as long as it lasts; then the job is cut off."""
+        while self._lease.is_held:
+            await asyncio.sleep(self._lease.seconds / 3)
+            with suppress(PyMongoError, LeaseLostError):
+                await self._lease.renew()
+                limit.reschedule(asyncio.get_running_loop().time() + self._lease.seconds_left)
 
     def _tell(self, name: str, error: Exception | None) -> None:
         """Log each kind of failure once with its trace, until all is well again."""
@@ -140,13 +163,13 @@ def worker_of_jobs(
     jobs: Mapping[str, Job],
     *,
     lease_name: str = LEASE_NAME,
-    lease_seconds: float = LEASE_SECONDS,
+    renews: bool = False,
 ) -> list[Worker]:
     """The worker of some of the store's jobs, unless there are none or this process shall do none of it."""
     seconds = store.settings.worker_seconds
     if not jobs or not seconds:
         return []
-    return [Worker(store, jobs, seconds=seconds, lease_name=lease_name, lease_seconds=lease_seconds)]
+    return [Worker(store, jobs, seconds=seconds, lease_name=lease_name, renews=renews)]
 
 
 async def end(worker: Worker, running: asyncio.Task[None]) -> None:

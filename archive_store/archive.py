@@ -137,13 +137,16 @@ JOBS: Mapping[str, Job] = {
     "archive_file.rewrap": rewrap_keys,
     "archive_file.rotate_keys": rotate_keys,
     "disposal.cancel_unasked": cancel_unasked,
+}
+
+# Beside them: these move whole files, and may take as long as a large one.
+SCAN_JOBS: Mapping[str, Job] = {
     "scan.hold_objects": follow_holds,
     "scan.lock_objects": lock_filed,
     "scan.remove_disposed": remove_disposed,
+    "upload.finish": finish_left,
+    "upload.remove_expired": remove_expired,
 }
-
-# As JOBS, beside them: one of these can take as long as a large file.
-UPLOAD_JOBS: Mapping[str, Job] = {"upload.finish": finish_left, "upload.remove_expired": remove_expired}
 
 # As JOBS, beside them: what takes long and may end at any time.
 SLOW_JOBS: Mapping[str, Job] = {"archive.check": check_due}

@@ -34,12 +34,13 @@ from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from archive_store.people.sign_in import load_viewer
 from archive_store.scans.chunked_encryption import ScanCipher
-from archive_store.scans.content import open_scan
 from archive_store.scans.encryption import Part, ScanKey, SegmentPlace
 from archive_store.scans.holding import holding
 from archive_store.scans.intake import finish
+from archive_store.scans.keys import scan_data_key
+from archive_store.scans.operations import filed_scan
 from archive_store.scans.receiving import take, take_digest
-from archive_store.scans.segments import SEGMENT_SIZE
+from archive_store.scans.segments import SEGMENT_SIZE, read_content
 from archive_store.scans.upload_documents import Upload
 from archive_store.scans.uploads import begin_upload
 from archive_store.students.documents import Student
@@ -66,7 +67,7 @@ async def bench_archive(settings: Settings, issuer: DemoIssuer, *, rounds: int) 
 
 async def _speed(store: Store, student_id: ObjectId, rounds: int) -> None:
     plain = paper(PAGES)
-    archivist, director = await _person(store, "archive"), await _person(store, "director")
+    archivist = await _person(store, "archive")
     alone = _Alone(store.settings, plain)
     filed: list[ObjectId] = []
     uploads: list[Upload] = []
@@ -82,8 +83,10 @@ async def _speed(store: Store, student_id: ObjectId, rounds: int) -> None:
             filed.append((await finish(store, held, take_digest(held.upload))).key)
 
     async def download() -> None:
-        _, content = await open_scan(store, director, filed[-1])
-        assert sum([len(piece) async for piece in content]) == len(plain)  # noqa: S101
+        scan = await filed_scan(store, filed[-1])
+        assert scan is not None  # noqa: S101
+        content = scan.content(ScanKey(scan.cipher, await scan_data_key(store, scan.key)))
+        assert sum([len(piece) async for piece in read_content(store.objects, content)]) == len(plain)  # noqa: S101
 
     calls: dict[str, Callable[[], Awaitable[object]]] = {
         "encrypt": lambda: asyncio.to_thread(alone.encrypt),
@@ -184,7 +187,7 @@ class _Alone:
 
     def decrypt(self) -> None:
         for (place, _), sealed in zip(self._places(), self._sealed, strict=True):
-            self._key.open(place, sealed)
+            self._key.open(place, [sealed])
 
     def put(self) -> None:
         self._name = f"bench/{next(self._numbers)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -24,6 +24,7 @@ _calls = Workers("object-store", 4)
 # Apart, so that a probe tells of the store and not of how busy we are.
 _probes = Workers("object-store-probe", 1)
 _PAGE = 1000
+PIECE_SIZE = 256 * 1024
 _NOT_THERE = ("NoSuchKey", "NoSuchVersion", "NoSuchObject", "MethodNotAllowed")
 _NOT_LOCKED = ("NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError")
 
@@ -100,6 +101,20 @@ class ObjectStore:
         if not stored.version_id:
             raise ObjectStoreError("the bucket keeps no versions")
         return stored.version_id
+
+    def pieces_blocking(self, key: str, version: str) -> Generator[bytes, None, None]:
+        """All bytes of the object, in pieces of up to PIECE_SIZE, the first of which is not short."""
+        try:
+            response = self._client.get_object(self.bucket, key, version_id=version)
+            try:
+                yield from response.stream(PIECE_SIZE)
+            finally:
+                # A connection with bytes still to come must not be used again.
+                if response.length_remaining:
+                    response.close()
+                response.release_conn()
+        except (MinioException, HTTPError) as error:
+            raise _told(error) from error
 
     def get_blocking(self, key: str, version: str, start: int = 0, end: int | None = None) -> bytes:
         """The object's bytes from `start` to before `end`; fewer where it has fewer."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 
 from bson import ObjectId
 
@@ -75,11 +77,17 @@ class ScanKey:
         prefix, context = _prefix(self.cipher), place.context(self.cipher)
         return c2sp.seal_message(self.cipher, self.data_key, context, plain, prefix=prefix)
 
-    def open(self, place: SegmentPlace, segment: bytes) -> bytes:
-        """The plaintext of a whole segment; DamagedScanError where it is not the one of this place, or not whole."""
-        message = memoryview(self._without_prefix(segment))
+    def open(self, place: SegmentPlace, segment: Iterable[bytes]) -> list[bytes]:
+        """The plaintext of a whole segment, both in pieces, of which the first stored one holds the header.
+
+        DamagedScanError where it is not the segment of this place, or not whole.
+        """
+        pieces = iter(segment)
+        first = bytes(self._without_prefix(next(pieces, b"")))
         try:
-            return c2sp.open_message(self.cipher, self.data_key, place.context(self.cipher), message)
+            return c2sp.open_message(
+                self.cipher, self.data_key, place.context(self.cipher), chain((first,), pieces)
+            )
         except DamagedMessageError as error:
             raise DamagedScanError("a segment is damaged") from error
 

@@ -94,12 +94,12 @@ def _store(objects: ObjectStore, key: ScanKey, place: SegmentPlace, plain: bytes
 
 async def load_segment(objects: ObjectStore, key: ScanKey, place: SegmentPlace, segment: Segment) -> bytes:
     """The plaintext of a whole segment, verified; ObjectStoreError, DamagedScanError."""
-    return await _transfers.run(_load, objects, key, place, segment)
+    return b"".join(await _transfers.run(_load, objects, key, place, segment))
 
 
-def _load(objects: ObjectStore, key: ScanKey, place: SegmentPlace, segment: Segment) -> bytes:
-    plain = key.open(place, objects.get_blocking(object_key(place), segment.object_version))
-    if len(plain) != segment.size:
+def _load(objects: ObjectStore, key: ScanKey, place: SegmentPlace, segment: Segment) -> list[bytes]:
+    plain = key.open(place, objects.pieces_blocking(object_key(place), segment.object_version))
+    if sum(len(piece) for piece in plain) != segment.size:
         raise DamagedScanError("a segment is of another size")
     return plain
 
@@ -128,23 +128,24 @@ def _load_range(
 async def read_content(
     objects: ObjectStore, content: StoredContent, start: int = 0, end: int | None = None
 ) -> AsyncGenerator[bytes, None]:
-    """The verified plaintext from `start` to before `end`, a segment at most at a time and a few ahead.
+    """The verified plaintext from `start` to before `end`, in pieces, with a few segments read ahead.
 
     Of segments that are wanted whole every byte is verified before the first is given. ObjectStoreError,
     DamagedScanError.
     """
-    under_way: deque[asyncio.Task[bytes]] = deque()
+    under_way: deque[asyncio.Task[list[bytes]]] = deque()
     wanted = iter(_wanted(content, start, content.size if end is None else end))
     try:
         while True:
-            for piece in islice(wanted, _AHEAD + 1 - len(under_way)):
-                under_way.append(asyncio.create_task(_read(objects, content, *piece)))
+            for part in islice(wanted, _AHEAD + 1 - len(under_way)):
+                under_way.append(asyncio.create_task(_read(objects, content, *part)))
             if not under_way:
                 return
             plain = await under_way[0]
             under_way.popleft()
-            if plain:
-                yield plain
+            while plain:
+                if piece := plain.pop(0):
+                    yield piece
             del plain
     finally:
         for reading in under_way:
@@ -165,11 +166,13 @@ def _wanted(content: StoredContent, start: int, end: int) -> list[tuple[int, int
     return wanted
 
 
-async def _read(objects: ObjectStore, content: StoredContent, number: int, start: int, end: int) -> bytes:
+async def _read(
+    objects: ObjectStore, content: StoredContent, number: int, start: int, end: int
+) -> list[bytes]:
     segment, place = content.segments[number], content.place(number)
     if start == 0 and end == segment.size:
-        return await load_segment(objects, content.key, place, segment)
-    return await load_range(objects, content.key, place, segment, start, end)
+        return await _transfers.run(_load, objects, content.key, place, segment)
+    return [await load_range(objects, content.key, place, segment, start, end)]
 
 
 class RangeReader:
@@ -203,4 +206,4 @@ class RangeReader:
             self._kept = (number, await load_segment(self._objects, content.key, place, segment))
         if number == self._kept[0]:
             return self._kept[1][start:end]
-        return await _read(self._objects, self._content, number, start, end)
+        return b"".join(await _read(self._objects, self._content, number, start, end))

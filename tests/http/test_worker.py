@@ -202,3 +202,38 @@ async def test_the_server_runs_the_jobs_of_the_archive(
     async with idle.router.lifespan_context(idle):
         await asyncio.sleep(5 * PAUSE)
     assert job.runs == runs
+
+
+@pytest.mark.parametrize("renews", [True, False])
+async def test_a_long_job_keeps_the_lease_where_it_may(empty_store: Store, renews: bool) -> None:
+    ended = asyncio.Event()
+
+    async def long(store: Store, now: datetime) -> int:
+        await asyncio.sleep(2.5)
+        ended.set()
+        return 1
+
+    async with working(empty_store, {"long": long}, lease_seconds=1.0, renews=renews):
+        if renews:
+            await asyncio.wait_for(ended.wait(), 6)
+        else:
+            await asyncio.sleep(4)
+            assert not ended.is_set()
+
+
+async def test_a_long_job_is_cut_off_when_the_lease_is_lost(empty_store: Store) -> None:
+    cut_off, began = asyncio.Event(), asyncio.Event()
+
+    async def endless(store: Store, now: datetime) -> int:
+        began.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cut_off.set()
+            raise
+        return 1
+
+    async with working(empty_store, {"endless": endless}, lease_seconds=1.5, renews=True):
+        await asyncio.wait_for(began.wait(), 5)
+        await empty_store.database.mongo["leases"].update_one({}, {"$set": {"holder": "another"}})
+        await asyncio.wait_for(cut_off.wait(), 5)

@@ -12,7 +12,7 @@ from bson import ObjectId
 from minio.error import S3Error
 
 from api.dev.demo import demo_paper
-from archive_store.archive import JOBS
+from archive_store.archive import JOBS, SCAN_JOBS
 from archive_store.foundation.object_store import ObjectStore
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
@@ -52,7 +52,7 @@ async def archive_file_of(school: School, scan: Scan) -> ArchiveFile:
 
 
 async def run_job(store: Store, name: str, at: datetime | None = None) -> int:
-    return await JOBS[name](store, at or store.clock.now())
+    return await {**JOBS, **SCAN_JOBS}[name](store, at or store.clock.now())
 
 
 def without_bucket(store: Store, settings: Settings) -> Store:

@@ -245,7 +245,7 @@ async def test_a_store_that_is_away_is_no_damage(school: School, monkeypatch: py
     async def is_away(_: ObjectStore) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(ObjectStore, "get_blocking", refuses)
+    monkeypatch.setattr(ObjectStore, "pieces_blocking", refuses)
     assert await check_scan(school.store, scan.key) == ["UNREADABLE 000000"]
     monkeypatch.setattr(ObjectStore, "probe", is_away)
     with pytest.raises(ObjectStoreAwayError):
