@@ -47,8 +47,10 @@ class LimitedHeads(HttpToolsProtocol):
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
+        head = self._head_timer
         super().data_received(data)
-        if self._is_in_head:
+        # Of a head that was begun before; these bytes may have ended it, and a body as well.
+        if self._is_in_head and head is self._head_timer:
             self._head_size += len(data)
             if self._head_size > HEAD_LIMIT:
                 self.transport.close()
@@ -71,8 +73,10 @@ class LimitedHeads(HttpToolsProtocol):
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up_head)
 
     def _give_up_head(self) -> None:
-        # While an answer is under way, the next request need not have come.
-        if self._is_in_head and (self._head_size or self.cycle is None or self.cycle.response_complete):
+        # While an answer is under way, the next request need not have come; a WebSocket has its own protocol.
+        is_ours = self.transport.get_protocol() is self
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if is_ours and self._is_in_head and (self._head_size or is_answered):
             self.transport.close()
 
 

@@ -46,3 +46,31 @@ def test_headers_have_a_limit(server: str) -> None:
         with pytest.raises(ConnectionError):
             for _ in range(64):
                 connection.sendall(b"A" * 65536)
+
+
+def test_bodies_are_no_heads(server: str) -> None:
+    """Requests that come whole, one after the other on a connection, each larger than a head may be."""
+    import socket
+
+    port = int(server.rsplit(":", 1)[1])
+    head = (
+        b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    )
+    body = b" " * 70_000
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        for _ in range(20):
+            connection.sendall(head % len(body) + body)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 401")
+
+
+async def test_a_websocket_outlives_the_time_for_a_head(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+
+    from websockets.asyncio.client import connect
+
+    monkeypatch.setattr("api.serve.HEAD_SECONDS", 0.5)
+    address = server.replace("http://", "ws://") + "/graphql"
+    async with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
+        await asyncio.sleep(1.5)
+        await socket.send('{"type": "ping"}')
+        assert "pong" in str(await asyncio.wait_for(socket.recv(), 5))
