@@ -383,6 +383,24 @@ async def test_a_range_reads_the_chunks_that_hold_it_and_no_more(
         assert reads <= end - start + 4 * 16_400 + 2 * 74
 
 
+async def test_scans_under_the_national_cipher_lie_beside_the_others(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = [demo_paper("PDF", pages=1), pdf(SEGMENT_SIZE + 70_000)]
+    filed = []
+    for cipher in ("SM4_GCM", "AES_256_GCM"):
+        monkeypatch.setitem(school.store.settings.__dict__, "scan_cipher", cipher)
+        for content in contents:
+            upload = await begun(school, len(content))
+            await sent(school, upload, 0, content[:9_000])
+            await sent(school, upload, 9_000, content[9_000:])
+            filed.append(await filed_scan(school, upload.id))
+    assert [scan.cipher for scan in filed] == ["SM4_GCM"] * 2 + ["AES_256_GCM"] * 2
+    for scan, content in zip(filed, contents * 2, strict=True):
+        assert await read_whole(school, scan) == content
+    assert filed[0].preview is not None
+
+
 async def test_too_many_uploads_are_not_begun(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     import archive_store.scans.uploads as uploads
 
