@@ -18,6 +18,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.inspection import frames
@@ -31,7 +32,9 @@ ReadRange = Callable[[int, int], Awaitable[bytes]]
 _SECONDS = 60.0
 # Who finds no place free within the seconds is told to try again.
 _WAIT_SECONDS = 60.0
-_processes = asyncio.Semaphore(2)
+_AT_ONCE = 2
+# Of each event loop, to which a semaphore is bound.
+_places: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 # A file may be read this often, with something for small ones: pages refer to each other.
 _READS_OF_FILE = 8
 _READS_OF_ANY_FILE = 64 * 1024 * 1024
@@ -54,9 +57,10 @@ async def inspect(media_type: str, size: int, read: ReadRange, *, page_limit: in
     Raises TOO_MANY_PAGES over the limit, UNSUPPORTED_MEDIA_TYPE for a zip archive that is no OFD, TRY_AGAIN while
     others are inspected for a minute, and whatever `read` raises.
     """
+    places = _places.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE))
     try:
         async with asyncio.timeout(_WAIT_SECONDS):
-            await _processes.acquire()
+            await places.acquire()
     except TimeoutError:
         raise RegistrarError(ErrorCode.TRY_AGAIN) from None
     try:
@@ -64,7 +68,7 @@ async def inspect(media_type: str, size: int, read: ReadRange, *, page_limit: in
         async with _child(media_type, size, page_limit) as process:
             await conversation.hold(process)
     finally:
-        _processes.release()
+        places.release()
     if media_type == OFD and not conversation.is_confirmed:
         raise unsupported_media_type()
     return conversation.inspection()

@@ -162,11 +162,10 @@ def _allowed(view: ScanView | None) -> ScanView:
 
 async def _reading(content: AsyncGenerator[bytes, None], reader_id: ObjectId) -> AsyncGenerator[bytes, None]:
     """Nothing, once the first piece is there; then all of them."""
-    with reader_place(reader_id):
-        async with aclosing(content):
-            first = await anext(content, b"")
-            yield b""
-            yield first
-            del first
-            async for piece in content:
-                yield piece
+    async with reader_place(reader_id), aclosing(content):
+        first = await anext(content, b"")
+        yield b""
+        yield first
+        del first
+        async for piece in content:
+            yield piece

@@ -181,7 +181,7 @@ async def test_a_stolen_copy_of_database_and_bucket_reveals_nothing(
     secrets = {
         "the text": MARK,
         "a PDF": b"%PDF-1.",
-        "a JPEG": b"JFIF",
+        "a JPEG": b"\xff\xd8\xff\xe0\x00\x10JFIF",
     }
     for number, root_key in enumerate(keyring.scans):
         secrets |= {
