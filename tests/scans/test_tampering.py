@@ -13,7 +13,7 @@ import pytest
 
 from api.dev.demo import demo_paper
 from api.dev.stack import EmbeddedStack
-from archive_store.foundation.object_store import ObjectStoreError
+from archive_store.foundation.object_store import ObjectStore, ObjectStoreError
 from archive_store.scans.content import open_scan
 from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import DamagedScanError
@@ -211,14 +211,18 @@ async def _database(school: School) -> bytes:
 
 
 async def _bucket(school: School) -> bytes:
-    objects = school.store.objects
-    return b"".join(
-        [
-            await asyncio.to_thread(objects.get_blocking, key, version)
-            for key, version in await objects.versions("")
-            if version
-        ]
-    )
+    return b"".join(await stored_bytes(school.store.objects))
+
+
+async def stored_bytes(objects: ObjectStore) -> list[bytes]:
+    """Of every object version; a delete marker has none."""
+    pages = [page async for page in objects.pages("")]
+    return [
+        await asyncio.to_thread(objects.get_blocking, found.key, found.version)
+        for page in pages
+        for found in page
+        if not found.is_delete_marker
+    ]
 
 
 def _disk(directory: Path) -> list[bytes]:
