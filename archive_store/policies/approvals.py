@@ -11,12 +11,10 @@ from typing import Annotated, Any
 from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import ApprovalPolicy, ApprovalRule, EmergencyRule, Tier
 from archive_store.approvals.operation import Operation, Payload
-from archive_store.approvals.operations import payload_of, perform
 from archive_store.approvals.rules import UngovernedOperationError, rule_of
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
@@ -28,10 +26,10 @@ from archive_store.foundation.working_days import Period
 from archive_store.policies.rules import RULE
 from archive_store.policies.versions import (
     REQUESTERS,
+    ask_for_version,
     check_first_day,
+    current_version,
     next_version,
-    require_may_ask,
-    version_in_store,
     write_version,
 )
 
@@ -159,16 +157,16 @@ async def replace_approval_policy(
     dry_run: bool,
 ) -> ApprovalReplacement:
     """Ask for a new version, or with `dry_run` only say whose signatures would change."""
-    require_may_ask(viewer, APPROVAL_POLICY_REPLACE.name, dry_run=dry_run)
     values = {"policy_id": ObjectId(), "effective_from": effective_from, "content": content}
-    payload = payload_of(ApprovalPolicyReplace, values)
-    await _check(store, viewer, payload)
-    current = content_of(await newest_version(store, ApprovalPolicy))
-    differences = tuple(route_differences(current, payload.content, store.operations))
-    if dry_run:
-        return ApprovalReplacement(differences, None)
-    outcome = await perform(store, viewer, APPROVAL_POLICY_REPLACE.name, payload, reason=reason)
-    return ApprovalReplacement(differences, outcome.change_request_id)
+
+    async def differences(payload: ApprovalPolicyReplace) -> list[RouteDifference]:
+        current = content_of(await newest_version(store, ApprovalPolicy))
+        return route_differences(current, payload.content, store.operations)
+
+    found, request_id = await ask_for_version(
+        store, viewer, APPROVAL_POLICY_REPLACE, values, differences, reason=reason, dry_run=dry_run
+    )
+    return ApprovalReplacement(tuple(found), request_id)
 
 
 async def _check(store: Store, viewer: Viewer, payload: ApprovalPolicyReplace) -> None:
@@ -176,12 +174,6 @@ async def _check(store: Store, viewer: Viewer, payload: ApprovalPolicyReplace) -
     check_content(payload.content, store.operations)
     if payload.content == content_of(await newest_version(store, ApprovalPolicy)):
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="content")
-
-
-async def _current(
-    store: Store, session: AsyncClientSession | None, payload: ApprovalPolicyReplace
-) -> Mapping[str, Any]:
-    return {"version": await version_in_store(store, session, ApprovalPolicy)}
 
 
 async def _apply(unit: UnitOfWork, payload: ApprovalPolicyReplace) -> ObjectId:
@@ -204,7 +196,7 @@ APPROVAL_POLICY_REPLACE = Operation(
         **{name: bson_value(getattr(payload.content, name)) for name in ApprovalContent.model_fields},
     },
     fields=lambda payload: frozenset({"effective_from", *ApprovalContent.model_fields}),
-    current=_current,
+    current=current_version(ApprovalPolicy),
     check=_check,
     apply=_apply,
 )

@@ -9,12 +9,10 @@ from typing import Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.rules import AccessRules, FieldAccessPolicy
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
-from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
@@ -23,10 +21,10 @@ from archive_store.foundation.versioned import newest_version
 from archive_store.policies.rules import AccessDifference, access_differences, check_rules
 from archive_store.policies.versions import (
     REQUESTERS,
+    ask_for_version,
     check_first_day,
+    current_version,
     next_version,
-    require_may_ask,
-    version_in_store,
     write_version,
 )
 from archive_store.scans.documents import Scan
@@ -66,16 +64,16 @@ async def replace_policy(
     Raises FORBIDDEN without a post that may ask (or, for a dry run, that decides), and for bad rules an error that
     names the place.
     """
-    require_may_ask(viewer, POLICY_REPLACE.name, dry_run=dry_run)
     values = {"policy_id": ObjectId(), "effective_from": effective_from, "rules": rules}
-    payload = payload_of(PolicyReplace, values)
-    await _check(store, viewer, payload)
-    current = (await newest_version(store, FieldAccessPolicy)).rules
-    differences = tuple(access_differences(current, payload.rules, GOVERNED_TYPES))
-    if dry_run:
-        return Replacement(differences, None)
-    outcome = await perform(store, viewer, POLICY_REPLACE.name, payload, reason=reason)
-    return Replacement(differences, outcome.change_request_id)
+
+    async def differences(payload: PolicyReplace) -> list[AccessDifference]:
+        current = (await newest_version(store, FieldAccessPolicy)).rules
+        return access_differences(current, payload.rules, GOVERNED_TYPES)
+
+    found, request_id = await ask_for_version(
+        store, viewer, POLICY_REPLACE, values, differences, reason=reason, dry_run=dry_run
+    )
+    return Replacement(tuple(found), request_id)
 
 
 async def _check(store: Store, viewer: Viewer, payload: PolicyReplace) -> None:
@@ -83,12 +81,6 @@ async def _check(store: Store, viewer: Viewer, payload: PolicyReplace) -> None:
     check_rules(payload.rules, GOVERNED_TYPES, StudentStatus)
     if payload.rules == (await newest_version(store, FieldAccessPolicy)).rules:
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
-
-
-async def _current(
-    store: Store, session: AsyncClientSession | None, payload: PolicyReplace
-) -> Mapping[str, Any]:
-    return {"version": await version_in_store(store, session, FieldAccessPolicy)}
 
 
 async def _apply(unit: UnitOfWork, payload: PolicyReplace) -> ObjectId:
@@ -111,7 +103,7 @@ POLICY_REPLACE = Operation(
         "rules": bson_value(payload.rules),
     },
     fields=lambda payload: frozenset({"effective_from", "rules"}),
-    current=_current,
+    current=current_version(FieldAccessPolicy),
     check=_check,
     apply=_apply,
 )

@@ -9,11 +9,9 @@ from typing import Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
-from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
@@ -21,10 +19,10 @@ from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.policies.rules import RULE
 from archive_store.policies.versions import (
     REQUESTERS,
+    ask_for_version,
     check_first_day,
+    current_version,
     next_version,
-    require_may_ask,
-    version_in_store,
     write_version,
 )
 from archive_store.scans.documents import RetentionClass
@@ -121,17 +119,18 @@ async def replace_retention_table(
     Raises FORBIDDEN without a post that may ask (or, for a dry run, that decides), and for bad content an error that
     names the place.
     """
-    require_may_ask(viewer, RETENTION_TABLE_REPLACE.name, dry_run=dry_run)
     values = {"table_id": ObjectId(), "effective_from": effective_from, "content": content}
-    payload = payload_of(RetentionTableReplace, values)
-    await _check(store, viewer, payload)
-    current = (await table_in_force(store)).content
-    differences = tuple(retention_differences(current, payload.content))
-    requirements = tuple(requirement_differences(current, payload.content))
-    if dry_run:
-        return RetentionReplacement(differences, requirements, None)
-    outcome = await perform(store, viewer, RETENTION_TABLE_REPLACE.name, payload, reason=reason)
-    return RetentionReplacement(differences, requirements, outcome.change_request_id)
+
+    async def differences(
+        payload: RetentionTableReplace,
+    ) -> tuple[list[RetentionDifference], list[RequirementDifference]]:
+        contents = (await table_in_force(store)).content, payload.content
+        return retention_differences(*contents), requirement_differences(*contents)
+
+    (periods, requirements), request_id = await ask_for_version(
+        store, viewer, RETENTION_TABLE_REPLACE, values, differences, reason=reason, dry_run=dry_run
+    )
+    return RetentionReplacement(tuple(periods), tuple(requirements), request_id)
 
 
 async def _check(store: Store, viewer: Viewer, payload: RetentionTableReplace) -> None:
@@ -139,12 +138,6 @@ async def _check(store: Store, viewer: Viewer, payload: RetentionTableReplace) -
     check_content(payload.content)
     if payload.content == (await table_in_force(store)).content:
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="content")
-
-
-async def _current(
-    store: Store, session: AsyncClientSession | None, payload: RetentionTableReplace
-) -> Mapping[str, Any]:
-    return {"version": await version_in_store(store, session, RetentionTable)}
 
 
 async def _apply(unit: UnitOfWork, payload: RetentionTableReplace) -> ObjectId:
@@ -167,7 +160,7 @@ RETENTION_TABLE_REPLACE = Operation(
         "content": bson_value(payload.content),
     },
     fields=lambda payload: frozenset({"effective_from", "content"}),
-    current=_current,
+    current=current_version(RetentionTable),
     check=_check,
     apply=_apply,
 )

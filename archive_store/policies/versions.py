@@ -1,16 +1,18 @@
-"""Versions of the two policies: each replacement is the next one, and never holds before its day."""
+"""Versions of the policies: each replacement is the next one, and never holds before its day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import Tier
+from archive_store.approvals.operation import AnyPayload, Operation
+from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
@@ -19,13 +21,50 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.policies.rules import RULE
 
+Differences = TypeVar("Differences")
+
 REQUESTERS = frozenset({Post.DIRECTOR, Post.DEPUTY_DIRECTOR})
 
 
-def require_may_ask(viewer: Viewer, operation: str, *, dry_run: bool) -> None:
+def _require_may_ask(viewer: Viewer, operation: str, *, dry_run: bool) -> None:
     """FORBIDDEN without a post that may ask or, for a dry run, that decides."""
     posts = REQUESTERS | (frozenset(tier.post for tier in Tier) if dry_run else frozenset())
     viewer.require_any(posts, rule=f"operation {operation}")
+
+
+async def ask_for_version(
+    store: Store,
+    viewer: Viewer,
+    operation: Operation[AnyPayload],
+    values: Mapping[str, Any],
+    tell: Callable[[AnyPayload], Awaitable[Differences]],
+    *,
+    reason: str | None,
+    dry_run: bool,
+) -> tuple[Differences, ObjectId | None]:
+    """What `tell` tells of a replacement that passed its check, and the request for it; None of a dry run.
+
+    FORBIDDEN without a post that may ask (or, for a dry run, that decides), and whatever its check refuses.
+    """
+    _require_may_ask(viewer, operation.name, dry_run=dry_run)
+    payload = payload_of(operation.payload, values)
+    await operation.check(store, viewer, payload)
+    differences = await tell(payload)
+    if dry_run:
+        return differences, None
+    outcome = await perform(store, viewer, operation.name, payload, reason=reason)
+    return differences, outcome.change_request_id
+
+
+def current_version(
+    policy_type: type[Record],
+) -> Callable[[Store, AsyncClientSession | None, Any], Awaitable[Mapping[str, Any]]]:
+    """What a replacement replaces, for `Operation.current`."""
+
+    async def current(store: Store, session: AsyncClientSession | None, _: Any) -> Mapping[str, Any]:
+        return {"version": await version_in_store(store, session, policy_type)}
+
+    return current
 
 
 def check_first_day(store: Store, effective_from: date) -> None:
