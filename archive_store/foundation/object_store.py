@@ -185,16 +185,7 @@ class ObjectStore:
 
     async def versions(self, prefix: str) -> list[tuple[str, str]]:
         """(key, version id) of every object version whose key begins so, in the order of the keys."""
-        return await _calls.run(self.versions_blocking, prefix)
-
-    def versions_blocking(self, prefix: str = "") -> list[tuple[str, str]]:
-        try:
-            found = self._client.list_objects(
-                self.bucket, prefix=prefix, recursive=True, include_version=True
-            )
-            return [(item.object_name or "", item.version_id or "") for item in found]
-        except (MinioException, HTTPError) as error:
-            raise _told(error) from error
+        return [(found.key, found.version) async for page in self.pages(prefix) for found in page]
 
     async def pages(self, prefix: str) -> AsyncIterator[list[ObjectVersion]]:
         """Every object version whose key begins so, a page at a time, in the order of the keys."""

@@ -153,7 +153,7 @@ async def _check_locks(store: Store, scan: Scan) -> list[str]:
         return []
     least = lock_end(scan.retention, school_day(scan.created_at))
     until, damages = max(least, scan.locked_until or least), []
-    for key, version in objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview):
+    for key, version in objects_of(scan):
         try:
             locked = await _answered(store, partial(store.objects.locked_until, key, version))
         except ObjectStoreAwayError:

@@ -90,7 +90,7 @@ def _named_by(row: Row) -> list[StoredObject] | None:
         return None
     if scan.wrapped_data_key is None:
         return None
-    return objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview)
+    return objects_of(scan)
 
 
 def _scan_id(key: str) -> ObjectId | None:

@@ -189,5 +189,5 @@ async def _file(store: Store, held: HeldUpload, scan: Scan) -> None:
 
 async def remove_strays(store: Store, scan: Scan) -> None:
     """Remove what interrupted requests left beside the objects of a filed scan."""
-    kept = objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview)
+    kept = objects_of(scan)
     await remove_objects(store.objects, scan.key, keep=frozenset(kept))

@@ -18,5 +18,5 @@ async def lock_scan(store: Store, scan: Scan, until: datetime | None = None) -> 
     Not what lies beside them: an interrupted request left it, and it is still to be removed.
     """
     until = until or lock_end(scan.retention, school_day(store.clock.now()))
-    named = objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview)
+    named = objects_of(scan)
     await asyncio.gather(*(store.objects.lock(key, version, until) for key, version in named))

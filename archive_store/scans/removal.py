@@ -7,27 +7,23 @@ from collections.abc import Collection
 from bson import ObjectId
 
 from archive_store.foundation.object_store import ObjectStore
+from archive_store.scans.documents import Scan
 from archive_store.scans.encryption import Part, SegmentPlace
-from archive_store.scans.segments import Segment, object_key, scan_prefix
-from archive_store.scans.upload_documents import DerivedImage
+from archive_store.scans.segments import object_key, scan_prefix
 
 StoredObject = tuple[str, str]  # key and version
 
 
-def objects_of(
-    scan_id: ObjectId,
-    segments: Collection[Segment],
-    thumbnail: DerivedImage | None,
-    preview: DerivedImage | None,
-) -> list[StoredObject]:
-    """The objects that a scan names."""
+def objects_of(scan: Scan) -> list[StoredObject]:
+    """The objects that a scan names, those of its content first and in their order."""
+    version = scan.content_version
     named = [
-        (object_key(SegmentPlace(scan_id, 0, Part.CONTENT, number)), segment.object_version)
-        for number, segment in enumerate(segments)
+        (object_key(SegmentPlace(scan.key, version, Part.CONTENT, number)), segment.object_version)
+        for number, segment in enumerate(scan.segments)
     ]
-    for part, image in ((Part.THUMBNAIL, thumbnail), (Part.PREVIEW, preview)):
+    for part, image in ((Part.THUMBNAIL, scan.thumbnail), (Part.PREVIEW, scan.preview)):
         if image is not None:
-            named.append((object_key(SegmentPlace(scan_id, 0, part)), image.object_version))
+            named.append((object_key(SegmentPlace(scan.key, version, part)), image.object_version))
     return named
 
 

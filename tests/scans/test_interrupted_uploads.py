@@ -65,7 +65,7 @@ async def filed_scan(school: School, upload_id: ObjectId) -> Scan:
 
 
 async def objects_beside(school: School, scan: Scan) -> set[tuple[str, str]]:
-    named = objects_of(scan.key, scan.segments, scan.thumbnail, scan.preview)
+    named = objects_of(scan)
     found = {found for found in await stored_objects(school.store.objects) if str(scan.key) in found[0]}
     assert set(named) <= found
     return found - set(named)

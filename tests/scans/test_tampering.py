@@ -40,12 +40,12 @@ class Intruder:
         self.scans = school.store.database.collection(Scan)
 
     async def stored(self, scan: Scan, number: int) -> bytes:
-        key, version = objects_of(scan.key, scan.segments, None, None)[number]
+        key, version = objects_of(scan)[number]
         return await asyncio.to_thread(self._school.store.objects.get_blocking, key, version)
 
     async def replace(self, scan: Scan, number: int, content: bytes) -> None:
         """Put another object in the place of a segment; what is locked stays beside it, unnamed."""
-        key, _ = objects_of(scan.key, scan.segments, None, None)[number]
+        key, _ = objects_of(scan)[number]
         version = await asyncio.to_thread(self._school.store.objects.put_blocking, key, content)
         await self.scans.update_one(
             {"_id": scan.key}, {"$set": {f"segments.{number}.object_version": version}}
