@@ -8,8 +8,6 @@ from typing import Any
 
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.rules import FieldAccessPolicy
-from archive_store.admission.documents import RosterImport
-from archive_store.admission.operations import ROSTER_IMPORT
 from archive_store.approvals.deadlines import apply_due, escalate, remind
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
 from archive_store.approvals.emergencies import escalate_overdue
@@ -42,6 +40,8 @@ from archive_store.foundation.root_key_providers import root_keys_of
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
+from archive_store.imports.documents import RosterImport
+from archive_store.imports.operations import ROSTER_IMPORT
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE

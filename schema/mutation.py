@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import strawberry
 
-from schema.admission.mutations import RosterImportPayload, resolve_roster_import
 from schema.approvals.emergency_mutations import (
     EmergencyPayload,
     resolve_acknowledge,
@@ -33,6 +32,7 @@ from schema.crisis.mutations import (
     resolve_crisis_team_submit_review,
 )
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
+from schema.imports.mutations import RosterImportPayload, resolve_roster_import
 from schema.people.delegations import (
     DelegationPayload,
     resolve_delegation_end,

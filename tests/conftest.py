@@ -20,11 +20,11 @@ from api.dev.roster import demo_workbook
 from api.dev.session import dev_settings
 from api.dev.stack import EmbeddedStack
 from api.sign_in import SignIn
-from archive_store.admission.operations import import_roster
 from archive_store.archive import open_archive
 from archive_store.audit.remembered import memory_file
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
+from archive_store.imports.operations import import_roster
 from tests.school import PURPOSE, School
 
 STUDENTS = 6

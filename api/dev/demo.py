@@ -12,9 +12,9 @@ from api.cli.install import FirstPeople, install_people
 from api.dev.roster import demo_workbook
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
-from archive_store.admission.operations import import_roster
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
+from archive_store.imports.operations import import_roster
 from archive_store.people.operations import is_installed
 from archive_store.people.sign_in import load_viewer
 from archive_store.scans.queries import scans_by_student

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import xlsxwriter
 
-from archive_store.admission.roster_columns import COLUMNS
+from archive_store.imports.roster_columns import COLUMNS
 from archive_store.people.rules import check_character
 
 _SURNAMES = (

@@ -1,1 +1,1 @@
-"""Admission: rosters (花名册) checked row by row and imported as one."""
+"""Admission (新生入学): cases in four steps, from collection to confirmation, policy §三(一)."""

@@ -7,7 +7,6 @@ from enum import StrEnum
 
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.rules import FieldAccessPolicy
-from archive_store.admission.documents import RosterImport
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_ACTION_HISTORY
 from archive_store.approvals.reasons import ReasonTemplates
@@ -15,6 +14,7 @@ from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
+from archive_store.imports.documents import RosterImport
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
 from archive_store.preservation.fixity_documents import FixityRun
 from archive_store.preservation.histories import DISPOSAL_BATCH_HISTORY, LEGAL_HOLD_HISTORY

@@ -1,1 +1,1 @@
-"""Roster imports in GraphQL."""
+"""See archive_store/admission."""

@@ -13,7 +13,6 @@ import pytest
 from api.dev.demo import STAFF
 from api.dev.roster import demo_workbook
 from archive_store.access.rules import Scope
-from archive_store.admission.operations import import_roster
 from archive_store.analysis.dimensions import (
     STATISTICS_CLASSES,
     WITHIN,
@@ -25,6 +24,7 @@ from archive_store.analysis.rules import ROW_FIELDS
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths, field_classes
 from archive_store.foundation.posts import Post
+from archive_store.imports.operations import import_roster
 from archive_store.students.documents import Student, StudentStatus
 from schema.context import Context
 from schema.root import build_schema

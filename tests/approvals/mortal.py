@@ -22,13 +22,13 @@ from pymongo import monitoring
 from api.dev.demo import demo_paper
 from api.dev.roster import demo_workbook
 from archive_store.access.viewer import Viewer
-from archive_store.admission.operations import import_roster
 from archive_store.approvals.decisions import decide
 from archive_store.approvals.documents import Decision
 from archive_store.archive import open_archive
 from archive_store.audit.sequencer import sequence_entries
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
+from archive_store.imports.operations import import_roster
 from archive_store.people.sign_in import load_viewer
 from archive_store.scans.rotation import rewrap_keys, rotate_keys
 from archive_store.scans.uploads import file_scan

@@ -9,7 +9,6 @@ from bson import ObjectId
 
 from api.dev.roster import demo_rows
 from archive_store.access.retrieval_grants import AccessEvent, Secrecy
-from archive_store.admission.operations import import_roster
 from archive_store.analysis.dimensions import StudentDimension
 from archive_store.analysis.queries import student_statistics
 from archive_store.approvals.queries import change_requests_by_id, contents_for
@@ -22,18 +21,19 @@ from archive_store.crisis.queries import open_texts
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
+from archive_store.imports.operations import import_roster
 from archive_store.retrieval.queries import list_grants
 from archive_store.students import exports
 from archive_store.students.documents import Student
 from archive_store.students.exports import begin_export
 from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.queries import StudentFilter, list_students
-from tests.admission.test_roster_files import HEADERS, workbook
 from tests.approvals.test_emergency import NEW, suspended, updated
 from tests.approvals.test_emergency_reading import content as emergency_content
 from tests.conftest import STUDENTS
 from tests.crisis.teams import form
 from tests.crisis.test_lending import active
+from tests.imports.test_roster_files import HEADERS, workbook
 from tests.readings.told import (
     PHONE,
     download,

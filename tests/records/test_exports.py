@@ -16,10 +16,6 @@ import archive_store.students.exports as exports
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant, Secrecy
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
-from archive_store.admission.operations import import_roster
-from archive_store.admission.roster_columns import COLUMNS as ROSTER_COLUMNS
-from archive_store.admission.roster_files import read_roster
-from archive_store.admission.rules import check_rows
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.documents import ENTRIES
 from archive_store.audit.verification import verify_history
@@ -33,6 +29,10 @@ from archive_store.foundation.field_classes import (
     field_classes,
 )
 from archive_store.foundation.posts import Post
+from archive_store.imports.operations import import_roster
+from archive_store.imports.roster_columns import COLUMNS as ROSTER_COLUMNS
+from archive_store.imports.roster_files import read_roster
+from archive_store.imports.rules import check_rows
 from archive_store.people.documents import RoleGrant
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.documents import Export, Student, StudentStatus

@@ -30,10 +30,10 @@ from api.dev.roster import demo_workbook
 from api.dev.s3 import start_s3
 from api.dev.session import dev_settings
 from api.dev.stack import EmbeddedStack
-from archive_store.admission.operations import import_roster
 from archive_store.archive import open_archive
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
+from archive_store.imports.operations import import_roster
 from archive_store.scans.documents import Scan
 from archive_store.scans.removal import objects_of
 from archive_store.scans.upload_documents import UPLOADS

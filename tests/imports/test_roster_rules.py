@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.dev.roster import demo_rows
-from archive_store.admission.roster_columns import COLUMNS, CellError, parse_day, parse_month
-from archive_store.admission.roster_files import RosterRow, read_roster
-from archive_store.admission.rules import check_rows
 from archive_store.foundation.errors import ErrorCode
+from archive_store.imports.roster_columns import COLUMNS, CellError, parse_day, parse_month
+from archive_store.imports.roster_files import RosterRow, read_roster
+from archive_store.imports.rules import check_rows
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 

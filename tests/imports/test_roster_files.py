@@ -13,10 +13,10 @@ import pytest
 import xlsxwriter
 
 from api.dev.roster import demo_rows, demo_workbook
-from archive_store.admission.roster_columns import COLUMNS
-from archive_store.admission.roster_files import read_roster
-from archive_store.admission.rules import check_rows
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.imports.roster_columns import COLUMNS
+from archive_store.imports.roster_files import read_roster
+from archive_store.imports.rules import check_rows
 
 HEADERS = [column.header for column in COLUMNS]
 LIMIT = 5_000

@@ -6,9 +6,9 @@ import strawberry
 from starlette.datastructures import UploadFile
 from strawberry.file_uploads import Upload
 
-from archive_store.admission.operations import RosterOutcome, import_roster
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.texts import size_text
+from archive_store.imports.operations import RosterOutcome, import_roster
 from schema.context import Request
 from schema.errors import UserError, typed_errors
 from schema.nodes import global_id

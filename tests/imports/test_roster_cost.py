@@ -8,15 +8,15 @@ import tracemalloc
 
 import pytest
 
-import archive_store.admission.operations as operations
-import archive_store.admission.part_walk as part_walk
+import archive_store.imports.operations as operations
+import archive_store.imports.part_walk as part_walk
 from api.dev.roster import demo_workbook
-from archive_store.admission.operations import import_roster
-from archive_store.admission.part_walk import DEPTH_LIMIT, NAMES_LIMIT
-from archive_store.admission.roster_files import BLANK_ROWS_LIMIT, CELL_LIMIT, read_roster
-from archive_store.admission.rules import RosterCheck, check_rows
 from archive_store.foundation.errors import ErrorCode
-from tests.admission.test_roster_files import HEADERS, LIMIT, SHEET, csv_bytes, refused, table, zip_with
+from archive_store.imports.operations import import_roster
+from archive_store.imports.part_walk import DEPTH_LIMIT, NAMES_LIMIT
+from archive_store.imports.roster_files import BLANK_ROWS_LIMIT, CELL_LIMIT, read_roster
+from archive_store.imports.rules import RosterCheck, check_rows
+from tests.imports.test_roster_files import HEADERS, LIMIT, SHEET, csv_bytes, refused, table, zip_with
 from tests.school import School
 
 HEADER = ",".join(HEADERS) + "\n"

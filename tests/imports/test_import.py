@@ -9,15 +9,15 @@ import pytest
 
 import archive_store.audit.governed_transaction as governed
 from api.dev.roster import demo_rows, demo_workbook
-from archive_store.admission.operations import import_roster
-from archive_store.admission.roster_columns import COLUMNS
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.imports.operations import import_roster
+from archive_store.imports.roster_columns import COLUMNS
 from archive_store.people.documents import Person
 from archive_store.students.documents import Student
-from tests.admission.test_roster_files import HEADERS, csv_bytes, workbook
 from tests.conftest import STUDENTS
+from tests.imports.test_roster_files import HEADERS, csv_bytes, workbook
 from tests.school import School
 
 SAMPLE = Path(__file__).parent.parent / "samples" / "roster-2023.xlsx"

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Sequence
 from functools import cache
 
-from archive_store.admission.part_walk import too_large, unreadable, walk
+from archive_store.imports.part_walk import too_large, unreadable, walk
 
 # Rows that hold a title or nothing, beside the rows that count.
 SPARE_ROWS = 1_000

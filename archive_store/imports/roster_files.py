@@ -18,11 +18,11 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from archive_store.admission.part_walk import too_large, unreadable
-from archive_store.admission.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
-from archive_store.admission.workbook_parts import COLUMN_LIMIT, checked_workbook
 from archive_store.foundation.code_tables import plain_text
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.imports.part_walk import too_large, unreadable
+from archive_store.imports.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
+from archive_store.imports.workbook_parts import COLUMN_LIMIT, checked_workbook
 
 HEADER_SEARCHED_ROWS = 20
 _PIECE = 64 * 1024

@@ -16,10 +16,6 @@ from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.admission.documents import RosterImport
-from archive_store.admission.roster_columns import HEADER_BY_FIELD
-from archive_store.admission.roster_files import read_roster
-from archive_store.admission.rules import BadRow, GoodRow, RosterCheck, check_rows, row_error
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import perform
 from archive_store.audit.readings import ReadRows, record_reading
@@ -29,6 +25,10 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text, size_text
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.foundation.workers import Workers
+from archive_store.imports.documents import RosterImport
+from archive_store.imports.roster_columns import HEADER_BY_FIELD
+from archive_store.imports.roster_files import read_roster
+from archive_store.imports.rules import BadRow, GoodRow, RosterCheck, check_rows, row_error
 from archive_store.people.documents import IdentifierKind, Person
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.operations import STUDENT_NUMBERS, register_students

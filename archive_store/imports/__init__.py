@@ -1,0 +1,1 @@
+"""Rosters (花名册) from files: read, checked row by row, and entered."""
