@@ -39,6 +39,10 @@ async def _nobody(store: Store, payload: Payload) -> frozenset[Post]:
 Values = Mapping[str, Any]
 
 
+def _no_others(viewer: Viewer) -> bool:
+    return False
+
+
 def _no_one_else(payload: Payload) -> frozenset[ObjectId]:
     return frozenset()
 
@@ -51,7 +55,8 @@ AnyPayload = TypeVar("AnyPayload", bound=Payload)
 class Operation(Generic[AnyPayload]):
     """One operation.
 
-    `requesters` are the posts that may ask for it. `fields` are the record fields it touches, which decide its
+    `requesters` are the posts that may ask for it, and `also_open_to` tells who else may: a family of their own, or a
+    service account that feeds. `fields` are the record fields it touches, which decide its
     chain of approval; `requested_values` what they would become; `current` what they are, kept with a request
     so that a later change of the record shows as a conflict. `changes` are the fields that it can change at all;
     `decisions` how a viewer stands to its targets, where that differs by record; `excluded_posts` the posts of
@@ -84,3 +89,9 @@ class Operation(Generic[AnyPayload]):
     excluded_posts: Callable[[Store, AnyPayload], Awaitable[frozenset[Post]]] = _nobody
     concerns: Callable[[AnyPayload], frozenset[ObjectId]] = _no_one_else
     applies_at_once: bool = False
+    also_open_to: Callable[[Viewer], bool] = _no_others
+
+    def require_asker(self, viewer: Viewer) -> None:
+        """FORBIDDEN unless the viewer may ask for it at all."""
+        if not self.also_open_to(viewer):
+            viewer.require_any(self.requesters, rule=f"operation {self.name}")

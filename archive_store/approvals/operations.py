@@ -81,7 +81,7 @@ async def perform(
     asking = asking or Asking(reason)
     asking = replace(asking, reason=(asking.reason or "").strip() or None)
     operation: Operation[Any] = store.operations[name]
-    viewer.require_any(operation.requesters, rule=f"operation {name}")
+    operation.require_asker(viewer)
     check_text(asking.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
     await check_asked(store, viewer, operation, payload, asking.effective_from)
     policy = await newest_version(store, ApprovalPolicy)

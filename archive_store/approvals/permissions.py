@@ -41,7 +41,7 @@ def may_ask(
     chain: tuple[Tier, ...] = ()
     try:
         chain = chain_of(policy, operation.name, fields)
-        viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
+        operation.require_asker(viewer)
         return Permission(tiers=chain_without(chain, viewer.posts))
     except RegistrarError as refusal:
         return Permission(refusal, chain, operation.requesters)

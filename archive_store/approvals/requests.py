@@ -59,7 +59,7 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
     check_text(revision.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
     held = await _own(store, viewer, request_id)
     operation: Operation[Any] = store.operations[held.operation]
-    viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
+    operation.require_asker(viewer)
     payload = _revised(operation, held, revision)
     # The day that stands is checked anew where the rules of it depend on what is asked for.
     day = held.effective_from if operation.check_past is not None else None
@@ -132,7 +132,7 @@ async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> Re
     """Submit one's own draft, as it stands."""
     held = await _own(store, viewer, request_id)
     operation: Operation[Any] = store.operations[held.operation]
-    viewer.require_any(operation.requesters, rule=f"operation {operation.name}")
+    operation.require_asker(viewer)
     asked = operation.payload.model_validate(held.sealed["payload"])
     await check_asked(store, viewer, operation, asked, held.effective_from)
     excluded = viewer.posts | await operation.excluded_posts(store, asked)

@@ -16,7 +16,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.store import Store
 from archive_store.scans.documents import Scan, ScanStatus
-from archive_store.students.queries import facts_by_id
+from archive_store.students.applicants import facts_of_owners
 from archive_store.students.scope import RowDecision, StudentScope, student_scope
 
 _UNUSED_BY_VIEWS = {"wrapped_data_key": 0, "segments": 0}
@@ -99,7 +99,7 @@ async def scans_by_id(store: Store, viewer: Viewer, scan_ids: Sequence[ObjectId]
 
 
 async def _facts(store: Store, viewer: Viewer, student_ids: Sequence[ObjectId]) -> dict[ObjectId, Row]:
-    return await facts_by_id(store, viewer, student_ids) if viewer.has_scope(Scope.SCAN_READ) else {}
+    return await facts_of_owners(store, viewer, student_ids) if viewer.has_scope(Scope.SCAN_READ) else {}
 
 
 def _knows_of_scans(held: RowDecision) -> bool:

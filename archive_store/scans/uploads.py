@@ -33,6 +33,7 @@ from archive_store.scans.operations import FILERS, filed_scan
 from archive_store.scans.places import upload_place
 from archive_store.scans.receiving import expiry, take, take_digest
 from archive_store.scans.upload_documents import UPLOADS, Upload, UploadStatus
+from archive_store.students.applicants import applicant_entrance
 from archive_store.students.queries import find_student
 
 # Of one person, unfinished.
@@ -98,9 +99,13 @@ async def begin_upload(
 async def _name_for(store: Store, viewer: Viewer, student_id: ObjectId, file_name: str) -> PolicyFileName:
     """The parts of a policy name of a scan of the student; NOT_FOUND, INVALID_FILE_NAME."""
     found = await find_student(store, viewer, student_id, frozenset({"auxiliary_number", "enrolled_month"}))
-    if not found.rows:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
-    number, enrolled = found.rows[0].get("auxiliary_number"), found.rows[0].get("enrolled_month")
+    row = found.rows[0] if found.rows else {}
+    number, enrolled = row.get("auxiliary_number"), row.get("enrolled_month")
+    if not row:
+        # Of whoever is about to be admitted, papers come before the record.
+        enrolled = await applicant_entrance(store, viewer, student_id)
+        if enrolled is None:
+            raise RegistrarError(ErrorCode.NOT_FOUND, field="student")
     name = parse_file_name(
         file_name,
         cohort=int(enrolled[:4]) if enrolled else None,
