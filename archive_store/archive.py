@@ -8,6 +8,14 @@ from typing import Any
 
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.rules import FieldAccessPolicy
+from archive_store.admission.amendments import ADMISSION_AMEND, ADMISSION_REOPEN
+from archive_store.admission.collection import ADMISSION_SUPPLY
+from archive_store.admission.confirmation import ADMISSION_CONFIRM, ADMISSION_OBJECT
+from archive_store.admission.corrections import ADMISSION_CORRECT, tell_overdue
+from archive_store.admission.documents import AdmissionCase, AdmissionPolicy
+from archive_store.admission.entry import ADMISSION_CALL_CONFIRMATION, ADMISSION_ENTER
+from archive_store.admission.evidence import ADMISSION_ADD_EVIDENCE, ADMISSION_SUBMIT
+from archive_store.admission.review import ADMISSION_REVIEW
 from archive_store.approvals.deadlines import apply_due, escalate, remind
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest
 from archive_store.approvals.emergencies import escalate_overdue
@@ -45,6 +53,7 @@ from archive_store.imports.operations import ROSTER_IMPORT
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
+from archive_store.policies.admission import ADMISSION_POLICY_REPLACE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
@@ -73,6 +82,8 @@ from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND
 
 RECORD_TYPES: tuple[type[Record], ...] = (
     AccessEvent,
+    AdmissionCase,
+    AdmissionPolicy,
     ApprovalPolicy,
     ArchiveFile,
     ChangeRequest,
@@ -97,6 +108,18 @@ RECORD_TYPES: tuple[type[Record], ...] = (
 )
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
+    "admission.add_evidence": ADMISSION_ADD_EVIDENCE,
+    "admission.amend": ADMISSION_AMEND,
+    "admission.call_confirmation": ADMISSION_CALL_CONFIRMATION,
+    "admission.confirm": ADMISSION_CONFIRM,
+    "admission.correct": ADMISSION_CORRECT,
+    "admission.enter": ADMISSION_ENTER,
+    "admission.object": ADMISSION_OBJECT,
+    "admission.reopen": ADMISSION_REOPEN,
+    "admission.review": ADMISSION_REVIEW,
+    "admission.submit": ADMISSION_SUBMIT,
+    "admission.supply": ADMISSION_SUPPLY,
+    "admission_policy.replace": ADMISSION_POLICY_REPLACE,
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
     "calendar.load": CALENDAR_LOAD,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
@@ -132,6 +155,7 @@ JOBS: Mapping[str, Job] = {
     "change_request.escalate": escalate,
     "change_request.apply": apply_due,
     "emergency.escalate": escalate_overdue,
+    "admission.tell_overdue": tell_overdue,
     "crisis_team.stand_down_ended": stand_down_ended,
     "crisis_team.mark_reviews_due": mark_reviews_due,
     "archive_file.rewrap": rewrap_keys,

@@ -15,8 +15,8 @@ from strawberry.federation.schema_directives import Policy
 from strawberry.schema_directive import Location
 
 from archive_store.approvals.changeability import change_rules
+from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
 from archive_store.approvals.documents import ApprovalPolicy
-from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
 from archive_store.archive import OPERATIONS
 from archive_store.foundation.field_classes import ENCRYPTED_CLASSES, field_classes
 from schema.enums import FieldClass, Tier

@@ -46,6 +46,7 @@ class Scope(StrEnum):
     CHANGE_REQUEST_READ = "change_request:read"
     AUDIT_READ = "audit:read"
     STATISTICS_READ = "statistics:read"
+    ADMISSION_SUPPLY = "admission:supply"  # candidates, of an account that holds the admissions office's post
 
 
 CLASSES_OF_SCOPE = {

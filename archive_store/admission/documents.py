@@ -142,8 +142,8 @@ class AdmissionCase(Record):
 
     `student_id` is reserved for the record from the beginning, so that papers can be filed before there is one.
     `reference` is the source's own key; what comes again under it changes the case and makes no second one. `lookups`
-    are blind indexes of the candidate's numbers while the case is under way. `due_at` is when the open objections must be
-    answered. `fields_to_confirm` are those that the record said something in when it was entered.
+    are blind indexes of the candidate's numbers while the case is under way. `due_at` is when the open objections must
+    be answered. `fields_to_confirm` are those that the record said something in when it was entered.
     """
 
     subject_type: ClassVar[str] = "AdmissionCase"

@@ -143,9 +143,9 @@ def missing_evidence(case: AdmissionCase, required: Collection[str]) -> list[str
     return sorted(set(required) - {held.document_type for held in case.evidence})
 
 
-def sources_by_field(case: AdmissionCase) -> dict[str, int]:
-    """Of each field that was supplied, the place in `supplies` of the one it came with last."""
-    return {field: place for place, supply in enumerate(case.supplies) for field in supply.fields}
+def sources_by_field(supplies: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Of each field that was supplied, the place of the stored supply that it came with last."""
+    return {field: place for place, supply in enumerate(supplies) for field in supply["fields"]}
 
 
 def channel_of(viewer: Viewer) -> Channel:

@@ -24,52 +24,6 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 
 POLICY_SECTION = "policy §四(一)"
-_HEAD = (Tier.DEPARTMENT_HEAD,)
-_HEAD_AND_VICE_PRINCIPAL = (Tier.DEPARTMENT_HEAD, Tier.VICE_PRINCIPAL)
-_ALL_TIERS = tuple(Tier)
-
-# 关键信息: key identity fields are a major operation (重大操作), decided by the vice principal.
-KEY_IDENTITY_FIELDS = frozenset(
-    {"name", "birth_date", "identity_document_type", "identity_number", "national_student_number"}
-)
-
-DEFAULT_APPROVAL_RULES = (
-    ApprovalRule(operation="student.update", chain=_HEAD),
-    ApprovalRule(operation="student.update", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
-    ApprovalRule(operation="student.suspend", chain=_HEAD),
-    ApprovalRule(operation="student.resume", chain=_HEAD),
-    ApprovalRule(operation="role_grant.give", chain=_HEAD_AND_VICE_PRINCIPAL),
-    ApprovalRule(operation="delegation.give", chain=()),
-    ApprovalRule(operation="delegation.end", chain=()),
-    # §三(二): whom the department head authorises; sealed material one tier higher.
-    ApprovalRule(operation="retrieval_grant.give", chain=_HEAD),
-    ApprovalRule(operation="retrieval_grant.give_sealed", chain=_HEAD_AND_VICE_PRINCIPAL),
-    ApprovalRule(operation="retrieval_grant.revoke", chain=()),
-    # §四(一): a crisis team acts at once, and is reviewed afterwards.
-    ApprovalRule(operation="crisis_team.form", chain=()),
-    ApprovalRule(operation="crisis_team.change_members", chain=()),
-    ApprovalRule(operation="crisis_team.activate", chain=()),
-    ApprovalRule(operation="crisis_team.stand_down", chain=()),
-    ApprovalRule(operation="crisis_team.submit_review", chain=()),
-    ApprovalRule(operation="crisis_team.close", chain=()),
-    # §四(一): changes of school policy.
-    ApprovalRule(operation="policy.replace", chain=_ALL_TIERS),
-    ApprovalRule(operation="approval_policy.replace", chain=_ALL_TIERS),
-    ApprovalRule(operation="retention_table.replace", chain=_ALL_TIERS),
-    ApprovalRule(operation="reason_templates.replace", chain=()),
-    # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
-    ApprovalRule(operation="roster.import", chain=()),
-    ApprovalRule(operation="scan.file", chain=()),
-    # A hold keeps, so it is placed at once; what lets go of papers is signed, and the principal decides on destroying.
-    ApprovalRule(operation="scan.hold", chain=()),
-    ApprovalRule(operation="scan.release_hold", chain=_HEAD_AND_VICE_PRINCIPAL),
-    ApprovalRule(operation="disposal.propose", chain=()),
-    ApprovalRule(operation="disposal.cancel", chain=()),
-    ApprovalRule(operation="scan.dispose", chain=_ALL_TIERS),
-    ApprovalRule(operation="calendar.load", chain=_HEAD),
-)
-
-
 # The department and those who decide see every request; anyone else sees their own.
 REQUEST_READERS = frozenset(
     {

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.rules import FieldAccessPolicy
+from archive_store.admission.documents import AdmissionPolicy
+from archive_store.admission.histories import ADMISSION_CASE_HISTORY
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_ACTION_HISTORY
 from archive_store.approvals.reasons import ReasonTemplates
@@ -31,6 +33,8 @@ class SubjectType(StrEnum):
     """What an entry can be about."""
 
     ACCESS_EVENT = "AccessEvent"  # 查阅记录
+    ADMISSION_CASE = "AdmissionCase"  # 入学办理
+    ADMISSION_POLICY = "AdmissionPolicy"  # 入学办理规则
     APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
     ARCHIVE_FILE = "ArchiveFile"  # 案卷
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
@@ -57,6 +61,8 @@ class SubjectType(StrEnum):
 HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     # Why somebody read or exported is as sensitive as a purpose (F3).
     SubjectType.ACCESS_EVENT: by_class(AccessEvent, texts=of_no_leaf),
+    SubjectType.ADMISSION_CASE: ADMISSION_CASE_HISTORY,
+    SubjectType.ADMISSION_POLICY: by_class(AdmissionPolicy, FieldClass.F0),
     SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
     SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,

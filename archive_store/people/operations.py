@@ -11,9 +11,9 @@ from bson import ObjectId
 from archive_store.access.policy import ACCESS_RULE
 from archive_store.access.rules import DEFAULT_ACCESS_RULES, AccessRules, FieldAccessPolicy
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.operation import Operation, Payload
-from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
 from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from archive_store.access.policy import AccessPolicy, Standing, Withheld
 from archive_store.access.rules import DEFAULT_ACCESS_RULES, Relationship, Scope
 from archive_store.approvals.changeability import change_rules
+from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES, KEY_IDENTITY_FIELDS
 from archive_store.approvals.documents import ApprovalPolicy
-from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES, KEY_IDENTITY_FIELDS
 from archive_store.archive import OPERATIONS, RECORD_TYPES
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.posts import Post

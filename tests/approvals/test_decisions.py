@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 import archive_store.audit.governed_transaction as governed
 from archive_store.approvals.decisions import decide
+from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES, KEY_IDENTITY_FIELDS
 from archive_store.approvals.documents import ApprovalPolicy, Decision, RequestStatus, Tier
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.approvals.queries import change_requests_by_id, contents_for, list_change_requests
 from archive_store.approvals.requests import withdraw
 from archive_store.approvals.rules import (
-    DEFAULT_APPROVAL_RULES,
-    KEY_IDENTITY_FIELDS,
     UngovernedOperationError,
     chain_of,
     chain_without,

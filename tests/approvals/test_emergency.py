@@ -12,6 +12,7 @@ from bson import ObjectId
 
 import archive_store.audit.governed_transaction as governed
 from archive_store.approvals import emergencies
+from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.emergency_documents import EmergencyAction, EmergencyStatus
 from archive_store.approvals.emergency_queries import (
@@ -20,7 +21,6 @@ from archive_store.approvals.emergency_queries import (
 from archive_store.approvals.emergency_rules import is_whitelisted
 from archive_store.approvals.operation import Payload
 from archive_store.approvals.operations import payload_of, perform
-from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.documents import ENTRIES, NOTIFICATIONS
 from archive_store.audit.verification import verify_history

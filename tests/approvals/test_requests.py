@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from archive_store.approvals import decisions
 from archive_store.approvals.decisions import add_signer, decide, decide_each
+from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
 from archive_store.approvals.documents import (
     ApprovalPolicy,
     ApprovalRule,
@@ -22,7 +23,6 @@ from archive_store.approvals.operations import Asking, payload_of, perform
 from archive_store.approvals.queries import change_requests_by_id, contents_for, list_change_requests
 from archive_store.approvals.requests import Revision, revise, submit_draft, withdraw
 from archive_store.approvals.routing import ConflictError
-from archive_store.approvals.rules import DEFAULT_APPROVAL_RULES
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.clock import school_day

@@ -1,0 +1,176 @@
+"""`admission.correct`: answers to objections, and the change of the record that they ask for. Policy §三(一) 及时更正.
+
+The record is changed as ever: `student.update` inside, with its rules and the signatures that its fields need. The case
+moves in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.access.viewer import Viewer
+from archive_store.admission.documents import AdmissionCase, CaseStatus, Objection
+from archive_store.admission.entry import family_of
+from archive_store.admission.rules import RULE, AdmissionAction, posts_for
+from archive_store.admission.steps import case_to_move, require_on, write
+from archive_store.approvals.operation import Operation, Payload
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import CLOCK, FieldChange, Subject, UnitOfWork
+from archive_store.students.changes import StudentChanges, StudentUpdate
+from archive_store.students.documents import Student
+from archive_store.students.operations import STUDENT_UPDATE, request_decisions
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+_AT_ONCE = 100
+
+
+class ObjectionAnswer(BaseModel):
+    """The answer to one objection: the field is corrected by `changes`, or stands, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    objection_id: PydanticObjectId
+    is_corrected: bool
+    answer: _Text | None = None
+
+
+class AdmissionCorrect(Payload):
+    """Payload of `admission.correct`: an answer to each open objection, and the changes of the record."""
+
+    case_id: PydanticObjectId
+    student_id: PydanticObjectId
+    changes: StudentChanges
+    answers: Annotated[tuple[ObjectionAnswer, ...], Field(min_length=1, max_length=40)]
+
+    @property
+    def update(self) -> StudentUpdate:
+        return StudentUpdate(student_id=self.student_id, changes=self.changes)
+
+
+def _answered(case: AdmissionCase, payload: AdmissionCorrect) -> dict[ObjectId, Objection]:
+    """The open objections by id; refused, by place, where an answer fits none, or one has none."""
+    open_ones: dict[ObjectId, Objection] = {held.id: held for held in case.open_objections}
+    seen: set[ObjectId] = set()
+    corrected: set[str] = set()
+    for place, answer in enumerate(payload.answers):
+        at = f"answers.{place}"
+        if answer.objection_id not in open_ones or answer.objection_id in seen:
+            raise RegistrarError(ErrorCode.NOT_FOUND, field=f"{at}.objection_id")
+        seen.add(answer.objection_id)
+        field = open_ones[answer.objection_id].field
+        if answer.is_corrected:
+            corrected.add(field)
+            if field not in payload.update.fields:
+                raise RegistrarError(ErrorCode.REQUIRED, field=f"changes.{field}", rule=RULE)
+        elif answer.answer is None:
+            raise RegistrarError(ErrorCode.REQUIRED, field=f"{at}.answer", rule=RULE)
+    if left := open_ones.keys() - seen:
+        raise RegistrarError(ErrorCode.REQUIRED, field=f"answers.{open_ones[min(left)].field}", rule=RULE)
+    if others := sorted(payload.update.fields - corrected):
+        # What nobody objected to is changed by a request of its own.
+        raise RegistrarError(ErrorCode.UNKNOWN_FIELD, field=f"changes.{others[0]}", name=others[0])
+    return open_ones
+
+
+async def _check(store: Store, viewer: Viewer, payload: AdmissionCorrect) -> None:
+    case = await require_on(store, viewer, payload.case_id, AdmissionAction.CORRECT)
+    if case.student_id != payload.student_id:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    _answered(case, payload)
+    if payload.update.fields:
+        await STUDENT_UPDATE.check(store, viewer, payload.update)
+
+
+async def _current(
+    store: Store, session: AsyncClientSession | None, payload: AdmissionCorrect
+) -> Mapping[str, Any]:
+    return await STUDENT_UPDATE.current(store, session, payload.update) if payload.update.fields else {}
+
+
+async def _apply(unit: UnitOfWork, payload: AdmissionCorrect) -> ObjectId:
+    case = await case_to_move(unit, payload.case_id, AdmissionAction.CORRECT)
+    _answered(case, payload)
+    if payload.update.fields:
+        await STUDENT_UPDATE.apply(unit, payload.update)
+    answers = {answer.objection_id: answer for answer in payload.answers}
+    objections = [
+        held
+        if (answer := answers.get(held.id)) is None
+        else held.model_copy(
+            update={
+                "is_corrected": answer.is_corrected,
+                "answer": answer.answer,
+                "answered_by_name": unit.actor.name,
+                "answered_at": unit.at,
+            }
+        )
+        for held in case.objections
+    ]
+    answered = [held for held in objections if held.id in answers]
+    values = {
+        "status": CaseStatus.CORRECTED,
+        "objections": objections,
+        "due_at": None,
+        "overdue_told_at": None,
+    }
+    changes = [
+        FieldChange("status", case.status.value, CaseStatus.CORRECTED.value),
+        FieldChange("objections", None, bson_value(answered)),
+        FieldChange("due_at", case.due_at, None),
+    ]
+    people = await family_of(unit, case)
+    await write(unit, case, "correct", values, changes=changes, told="awaits_confirmation", people=people)
+    return case.key
+
+
+ADMISSION_CORRECT = Operation(
+    name="admission.correct",
+    record_type=Student,
+    payload=AdmissionCorrect,
+    requesters=posts_for(AdmissionAction.CORRECT),
+    subject=lambda payload: Subject(Student.subject_type, payload.student_id),
+    requested_values=lambda payload: payload.update.values,
+    fields=lambda payload: payload.update.fields,
+    current=_current,
+    decisions=request_decisions,
+    check=_check,
+    apply=_apply,
+)
+
+
+async def tell_overdue(store: Store, now: datetime) -> int:
+    """The clock's job: the director and the information group learn, once, that a correction is late."""
+    rows = store.database.collection(AdmissionCase).find(
+        {"status": CaseStatus.OBJECTED.value, "due_at": {"$lte": now}, "overdue_told_at": None},
+        {"_id": 1},
+        limit=_AT_ONCE,
+    )
+    told = 0
+    for row in await rows.to_list():
+        told += await governed_transaction(store, CLOCK, "admission.tell_overdue", _tell(row["_id"], now))
+    return told
+
+
+def _tell(case_id: ObjectId, now: datetime) -> Any:
+    async def tell(unit: UnitOfWork) -> int:
+        case = await unit.load(AdmissionCase, case_id)
+        if case is None or case.status is not CaseStatus.OBJECTED or case.overdue_told_at is not None:
+            return 0
+        if case.due_at is None or case.due_at > now:
+            return 0
+        await write(unit, case, "overdue", {"overdue_told_at": unit.at}, told="overdue")
+        unit.notify(Post.DIRECTOR, "admission:overdue", Subject(AdmissionCase.subject_type, case.key))
+        return 1
+
+    return tell
