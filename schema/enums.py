@@ -39,6 +39,8 @@ _name(
     "What an audit entry can be about (审计对象).",
     {
         "ACCESS_EVENT": "查阅记录",
+        "ADMISSION_CASE": "入学办理",
+        "ADMISSION_POLICY": "入学办理规则",
         "APPROVAL_POLICY": "审批规则",
         "ARCHIVE_FILE": "案卷",
         "CHANGE_REQUEST": "变更申请",
