@@ -10,14 +10,9 @@ from typing import Any
 
 from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
 from archive_store.foundation.texts import HAS_CONTROLS, has_bidi_controls, starts_formula
+from archive_store.imports.cell_texts import CELL_LIMIT, FORMULA_CELL, INEXACT_NUMBER, OVERLONG_TEXT
 from archive_store.imports.roster_columns import COLUMNS, HEADER_BY_FIELD, CellError, Column, Value
-from archive_store.imports.roster_files import (
-    CELL_LIMIT,
-    FORMULA_CELL,
-    INEXACT_NUMBER,
-    OVERLONG_TEXT,
-    RosterRow,
-)
+from archive_store.imports.roster_files import RosterRow
 from archive_store.people.rules import CITIZEN_ID_LENGTH, identity_fault, identity_mismatches
 
 # Each number belongs to one person; the first that two rows share is the one reported.
