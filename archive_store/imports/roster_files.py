@@ -30,7 +30,8 @@ from archive_store.imports.column_mapping import (
 )
 from archive_store.imports.part_walk import too_large, unreadable
 from archive_store.imports.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
-from archive_store.imports.sheet_lines import COLUMN_LIMIT, sheet_lines
+from archive_store.imports.sheet_cells import COLUMN_LIMIT
+from archive_store.imports.sheet_lines import sheet_lines
 from archive_store.imports.text_lines import Score, text_lines
 from archive_store.imports.workbook_parts import open_workbook
 

@@ -8,28 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from archive_store.imports.cell_texts import (
-    FORMULA_CELL,
-    day_text,
-    number_text,
-    truth_text,
-)
-from archive_store.imports.part_walk import DEPTH_LIMIT, local_name, too_large, unreadable, walk_in_pieces
-from archive_store.imports.workbook_parts import Workbook, unescaped
+from archive_store.imports.cell_texts import FORMULA_CELL
+from archive_store.imports.part_walk import DEPTH_LIMIT, Walk, local_name, too_large, unreadable
+from archive_store.imports.sheet_cells import COLUMN_LIMIT, COLUMNS, quick_row, told_by
+from archive_store.imports.workbook_parts import Workbook
 
 # Rows that hold a title or nothing, beside the rows that count.
 SPARE_ROWS = 1_000
-COLUMN_LIMIT = 200
 # Of one cell: its text comes in parts.
 _PARTS_LIMIT = 64
 _KEPT_LIMIT = 10_000
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
-_COLUMNS = {chr(65 + number): number for number in range(26)}
-_COLUMNS |= {
-    f"{chr(65 + first)}{chr(65 + second)}": 26 * (first + 1) + second
-    for first in range(26)
-    for second in range(26)
-}
 # What the handlers tell apart.
 _OTHER, _CELL, _VALUE, _TEXT, _ROW, _FORMULA, _INLINE, _PHONETIC, _DATA = range(9)
 _KINDS = {
@@ -50,9 +39,9 @@ def sheet_lines(workbook: Workbook, row_limit: int) -> Iterator[tuple[int, list[
     FORMULA_CELL stands for a formula and for an error value, which is the result of one. Raises TOO_LARGE,
     UNREADABLE_WORKBOOK, and what walking the part raises.
     """
-    strings, date_styles, is_1904 = workbook.strings, workbook.date_styles, workbook.is_1904
+    told = told_by(workbook)
     kinds = dict(_KINDS)
-    columns = dict(_COLUMNS)
+    columns = COLUMNS
     lines: list[tuple[int, list[str]]] = []
     line: list[str] = []
     parts: list[str] = []
@@ -147,6 +136,7 @@ def sheet_lines(workbook: Workbook, row_limit: int) -> Iterator[tuple[int, list[
                     phonetic -= 1
         elif kind == _ROW and in_row:
             in_row = False
+            walk.note_end()
             if line:
                 lines.append((row, line))
                 line = []
@@ -166,40 +156,17 @@ def sheet_lines(workbook: Workbook, row_limit: int) -> Iterator[tuple[int, list[
             raise unreadable()
         if column > held:
             line.extend([""] * (column - held))
-        line.append(FORMULA_CELL if is_formula else told())
+        if is_formula:
+            line.append(FORMULA_CELL)
+        else:
+            text = parts[0] if len(parts) == 1 else "".join(parts)
+            line.append(told(attributes_of_cell.get("t"), attributes_of_cell.get("s"), text))
 
     def refuse_place() -> None:
         reference = _REFERENCE.fullmatch(attributes_of_cell.get("r", ""))
         if row > last_row or (reference and int(reference[2]) > last_row):
             raise too_large(f"{row_limit} rows")
         raise unreadable()
-
-    def told() -> str:
-        text = parts[0] if len(parts) == 1 else "".join(parts)
-        kind = attributes_of_cell.get("t")
-        if kind == "s":
-            number = text.strip()
-            if not (number.isascii() and number.isdecimal()) or len(number) > 9:
-                raise unreadable()
-            return strings[int(number)]
-        if kind is None or kind == "n":
-            if not text:
-                return ""
-            style = attributes_of_cell.get("s")
-            if style is not None and style.isdecimal() and int(style[:6]) in date_styles:
-                return day_text(text, is_1904=is_1904)
-            if (shown := number_text(text)) is None:
-                raise unreadable()
-            return shown
-        if kind == "inlineStr" or kind == "str":
-            return unescaped(text)
-        if kind == "e":
-            return FORMULA_CELL
-        if kind == "b":
-            return truth_text(text.strip() in ("1", "true"))
-        if kind != "d":
-            raise unreadable()
-        return text.partition("T")[0]
 
     def collect(text: str) -> None:
         if in_text and not phonetic:
@@ -208,6 +175,20 @@ def sheet_lines(workbook: Workbook, row_limit: int) -> Iterator[tuple[int, list[
                 whole = "".join(parts)
                 parts[:] = [whole if len(whole) < _KEPT_LIMIT else "x" * _KEPT_LIMIT]
 
-    for _ in walk_in_pieces(workbook.sheet_pieces(), start, end, collect):
+    def take(data: bytes, place: int) -> int:
+        nonlocal row
+        while found := quick_row(data, place, told, workbook.strings):
+            number, texts, place = found
+            if number <= row:
+                raise unreadable()
+            row = number
+            if texts:
+                if row > last_row:
+                    raise too_large(f"{row_limit} rows")
+                lines.append((row, texts))
+        return place
+
+    walk = Walk(start, end, collect)
+    for _ in walk.through(workbook.sheet_pieces(), b"row", take):
         yield from lines
         lines.clear()

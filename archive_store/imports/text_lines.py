@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from archive_store.imports.cell_texts import CELL_LIMIT
 from archive_store.imports.part_walk import PIECE, too_large, unreadable
-from archive_store.imports.sheet_lines import COLUMN_LIMIT
+from archive_store.imports.sheet_cells import COLUMN_LIMIT
 
 DELIMITERS = (",", ";", "\t")
 # Of one row, with its quotes and line breaks.

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import zipfile
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from archive_store.imports.cell_texts import CELL_LIMIT, OVERLONG_TEXT, PlainTexts
-from archive_store.imports.part_walk import PIECE, local_name, too_large, unreadable, walk
+from archive_store.imports.cell_texts import CELL_LIMIT, PlainTexts
+from archive_store.imports.part_walk import DEPTH_LIMIT, PIECE, Walk, local_name, too_large, unreadable, walk
 
 ENTRIES_LIMIT = 1_000
 # The sheet of 50,000 rows has some 100 MiB, the texts some 40 MiB.
@@ -34,6 +34,11 @@ _ENTRY = b"PK\x01\x02"
 # Others take as much memory to unpack as the file asks for.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _REMEMBERED = 4_096
+# More than a cell may have, so that a longer text is known to be one.
+_KEPT_LIMIT = 2 * CELL_LIMIT
+_ITEM = rb'<si><t(?: xml:space="preserve")?>([^<&\0-\x08\x0b\x0c\x0e-\x1f]*)</t></si>'
+_ITEMS = re.compile(rb"(?:\s*%s)+" % _ITEM)
+_ITEM_TEXT = re.compile(_ITEM)
 # Formats that a workbook need not write out: days and, in East Asia, days in Chinese, Japanese or Korean.
 _DATE_FORMATS = frozenset((*range(14, 18), 22, *range(27, 32), 36, *range(50, 59)))
 # Texts, single characters and what is in brackets, but for hours, minutes and seconds that run on ([h]:mm).
@@ -73,8 +78,7 @@ def open_workbook(file: BinaryIO, plain: PlainTexts) -> Workbook:
     if _STYLES.lower() in names:
         walk(_pieces(archive, names[_STYLES.lower()], SMALL_PART_LIMIT), styles.start, styles.end)
     if _STRINGS.lower() in names:
-        pieces = _pieces(archive, names[_STRINGS.lower()], PART_LIMIT)
-        walk(pieces, strings.start, strings.end, strings.text)
+        strings.read(_pieces(archive, names[_STRINGS.lower()], PART_LIMIT))
     return Workbook(archive, sheet, strings, styles.dates(), is_1904)
 
 
@@ -176,8 +180,23 @@ class SharedTexts:
             self._remembered[number] = text
         return text
 
-    def start(self, name: str, _: dict[str, str]) -> None:
+    def read(self, pieces: Iterable[bytes]) -> None:
+        self._walk = Walk(self._start, self._end, self._text)
+        for _ in self._walk.through(pieces, b"si", self._take):
+            pass
+
+    def _take(self, data: bytes, place: int) -> int:
+        """Items of one plain text each, as nearly all are."""
+        if not (found := _ITEMS.match(data, place)):
+            return place
+        for text in _ITEM_TEXT.findall(data, place, found.end()):
+            self._keep(text.decode())
+        return found.end()
+
+    def _start(self, name: str, _: dict[str, str]) -> None:
         self._depth += 1
+        if self._depth > DEPTH_LIMIT:
+            raise unreadable()
         kind = name if ":" not in name else local_name(name)
         if kind == "t":
             self._is_text = not self._phonetic
@@ -188,27 +207,25 @@ class SharedTexts:
         elif kind == "rPh":
             self._phonetic += 1
 
-    def end(self, name: str) -> None:
+    def _end(self, name: str) -> None:
         self._depth -= 1
         kind = name if ":" not in name else local_name(name)
         if kind == "t":
             self._is_text = False
         elif kind == "si":
-            self._keep()
+            self._walk.note_end()
+            self._keep("".join(self._item or ()))
+            self._item = None
         elif kind == "rPh":
             self._phonetic -= 1
 
-    def text(self, text: str) -> None:
-        if self._is_text and self._item is not None and self._length <= 2 * CELL_LIMIT:
+    def _text(self, text: str) -> None:
+        if self._is_text and self._item is not None and self._length <= _KEPT_LIMIT:
             self._item.append(text)
             self._length += len(text)
 
-    def _keep(self) -> None:
-        text = OVERLONG_TEXT
-        if self._length <= 2 * CELL_LIMIT:
-            text = self._plain.of(unescaped("".join(self._item or ())))
-        self._item = None
-        self._buffer += text.encode()
+    def _keep(self, text: str) -> None:
+        self._buffer += self._plain.of(unescaped(text)).encode()
         if len(self._buffer) > SHARED_TEXTS_LIMIT:
             raise too_large(f"{SHARED_TEXTS_LIMIT} bytes of text")
         self._ends.append(len(self._buffer))
