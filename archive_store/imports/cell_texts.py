@@ -22,7 +22,7 @@ FORMULA_CELL = "\0formula"
 INEXACT_NUMBER = "\0inexact number"
 OVERLONG_TEXT = "\0overlong text"
 
-_REMEMBERED = 20_000
+_REMEMBERED = 4_000
 _REMEMBERED_LENGTH = 40
 # They show nothing, and stand in text that was copied from a page. The marks of writing direction are not among
 # them: they are refused.

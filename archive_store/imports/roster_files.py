@@ -28,6 +28,7 @@ from archive_store.imports.column_mapping import (
     known_columns,
     plain_header,
 )
+from archive_store.imports.old_workbooks import old_workbook_lines
 from archive_store.imports.part_walk import too_large, unreadable
 from archive_store.imports.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
 from archive_store.imports.sheet_cells import COLUMN_LIMIT
@@ -41,6 +42,7 @@ BLANK_ROWS_LIMIT = 100_000
 # What has fewer columns of ours is no header.
 _FEWEST_COLUMNS = 3
 _ARCHIVE = b"PK"
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # Of the libraries, for a file that is broken.
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
@@ -153,6 +155,8 @@ def _lines(file: BinaryIO, row_limit: int, plain: PlainTexts, score: Score) -> _
             raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
     if start.startswith(_ARCHIVE):
         yield from sheet_lines(open_workbook(file, plain), row_limit)
+    elif start.startswith(_OLD_WORKBOOK):
+        yield from old_workbook_lines(file)
     else:
         plainly = lambda row: score([plain.of(text) for text in row])  # noqa: E731
         yield from text_lines(file, plainly, searched=HEADER_SEARCHED_ROWS)

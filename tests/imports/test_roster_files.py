@@ -358,7 +358,7 @@ def test_other_spreadsheet_formats_inside_an_archive_are_not_tried() -> None:
 
 def test_an_error_tells_nothing_of_the_library() -> None:
     error = refused(demo_workbook(3)[:-200])
-    assert str(error) == "unreadable_workbook: The file cannot be read as XLSX or CSV."
+    assert str(error) == "unreadable_workbook: The file cannot be read as XLSX, XLS or CSV."
 
 
 def test_a_value_under_no_header_is_named_not_lost() -> None:
