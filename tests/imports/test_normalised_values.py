@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -184,18 +183,13 @@ def test_control_characters(text: str) -> None:
     assert [(error.column, error.code) for error in bad.errors] == [("籍贯", ErrorCode.INVALID_ARGUMENT)]
 
 
-@dataclass(frozen=True)
-class Held:
-    valid_to_year: int | None = None
-
-
-DIVISIONS = {"110105": Held(), "330106": Held(), "110103": Held(2010)}
-DIVISIONS[next(demo_rows(1))["身份证件号"][:6]] = Held()
+DIVISIONS = {"110105": "known", "330106": "known", "110103": "abolished"}
+DIVISIONS[next(demo_rows(1))["身份证件号"][:6]] = "known"
 
 
 @pytest.fixture
 def divisions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(division_warnings_module, "_division", DIVISIONS.get)
+    monkeypatch.setattr(division_warnings_module, "_state", lambda code: DIVISIONS.get(code, "unknown"))
 
 
 def warnings(**changes: str) -> list[tuple[str, WarningCode]]:
@@ -224,12 +218,12 @@ def test_divisions_are_warned_of_and_never_refused() -> None:
 
 
 def test_an_identity_number_of_an_unknown_division(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(division_warnings_module, "_division", lambda code: None)
+    monkeypatch.setattr(division_warnings_module, "_state", lambda code: "unknown")
     assert ("身份证件号", WarningCode.UNKNOWN_DIVISION) in warnings()
 
 
 def test_what_is_wrong_is_not_warned_of_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(division_warnings_module, "_division", lambda code: None)
+    monkeypatch.setattr(division_warnings_module, "_state", lambda code: "unknown")
     told = checked(身份证件号="110105200001010000")
     assert "身份证件号" in {error.column for error in told.errors}
     assert "身份证件号" not in {warning.column for warning in told.warnings}
