@@ -22,10 +22,11 @@ from archive_store.semester_verification.reports import (
     report_mismatch,
 )
 from schema.context import Request
-from schema.enums import StudentStatus, VerificationMismatchKind
+from schema.enums import StudentStatus
 from schema.errors import UserError, snake_case, typed_errors
 from schema.nodes import key_of
 from schema.scalars import Day
+from schema.semester_verification.enums import VerificationMismatchKind
 from schema.semester_verification.types import VerificationCampaign, VerificationItem
 
 
@@ -131,7 +132,7 @@ async def _campaign(
     context = info.context
     await perform(context.store, context.viewer, name, payload, reason=reason)
     campaign = await context.loaders.verification_campaigns.load(key)
-    return VerificationCampaignPayload(verification_campaign=campaign)  # type: ignore[arg-type]
+    return VerificationCampaignPayload(verification_campaign=campaign)
 
 
 async def _item(info: Request, key: ObjectId) -> VerificationItemPayload:

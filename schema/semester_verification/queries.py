@@ -13,7 +13,7 @@ from schema.semester_verification.types import VerificationCampaign, Verificatio
 async def resolve_verification_campaign(info: Request, id: strawberry.ID) -> VerificationCampaign | None:  # noqa: A002
     """One campaign; null when there is none to see."""
     key = key_of(id, "VerificationCampaign", field="id")
-    return await info.context.loaders.verification_campaigns.load(key)  # type: ignore[return-value]
+    return await info.context.loaders.verification_campaigns.load(key)
 
 
 async def resolve_verification_campaigns(

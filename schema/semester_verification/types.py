@@ -21,18 +21,18 @@ from schema.approvals.types import ChangeRequest
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.directives import directives_of
-from schema.enums import (
-    StudentStatus,
+from schema.enums import StudentStatus
+from schema.errors import camel_case
+from schema.nodes import Connection, Node, connection, global_id, key_of
+from schema.scalars import Day
+from schema.selection import selected_fields
+from schema.semester_verification.enums import (
     VerificationCampaignStatus,
     VerificationCapacity,
     VerificationItemState,
     VerificationMismatchKind,
     VerificationMismatchOutcome,
 )
-from schema.errors import camel_case
-from schema.nodes import Connection, Node, connection, global_id, key_of
-from schema.scalars import Day
-from schema.selection import selected_fields
 from schema.students.types import Student
 
 _PROGRESS = "CLASS_NAME"
@@ -242,8 +242,8 @@ class VerificationCampaign(Node):
 
     @strawberry.field(description="Of all classes that the viewer may know of, together.")
     async def total(self, info: Request) -> VerificationProgress:
-        held = await store.total(info.context.store, info.context.viewer, _campaign(self).key)
-        return held  # type: ignore[return-value]
+        context = info.context
+        return await store.total(context.store, context.viewer, _campaign(self).key)  # type: ignore[return-value]
 
     @strawberry.field(description="How many records await the viewer as 班主任, or of the family.")
     async def viewer_pending(self, info: Request) -> int:
