@@ -83,7 +83,12 @@ from archive_store.semester_verification.campaigns import (
     VERIFICATION_OPEN,
 )
 from archive_store.semester_verification.corrections import VERIFICATION_SETTLE, follow_requests
-from archive_store.semester_verification.documents import VerificationCampaign, VerificationItem
+from archive_store.semester_verification.documents import (
+    ROLL,
+    ROLL_INDEXES,
+    VerificationCampaign,
+    VerificationItem,
+)
 from archive_store.semester_verification.jobs import close_ended, remind_of_end
 from archive_store.semester_verification.listing import list_due
 from archive_store.semester_verification.operations import VERIFICATION_CONFIRM
@@ -225,6 +230,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await database.mongo[UPLOADS].create_indexes(UPLOAD_INDEXES)
             await database.mongo[VIEWINGS].create_indexes(VIEWING_INDEXES)
             await database.mongo[CHECKS].create_indexes(CHECK_INDEXES)
+            await database.mongo[ROLL].create_indexes(ROLL_INDEXES)
             await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store

@@ -1,4 +1,4 @@
-"""How far a campaign is, by class: told from the items alone, by one index."""
+"""How far a campaign is, by class: told from the roll alone, by one index."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
-from archive_store.semester_verification.documents import ItemState, VerificationItem
+from archive_store.semester_verification.documents import ROLL, ItemState
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def left_of(store: Store, campaign_id: ObjectId, session: AsyncClientSessi
 
 async def total_of(store: Store, query: Row, session: AsyncClientSession | None = None) -> Progress:
     steps: list[Row] = [{"$match": query}, {"$group": {"_id": None, **_sums()}}, {"$unset": "_id"}]
-    cursor = await store.database.collection(VerificationItem).aggregate(steps, session=session)
+    cursor = await store.database.mongo[ROLL].aggregate(steps, session=session)
     for row in await cursor.to_list():
         return Progress(None, **row)
     return Progress(None)
@@ -56,5 +56,5 @@ async def by_class(store: Store, query: Row, *, limit: int) -> Sequence[Progress
         {"$sort": {"_id": 1}},
         {"$limit": limit},
     ]
-    cursor = await store.database.collection(VerificationItem).aggregate(steps)
+    cursor = await store.database.mongo[ROLL].aggregate(steps)
     return [Progress(row.pop("_id"), **row) for row in await cursor.to_list()]

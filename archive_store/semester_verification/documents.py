@@ -111,21 +111,17 @@ class VerificationCampaign(Record):
 
 
 class VerificationItem(Record):
-    """One student in one campaign.
+    """What was said of one student's record in one campaign; written with the first word.
 
-    Listed by the clock, which keeps `class_name`, `grade` and `listed_at` to the record; nothing else of it changes but
-    by an operation. `record_revision` is that of the student's record when it was verified or resolved, and
-    `verified_fields` are those that whoever verified it may read. `request_id` is the change request that a mismatch
-    became.
+    Its key is that of its row in the roll. `record_revision` is that of the student's record when it was verified,
+    reported on or resolved, and `verified_fields` are those that whoever verified it may read. `request_id` is the
+    change request that a mismatch became.
     """
 
     subject_type: ClassVar[str] = "VerificationItem"
 
     campaign_id: Annotated[PydanticObjectId, F0]
     student_id: Annotated[PydanticObjectId, F0]
-    class_name: Annotated[str, F0]
-    grade: Annotated[str, F0]
-    listed_at: Annotated[datetime, F0]
     state: Annotated[ItemState, F0] = ItemState.PENDING
     verified_by: Annotated[PydanticObjectId | None, F1] = None
     verified_by_name: Annotated[str | None, F1] = None
@@ -150,9 +146,18 @@ class VerificationItem(Record):
         name = "verification_items"
         indexes = [  # noqa: RUF012
             IndexModel([("campaign_id", 1), ("student_id", 1)], unique=True),
-            IndexModel([("campaign_id", 1), ("class_name", 1), ("state", 1), ("_id", 1)]),
-            IndexModel([("campaign_id", 1), ("state", 1), ("_id", 1)]),
-            IndexModel([("campaign_id", 1), ("_id", 1)]),
             IndexModel([("student_id", 1), ("_id", -1)]),
             IndexModel("request_id", partialFilterExpression={"state": "MISMATCH"}),
         ]
+
+
+# 核验名册: whom a campaign is about, as `{campaign_id, student_id, class_name, grade, listed_at, state, is_said}`. The
+# clock keeps it to the students' records. It says nothing that these and the items do not say: `state` is the item's,
+# repeated to count by, and `is_said` tells that there is one.
+ROLL = "verification_roll"
+ROLL_INDEXES = [
+    IndexModel([("campaign_id", 1), ("student_id", 1)], unique=True),
+    IndexModel([("campaign_id", 1), ("class_name", 1), ("state", 1), ("_id", 1)]),
+    IndexModel([("campaign_id", 1), ("state", 1), ("_id", 1)]),
+    IndexModel([("campaign_id", 1), ("_id", 1)]),
+]

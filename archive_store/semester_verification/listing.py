@@ -22,10 +22,10 @@ from archive_store.foundation.unit_of_work import CLOCK, Subject, UnitOfWork
 from archive_store.people.documents import RoleGrant
 from archive_store.semester_verification.campaigns import write_campaign
 from archive_store.semester_verification.documents import (
+    ROLL,
     CampaignStatus,
     ItemState,
     VerificationCampaign,
-    VerificationItem,
 )
 from archive_store.semester_verification.rules import CampaignAction, after
 from archive_store.students.documents import Student
@@ -83,29 +83,20 @@ async def _students(store: Store, campaign: VerificationCampaign, through: Objec
 
 
 async def _list(store: Store, campaign: VerificationCampaign, rows: list[Row], at: datetime) -> None:
-    """An item that is there already only follows its student's class."""
+    """A row that is there already only follows its student's class."""
     writes: list[UpdateOne] = []
     for row in rows:
         kept = {"class_name": row["class_name"], "grade": row["grade"], "listed_at": at}
-        item = VerificationItem(campaign_id=campaign.key, student_id=row["_id"], **kept)
-        new = item.to_bson() | {"created_at": at, "updated_at": at}
-        key = {name: new.pop(name) for name in ("campaign_id", "student_id")}
-        for name in kept:
-            del new[name]
+        key = {"campaign_id": campaign.key, "student_id": row["_id"]}
+        new = {"state": ItemState.PENDING.value, "is_said": False}
         writes.append(UpdateOne(key, {"$setOnInsert": new, "$set": kept}, upsert=True))
-    items = store.database.collection(VerificationItem)
-    await items.bulk_write(writes, ordered=False)  # house-rule: a list to work through, nobody's word yet
+    roll = store.database.mongo[ROLL]
+    await roll.bulk_write(writes, ordered=False)  # house-rule: nobody's word yet
 
 
 async def _leave_out(store: Store, campaign_id: ObjectId, at: datetime) -> None:
-    untouched = {
-        "campaign_id": campaign_id,
-        "state": ItemState.PENDING.value,
-        "listed_at": {"$lt": at},
-        "revision": 1,
-    }
-    items = store.database.collection(VerificationItem)
-    await items.delete_many(untouched)  # house-rule: what nobody has said a word about
+    gone = {"campaign_id": campaign_id, "listed_at": {"$lt": at}, "is_said": False}
+    await store.database.mongo[ROLL].delete_many(gone)  # house-rule: nobody has said a word about them
 
 
 def _begin(campaign_id: ObjectId) -> Any:
@@ -123,10 +114,10 @@ def _begin(campaign_id: ObjectId) -> Any:
 async def tell_homeroom_teachers(
     unit: UnitOfWork, campaign: VerificationCampaign, told: str, query: Row
 ) -> None:
-    """Those in office of the classes that have items of this campaign for which the query holds."""
-    items = unit.store.database.collection(VerificationItem)
+    """Those in office of the classes that have rows of this campaign for which the query holds."""
+    roll = unit.store.database.mongo[ROLL]
     steps = [{"$match": {"campaign_id": campaign.key, **query}}, {"$group": {"_id": "$class_name"}}]
-    cursor = await items.aggregate(steps, session=unit.session)
+    cursor = await roll.aggregate(steps, session=unit.session)
     classes = {row["_id"] async for row in cursor}
     grants = unit.store.database.collection(RoleGrant).find(
         {"homeroom_class_names.0": {"$exists": True}, **in_force_on(school_day(unit.at))},

@@ -22,7 +22,12 @@ from archive_store.foundation.paging import Page, check_page_size, page_of_newes
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.semester_verification.counts import Progress, by_class, total_of
-from archive_store.semester_verification.documents import ItemState, VerificationCampaign, VerificationItem
+from archive_store.semester_verification.documents import (
+    ROLL,
+    ItemState,
+    VerificationCampaign,
+    VerificationItem,
+)
 from archive_store.semester_verification.rules import HANDLERS, oversees, sees_item
 from archive_store.students.documents import Student
 from archive_store.students.scope import student_scope
@@ -126,9 +131,7 @@ async def items_by_id(
     store: Store, viewer: Viewer, ids: Sequence[ObjectId], session: AsyncClientSession | None = None
 ) -> list[ItemView | None]:
     """In the order of the ids, None where there is none to see."""
-    rows = store.database.collection(VerificationItem).find(
-        {"_id": {"$in": list(ids)}}, _without_texts(), session=session
-    )
+    rows = store.database.mongo[ROLL].find({"_id": {"$in": list(ids)}}, session=session)
     views = {view.id: view for view in await _views(store, viewer, await rows.to_list(), session)}
     return [views.get(key) for key in ids]
 
@@ -155,9 +158,7 @@ async def list_items(
     # Who left the class since the clock listed them is none to see, so that a page may take another look.
     while len(found) <= first:
         place = [{"_id": {"$gt": after}}] if after is not None else []
-        cursor = store.database.collection(VerificationItem).find(
-            {"$and": conditions + place}, _without_texts()
-        )
+        cursor = store.database.mongo[ROLL].find({"$and": conditions + place})
         rows = await cursor.sort("_id", 1).limit(first + 1).to_list()
         seen = await _views(store, viewer, rows)
         found += [view for view in seen if class_name is None or view.class_name == class_name]
@@ -225,7 +226,7 @@ async def pending_of(store: Store, viewer: Viewer, campaign_id: ObjectId) -> int
     if viewer.is_service:
         return 0
     query = {"campaign_id": campaign_id, "state": ItemState.PENDING.value, **_tied(viewer)}
-    return await store.database.collection(VerificationItem).count_documents(query)
+    return await store.database.mongo[ROLL].count_documents(query)
 
 
 def _tied(viewer: Viewer) -> Row:
@@ -260,6 +261,15 @@ def _without_texts() -> Row:
     return {**plain, "found.field": 1, "has": has}
 
 
+# As `_without_texts` gives an item, of a row of the roll about which nobody has said a word.
+_UNSAID: Row = dict.fromkeys(VerificationItem.model_fields) | {
+    "state": ItemState.PENDING.value,
+    "found": [],
+    "verified_fields": [],
+    "has": {"note": False, "answer": False},
+}
+
+
 async def _views(
     store: Store, viewer: Viewer, rows: Sequence[Row], session: AsyncClientSession | None = None
 ) -> list[ItemView]:
@@ -267,8 +277,12 @@ async def _views(
         {"_id": {"$in": [row["student_id"] for row in rows]}}, dict.fromkeys(_FACTS, 1), session=session
     )
     facts = {row["_id"]: row for row in await students.to_list()}
+    items = store.database.collection(VerificationItem).find(
+        {"_id": {"$in": [row["_id"] for row in rows]}}, _without_texts(), session=session
+    )
+    said = {item["_id"]: item for item in await items.to_list()}
     return [
-        _view(viewer, row, held)
+        _view(viewer, said.get(row["_id"]) or _UNSAID | row, held)
         for row in rows
         if (held := facts.get(row["student_id"])) is not None
         and sees_item(viewer, held["_id"], held["class_name"])

@@ -16,7 +16,12 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.semester_verification.campaigns import campaign_by_id
-from archive_store.semester_verification.documents import Capacity, VerificationCampaign, VerificationItem
+from archive_store.semester_verification.documents import (
+    ROLL,
+    Capacity,
+    VerificationCampaign,
+    VerificationItem,
+)
 from archive_store.semester_verification.queries import ItemView, items_by_id
 from archive_store.semester_verification.rules import RULE, capacity_of, require_no_mismatch, require_open
 from archive_store.students.documents import Student
@@ -56,20 +61,29 @@ async def sayable(
 
 
 async def items_in(unit: UnitOfWork, ids: Sequence[ObjectId]) -> list[VerificationItem]:
-    """The whole items as of this transaction, in the order of the ids."""
-    rows = unit.store.database.collection(VerificationItem).find(
-        {"_id": {"$in": list(ids)}}, session=unit.session
-    )
-    found = {row["_id"]: await unit.decrypted(VerificationItem, row) for row in await rows.to_list()}
+    """The whole items as of this transaction, in the order of the ids; new ones where nobody has said a word."""
+    query, database = {"_id": {"$in": list(ids)}}, unit.store.database
+    listed = await database.mongo[ROLL].find(query, session=unit.session).to_list()
+    found = {
+        row["_id"]: VerificationItem(
+            id=row["_id"], campaign_id=row["campaign_id"], student_id=row["student_id"]
+        )
+        for row in listed
+    }
+    rows = database.collection(VerificationItem).find(query, session=unit.session)
+    for row in await rows.to_list():
+        found[row["_id"]] = await unit.decrypted(VerificationItem, row)
     if missing := [key for key in ids if key not in found]:
         raise RegistrarError(ErrorCode.NOT_FOUND, field=f"ids.{list(ids).index(missing[0])}")
     return [found[key] for key in ids]
 
 
 async def item_in(unit: UnitOfWork, item_id: ObjectId) -> VerificationItem:
-    item = await unit.load(VerificationItem, item_id)
-    if item is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    try:
+        (item,) = await items_in(unit, [item_id])
+    except RegistrarError as error:
+        error.field = "id"
+        raise
     return item
 
 
@@ -90,8 +104,16 @@ async def records_of(unit: UnitOfWork, student_ids: Sequence[ObjectId]) -> Mappi
 async def write_item(
     unit: UnitOfWork, item: VerificationItem, verb: str, values: Mapping[str, Any]
 ) -> Subject:
-    """Change the item and say so in its history; its subject, to notify about."""
-    await unit.change(item, values)
+    """Change the item, or begin it, and say so in its history; its subject, to notify about."""
+    if "state" in values:
+        # First: of two who say something at once, the second waits here and then reads what the first has said.
+        said = {"$set": {"state": bson_value(values["state"]), "is_said": True}}
+        roll = unit.store.database.mongo[ROLL]
+        await roll.update_one({"_id": item.key}, said, session=unit.session)  # house-rule: beside the item
+    if item.created_at is None:
+        await unit.insert(item.model_copy(update=dict(values)))
+    else:
+        await unit.change(item, values)
     changes = [
         FieldChange(name, before, after)
         for name, value in values.items()

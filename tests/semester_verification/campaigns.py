@@ -16,7 +16,7 @@ from archive_store.semester_verification.campaigns import (
     VerificationOpen,
 )
 from archive_store.semester_verification.corrections import VerificationSettle, request_correction
-from archive_store.semester_verification.documents import VerificationCampaign, VerificationItem
+from archive_store.semester_verification.documents import ROLL, VerificationCampaign, VerificationItem
 from archive_store.semester_verification.listing import list_due
 from archive_store.semester_verification.operations import confirmation_of
 from archive_store.semester_verification.queries import list_items
@@ -26,9 +26,10 @@ from archive_store.semester_verification.reports import (
     report_mismatch,
 )
 from archive_store.students.accounts import link_account, link_guardian_account
+from archive_store.students.documents import Student
 from tests.school import School
 
-# Of the demo roster: the classes take turns, and the teacher is 班主任 of the first.
+# The teacher is 班主任 of the first and teaches the other; each has three students.
 HOMEROOM, OTHER = "2023级1班", "2023级2班"
 
 
@@ -38,6 +39,7 @@ def today(school: School) -> date:
 
 async def open_campaign(school: School, subject: str = "director", **changes: Any) -> ObjectId:
     """Scheduled: the clock has not listed its students."""
+    await in_two_classes(school)
     key = ObjectId()
     values = {
         "campaign_id": key,
@@ -50,6 +52,13 @@ async def open_campaign(school: School, subject: str = "director", **changes: An
     payload = payload_of(VerificationOpen, values | changes)
     await perform(school.store, await school.viewer(subject), "verification.open", payload)
     return key
+
+
+async def in_two_classes(school: School) -> None:
+    for position in range(3, 6):
+        student = await school.student(position)
+        students = school.store.database.collection(Student)
+        await students.update_one({"_id": student.key}, {"$set": {"class_name": OTHER}})
 
 
 async def running(school: School, **changes: Any) -> ObjectId:
@@ -77,20 +86,18 @@ async def campaign_of(school: School, key: ObjectId) -> VerificationCampaign:
 async def item_of(school: School, campaign: ObjectId, position: int = 0) -> VerificationItem:
     """The item of the student at this position, decrypted."""
     student = await school.student(position)
-    row = await school.store.database.collection(VerificationItem).find_one(
-        {"campaign_id": campaign, "student_id": student.key}
-    )
-    assert row is not None
+    where = {"campaign_id": campaign, "student_id": student.key}
+    listed = await school.store.database.mongo[ROLL].find_one(where)
+    assert listed is not None
+    row = await school.store.database.collection(VerificationItem).find_one(where)
+    if row is None:
+        return VerificationItem(id=listed["_id"], **where)
     await school.store.cipher.decrypt_paths([row], encrypted_paths(VerificationItem))
     return VerificationItem.model_validate(row)
 
 
 async def item_in_class(school: School, campaign: ObjectId, class_name: str = HOMEROOM) -> VerificationItem:
-    for position in range(6):
-        item = await item_of(school, campaign, position)
-        if item.class_name == class_name:
-            return item
-    raise LookupError(class_name)
+    return await item_of(school, campaign, 0 if class_name == HOMEROOM else 5)
 
 
 async def seen(school: School, subject: str, campaign: ObjectId, **where: Any) -> list[ObjectId]:

@@ -18,6 +18,7 @@ from archive_store.audit.verification import verify_history
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.semester_verification.corrections import follow_requests
 from archive_store.semester_verification.documents import (
+    ROLL,
     CampaignStatus,
     Capacity,
     ItemState,
@@ -39,6 +40,7 @@ from tests.semester_verification.campaigns import (
     confirm,
     correct,
     family,
+    in_two_classes,
     item_in_class,
     item_of,
     open_campaign,
@@ -58,6 +60,7 @@ async def told(school: School, subject: str) -> list[str]:
 
 async def refused(school: School, step: Any) -> RegistrarError:
     """The answer to a step; nothing is written by it."""
+    await in_two_classes(school)
     before = await school.documents()
     with pytest.raises(RegistrarError) as caught:
         await step
@@ -150,7 +153,7 @@ async def test_only_those_named_are_listed(school: School) -> None:
         {"_id": student.key}, {"$set": {"status": "GRADUATED"}}
     )
     campaign = await running(school)
-    items = school.store.database.collection(VerificationItem)
+    items = school.store.database.mongo[ROLL]
     assert await items.count_documents({"campaign_id": campaign}) == 5
     other = await running(school, term=2, grades=("没有的年级",))
     assert await items.count_documents({"campaign_id": other}) == 0
@@ -212,7 +215,7 @@ async def test_a_record_changed_afterwards_shows(school: School) -> None:
     assert view is not None and not view.has_changed_since
     students = [await school.student(position) for position in range(6)]
     student = next(held for held in students if held.key == item.student_id)
-    request = await school.request("information", student, student_source="1")
+    request = await school.request("information", student, student_source="2")
     await school.approve("director", request)
     (view,) = await items_by_id(school.store, viewer, [item.key])
     assert view is not None and view.has_changed_since
@@ -267,7 +270,7 @@ async def test_a_request_that_fails_gives_the_record_back(school: School, decisi
         await withdraw(school.store, await school.viewer("information"), held["request_id"])
     else:
         director = await school.viewer("director")
-        await decide(school.store, director, held["request_id"], decision, "登记无误")
+        await decide(school.store, director, held["request_id"], decision, comment="登记无误")
     assert await follow_requests(school.store, school.store.clock.now()) == 1
     held = await _state(school, item.key)
     outcome = MismatchOutcome.WITHDRAWN if decision is None else MismatchOutcome.REJECTED
