@@ -125,7 +125,12 @@ async def report_mismatch(store: Store, viewer: Viewer, payload: VerificationRep
         await _write_report(unit, payload, request_id, is_applied=request_id is None)
 
     asking = Asking(payload.note or reason_of(campaign), beside=beside)
-    await perform(store, viewer, "student.update", update, asking=asking)
+    try:
+        await perform(store, viewer, "student.update", update, asking=asking)
+    except RegistrarError as error:
+        if error.field is not None and error.field.partition(".")[0] == "changes":
+            error.field = error.field.replace("changes", "fields", 1)
+        raise
 
 
 def reason_of(campaign: VerificationCampaign) -> str:
