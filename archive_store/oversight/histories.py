@@ -26,6 +26,10 @@ from archive_store.scans.documents import ArchiveFile
 from archive_store.scans.histories import SCAN_HISTORY
 from archive_store.scans.key_changes import KeyChange
 from archive_store.scans.retention import RetentionTable
+from archive_store.semester_verification.histories import (
+    VERIFICATION_CAMPAIGN_HISTORY,
+    VERIFICATION_ITEM_HISTORY,
+)
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
 
@@ -58,6 +62,8 @@ class SubjectType(StrEnum):
     ROSTER_IMPORT = "RosterImport"  # 导入批次
     SCAN = "Scan"  # 扫描件
     STUDENT = "Student"  # 学籍
+    VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
+    VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
 
 
@@ -88,5 +94,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ROSTER_IMPORT: by_class(RosterImport),
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.STUDENT: STUDENT_HISTORY,
+    SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
+    SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),
 }
