@@ -19,6 +19,7 @@ from archive_store.students.documents import STATUS_LABELS, Student, StudentStat
 
 # Guardians that have columns, as in a roster.
 GUARDIANS = 2
+_WIDTHS = {"address": 40, "email": 24, "identity_number": 20, "national_student_number": 20, "phone": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class ExportColumn:
     def __post_init__(self) -> None:
         if self.path not in field_classes(Student):
             raise UnclassifiedFieldError(f"export column {self.header}: {self.field} has no field class")
+
+    @property
+    def width(self) -> int:
+        """In a sheet: of the values where those are longer than the header, a character of which takes two."""
+        return max(2 * len(self.header) + 2, _WIDTHS.get(self.field, 10))
 
     @property
     def path(self) -> str:
