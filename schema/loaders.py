@@ -10,6 +10,7 @@ from bson import ObjectId
 from strawberry.dataloader import DataLoader
 
 from archive_store.access.policy import Withheld
+from archive_store.admission.queries import CaseView, cases_by_id
 from archive_store.approvals.contents import RequestContent
 from archive_store.approvals.documents import ChangeRequest
 from archive_store.approvals.emergency_documents import EmergencyAction
@@ -76,6 +77,16 @@ class Loaders:
     def __init__(self, context: Context) -> None:
         store, viewer = context.store, context.viewer
         self.audit = AuditLoaders(context)
+
+        async def load_admission_cases(
+            keys: list[tuple[ObjectId, frozenset[str]]],
+        ) -> list[CaseView | None]:
+            found: dict[tuple[ObjectId, frozenset[str]], CaseView | None] = {}
+            for paths in {paths for _, paths in keys}:
+                ids = list({key: None for key, wanted in keys if wanted == paths})
+                views = await cases_by_id(store, viewer, ids, paths)
+                found |= {(key, paths): view for key, view in zip(ids, views, strict=True)}
+            return [found[key] for key in keys]
 
         async def load_change_requests(ids: list[ObjectId]) -> list[ChangeRequest | None]:
             return await change_requests_by_id(store, viewer, ids)
@@ -149,6 +160,9 @@ class Loaders:
 
         self.access_histories: DataLoader[AccessHistoryKey, Page[Access] | None] = DataLoader(
             load_fn=load_accesses, cache=False
+        )
+        self.admission_cases: DataLoader[tuple[ObjectId, frozenset[str]], CaseView | None] = DataLoader(
+            load_fn=load_admission_cases, cache=False
         )
         self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
             load_fn=load_change_requests, cache=False

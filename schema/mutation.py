@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.admission.mutations import AdmissionMutations
 from schema.approvals.emergency_mutations import (
     EmergencyPayload,
     resolve_acknowledge,
@@ -81,7 +82,7 @@ from schema.students.status import (
 @strawberry.type(
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
-class Mutation:
+class Mutation(AdmissionMutations):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )

@@ -13,6 +13,7 @@ from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema import Schema
 
 from schema.access import Redactions
+from schema.admission.queries import AdmissionQueries, resolve_admission_case
 from schema.analysis.queries import resolve_pseudonymised_students, resolve_student_statistics
 from schema.analysis.types import PseudonymisedStudent, StudentStatistics
 from schema.approvals.emergency_queries import resolve_emergency_action, resolve_emergency_actions
@@ -85,6 +86,7 @@ from schema.tasks.types import Task
 async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa: A002
     """The object of a global id; null when there is none to see."""
     resolve: dict[str, Callable[[Request, strawberry.ID], Awaitable[Any]]] = {
+        "AdmissionCase": resolve_admission_case,
         "ChangeRequest": resolve_change_request,
         "CrisisTeam": resolve_crisis_team,
         "DisposalBatch": resolve_disposal_batch,
@@ -99,7 +101,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query:
+class Query(AdmissionQueries):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
     student: Student | None = strawberry.field(
         resolver=resolve_student,

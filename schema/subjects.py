@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
+from archive_store.admission.queries import cases_by_id
 from archive_store.approvals.emergency_queries import visible_emergency_ids
 from archive_store.approvals.queries import visible_request_ids
 from archive_store.crisis.queries import teams_by_id
@@ -15,6 +16,10 @@ from archive_store.foundation.unit_of_work import Subject
 from archive_store.preservation.queries import batches_by_id, holds_by_id
 from archive_store.scans.queries import scans_by_id
 from archive_store.students.queries import facts_by_id
+
+
+async def _visible_case_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {view.id for view in await cases_by_id(store, viewer, ids) if view is not None}
 
 
 async def _visible_scan_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
@@ -35,6 +40,7 @@ async def _visible_hold_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId
 
 # The types that have a global id. Of any other, nobody is told which record it is.
 _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Collection[ObjectId]]]] = {
+    "AdmissionCase": _visible_case_ids,
     "ChangeRequest": visible_request_ids,
     "CrisisTeam": _visible_team_ids,
     "DisposalBatch": _visible_batch_ids,

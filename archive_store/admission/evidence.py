@@ -98,7 +98,7 @@ async def _check_submit(store: Store, viewer: Viewer, payload: CasePayload) -> N
 def _require_whole(case: AdmissionCase, required: frozenset[str]) -> None:
     """REQUIRED, by name, for a value or a paper that is missing."""
     check_complete(case.applicant.model_dump(mode="json"))
-    if missing := missing_evidence(case, required):
+    if missing := missing_evidence({paper.document_type for paper in case.evidence}, required):
         raise RegistrarError(ErrorCode.REQUIRED, field=f"evidence.{missing[0]}", rule=RULE)
 
 

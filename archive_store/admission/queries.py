@@ -9,14 +9,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from bson import ObjectId
 
 from archive_store.access.policy import ACCESS_RULE, FieldDecision, Withheld, refuse_field
 from archive_store.access.rules import Relationship
 from archive_store.access.viewer import Viewer
-from archive_store.admission.documents import WITH_RECORD, AdmissionCase, CaseStatus, SchoolStage
-from archive_store.admission.rules import ENTERERS, covers_admission, seats_of
+from archive_store.admission.applicants import Applicant
+from archive_store.admission.documents import (
+    WITH_RECORD,
+    AdmissionCase,
+    CaseStatus,
+    ReviewSignature,
+    SchoolStage,
+    Seat,
+)
+from archive_store.admission.rules import (
+    ENTERERS,
+    RULE,
+    AdmissionAction,
+    capacity_of,
+    covers_admission,
+    is_overdue,
+    posts_for,
+    require_seat,
+    require_state,
+    seats_of,
+)
+from archive_store.admission.steps import digest_of, visible_case
+from archive_store.approvals.permissions import Permission
 from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -37,6 +59,10 @@ CASE_FACTS = (
     "due_at",
     "submitted_by",
     "applicant.class_name",
+    "signatures.seat",
+    "signatures.signed_by",
+    "signatures.round",
+    "updated_at",
 )
 _SENSITIVE = frozenset({FieldClass.F0, FieldClass.F1, FieldClass.F2, FieldClass.F3})
 _NONE: Row = {"_id": {"$exists": False}}
@@ -81,10 +107,51 @@ class CaseView:
         due: datetime | None = self.row.get("due_at")
         return due
 
+    def may(self, viewer: Viewer, action: AdmissionAction) -> Permission:
+        """What trying it would answer, as far as it is told without the candidate's values."""
+        try:
+            _require_may(viewer, self._facts, action)
+        except RegistrarError as refusal:
+            return Permission(refusal, posts=posts_for(action))
+        return Permission()
+
+    def is_overdue(self, now: datetime) -> bool:
+        return is_overdue(self._facts, now)
+
+    @property
+    def _facts(self) -> AdmissionCase:
+        signatures = [
+            ReviewSignature.model_construct(**held | {"seat": Seat(held["seat"])})
+            for held in self.row.get("signatures", ())
+        ]
+        facts = {name: self.row.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
+        applicant = Applicant.model_construct(class_name=self.row.get("applicant", {}).get("class_name"))
+        case: AdmissionCase = AdmissionCase.model_construct(
+            status=self.status, signatures=signatures, applicant=applicant, **facts
+        )
+        return case
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in AdmissionCase.model_fields:
+            raise AttributeError(name)
+        return self.row.get(name)
+
     def withheld(self, paths: frozenset[str]) -> dict[str, Withheld]:
         """The paths that are kept back, and why."""
         classes = field_classes(AdmissionCase)
         return {path: self.decision.why_withheld(classes[path]) for path in paths - self.decision.readable}
+
+
+def _require_may(viewer: Viewer, case: AdmissionCase, action: AdmissionAction) -> None:
+    if action is AdmissionAction.REVIEW:
+        require_seat(case, viewer.person_id, seats_of(viewer))
+        return
+    if action in (AdmissionAction.CONFIRM, AdmissionAction.OBJECT):
+        if capacity_of(viewer, case, case.applicant.class_name) is None:
+            raise RegistrarError(ErrorCode.FORBIDDEN, rule=RULE)
+    else:
+        viewer.require_any(posts_for(action), rule=RULE)
+    require_state(case, action)
 
 
 @dataclass(slots=True)
@@ -171,6 +238,14 @@ def condition_of(viewer: Viewer, where: CaseFilter, now: datetime) -> Row:
 
 def _reads_internal(viewer: Viewer) -> bool:
     return FieldClass.F1 in viewer.decide(AdmissionCase).classes
+
+
+async def review_digest(store: Store, viewer: Viewer, case_id: ObjectId) -> str | None:
+    """What a signature would be bound to now; None unless a seat of the review is the viewer's to sign."""
+    (view,) = await cases_by_id(store, viewer, [case_id])
+    if view is None or view.may(viewer, AdmissionAction.REVIEW).refusal is not None:
+        return None
+    return digest_of(store, await visible_case(store, viewer, case_id))
 
 
 async def progress(store: Store, viewer: Viewer, where: CaseFilter) -> dict[CaseStatus, int]:

@@ -138,9 +138,9 @@ def after_signature(signatures: Sequence[ReviewSignature]) -> CaseStatus:
     return CaseStatus.READY_FOR_ENTRY if passed == set(Seat) else CaseStatus.IN_REVIEW
 
 
-def missing_evidence(case: AdmissionCase, required: Collection[str]) -> list[str]:
-    """The required document types (必备材料) of which the case holds none."""
-    return sorted(set(required) - {held.document_type for held in case.evidence})
+def missing_evidence(held: Collection[str], required: Collection[str]) -> list[str]:
+    """The required document types (必备材料) of which there is none among the types held."""
+    return sorted(set(required) - set(held))
 
 
 def sources_by_field(supplies: Sequence[Mapping[str, Any]]) -> dict[str, int]:

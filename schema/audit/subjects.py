@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from archive_store.foundation.unit_of_work import Subject
+from schema.admission.types import AdmissionCase
 from schema.approvals.types import ChangeRequest
 from schema.audit.loaders import GrantKey
 from schema.context import Request
@@ -21,7 +22,12 @@ async def _grant(info: Request, key: ObjectId) -> Any:
     return await info.context.loaders.audit.grants.load(GrantKey(key, "purpose" in wanted))
 
 
+async def _admission_case(info: Request, key: ObjectId) -> Any:
+    return await AdmissionCase.resolve_reference(info, key)
+
+
 _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
+    "AdmissionCase": _admission_case,
     "ChangeRequest": ChangeRequest.resolve_reference,
     "CrisisTeam": lambda info, key: info.context.loaders.crisis_teams.load(key),
     "Delegation": lambda info, key: info.context.loaders.audit.delegations.load(key),
