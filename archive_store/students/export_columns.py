@@ -6,9 +6,9 @@ the import of this module fail: what has no class is not exported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from archive_store.foundation.code_tables import code_table
@@ -65,14 +65,9 @@ def inert(text: str, *, is_phone: bool = False) -> str:
     return f"'{text}" if starts_formula(text, is_phone=is_phone) else text
 
 
-@cache
-def _labels(table: str) -> Mapping[str, str]:
-    return {entry.code: entry.zh for entry in code_table(table).entries}
-
-
 def _label(table: str, code: str) -> str:
     """The label of a code, and the code itself where the table no longer has it."""
-    return _labels(table).get(code, code)
+    return code_table(table).labels.get(code, code)
 
 
 def _yes_no(value: bool) -> str:
