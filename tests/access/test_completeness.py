@@ -66,7 +66,8 @@ REVIEWED: dict[str, str] = {
         RetrievalGrantRevokePayload.retrievalGrant StudentUpdatePayload.changeRequest Permission.reason""",
     "a place in a list: a key, or the value that the list is in order by, which the viewer reads of every row": """
         AccessEventEdge.cursor
-        AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor PseudonymisedStudentEdge.cursor
+        CodeTableEntryEdge.cursor AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor
+        PseudonymisedStudentEdge.cursor
         RetrievalGrantEdge.cursor StudentEdge.cursor CrisisTeamEdge.cursor DelegationEdge.cursor
         DisposalBatchEdge.cursor DisposalItemEdge.cursor IncompleteArchiveFileEdge.cursor LegalHoldEdge.cursor
         EmergencyActionEdge.cursor PersonEdge.cursor TaskEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
