@@ -15,9 +15,10 @@ from archive_store.archive import RECORD_TYPES
 from archive_store.audit.documents import ENTRIES
 from archive_store.audit.verification import verify_history
 from archive_store.duplicates.documents import MergeCase, MergeStatus
-from archive_store.duplicates.merging import merge_students, unmerge_students
+from archive_store.duplicates.merging import merge_students
 from archive_store.duplicates.queries import duplicate_candidates, merges_of, ordered
 from archive_store.duplicates.rules import Ground
+from archive_store.duplicates.unmerging import unmerge_students
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.record_check import records_unlike_history
