@@ -162,6 +162,7 @@ _NODES = (
     "EmergencyAction",
     "LegalHold",
     "DisposalBatch",
+    "MergeCase",
 )
 
 
@@ -470,6 +471,7 @@ WITHOUT_VALUES = {
     "admissionProgress": "counts of cases, for whoever reads records by post (tests/admission)",
     "admissionPolicy": "the rules, open to all who are signed in",
     "duplicateCandidates": "pairs, to those who ask for merges; the students by their rights (tests/duplicates)",
+    "mergeCase": "as `mergeCases`",
     "mergeCases": "merges, by class; the students by their rights (tests/duplicates)",
     "GET /metrics": "counts of requests by route",
 }
