@@ -40,8 +40,10 @@ from archive_store.crisis.reviews import (
 from archive_store.duplicates.dismissals import DUPLICATE_DISMISS, DUPLICATE_REOPEN
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.duplicates.merging import STUDENT_MERGE, STUDENT_UNMERGE
+from archive_store.duties.code_tables import CODE_TABLE_LOAD
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.foundation.clock import Clock
+from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.database import Database
 from archive_store.foundation.field_cipher import FieldCipher
 from archive_store.foundation.keyring import Keyring
@@ -107,6 +109,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ApprovalPolicy,
     ArchiveFile,
     ChangeRequest,
+    CodeTableVersion,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -146,6 +149,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "admission_policy.replace": ADMISSION_POLICY_REPLACE,
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
     "calendar.load": CALENDAR_LOAD,
+    "code_table.load": CODE_TABLE_LOAD,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
     "crisis_team.close": CRISIS_TEAM_CLOSE,

@@ -33,6 +33,7 @@ _name(
         "APPROVAL_POLICY": "审批规则",
         "ARCHIVE_FILE": "案卷",
         "CHANGE_REQUEST": "变更申请",
+        "CODE_TABLE_VERSION": "代码表版本",
         "CRISIS_TEAM": "临时小组",
         "DELEGATION": "委托",
         "DISPOSAL_BATCH": "销毁批次",

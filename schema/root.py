@@ -37,6 +37,7 @@ from schema.cost import CostLimit
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
 from schema.crisis.types import CrisisTeam
 from schema.duplicates.queries import DuplicateQueries
+from schema.duties.code_table_types import CodeTableQueries
 from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
 from schema.limits import TOKENS_LIMIT, DocumentLimits
@@ -109,7 +110,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(AdmissionQueries, DuplicateQueries, VerificationQueries):
+class Query(AdmissionQueries, CodeTableQueries, DuplicateQueries, VerificationQueries):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
     student: Student | None = strawberry.field(
         resolver=resolve_student,

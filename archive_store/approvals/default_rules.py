@@ -73,4 +73,5 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="disposal.cancel", chain=()),
     ApprovalRule(operation="scan.dispose", chain=_ALL_TIERS),
     ApprovalRule(operation="calendar.load", chain=_HEAD),
+    ApprovalRule(operation="code_table.load", chain=_HEAD),
 )
