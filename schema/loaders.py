@@ -29,11 +29,11 @@ from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.semester_verification.documents import VerificationCampaign
 from archive_store.semester_verification.queries import (
     ItemView,
-    OpenedTexts,
     campaigns_by_id,
     items_by_id,
 )
-from archive_store.semester_verification.queries import open_texts as open_verification_texts
+from archive_store.semester_verification.texts import OpenedTexts
+from archive_store.semester_verification.texts import open_texts as open_verification_texts
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision

@@ -431,6 +431,8 @@ WITHOUT_VALUES = {
     "fieldAccessPolicy": "the policy, open to all who are signed in",
     "staff": "names and posts, open inside the school",
     "delegations": "who signs in whose seat, to the two of them",
+    "verificationCampaign": "campaigns, open; items by the rights on the record (tests/semester_verification)",
+    "verificationCampaigns": "as `verificationCampaign`",
     "crisisTeams": "what a team is lent, to its own and those who decide; texts by class (tests/crisis)",
     "emergencyAction": "as `emergencyActions`",
     "emergencyActions": "as change requests are shown, by the same function; tested in tests/approvals",
