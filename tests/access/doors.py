@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -270,6 +271,9 @@ async def _export(visitor: Visitor, answer: Answer, file_type: str = "csv", **pa
     if got.status_code != 200:
         assert got.status_code == 403, got.text
         return str(got.json()["error"]["field"])
+    if got.content.startswith(b"PK"):  # every part is searched, not the sheet alone
+        with zipfile.ZipFile(io.BytesIO(got.content)) as archive:
+            answer.texts += [archive.read(name).decode() for name in archive.namelist()]
     for row in _rows_of(got.content):
         records = {leaf.record for leaf in visitor.world.marks.found_in("\n".join(row.values())).values()}
         assert len(records) == 1, row
