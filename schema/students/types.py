@@ -117,7 +117,7 @@ class Student(Node):
         directives=directives_of(stored.Student, "merged_into"),
         metadata={"path": "merged_into"},
     )
-    def merged_into_id(self) -> strawberry.ID | None:
+    def merged_into(self) -> strawberry.ID | None:
         key = self.get("merged_into")  # type: ignore[attr-defined]
         return None if key is None else strawberry.ID(global_id("Student", key))
 

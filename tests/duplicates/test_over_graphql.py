@@ -24,7 +24,7 @@ UNMERGE = """mutation ($input: StudentUnmergeInput!) { studentUnmerge(input: $in
 APPROVE = """mutation ($id: ID!) { changeRequestApprove(input: {id: $id, comment: "同意"}) {
     changeRequest { status } errors { code } } }"""
 CASES = """query ($id: ID!) { mergeCases(studentId: $id) { id status fields survivor { id } merged {
-    id status mergedIntoId } } }"""
+    id status mergedInto } } }"""
 
 NODE = """query ($id: ID!) { node(id: $id) { id ... on MergeCase { status auditHistory {
     edges { node { kind changes { field after } } } } } } }"""
@@ -81,7 +81,7 @@ async def test_a_merge_and_its_reversal(school: School) -> None:
         done = (await ask(school, subject, APPROVE, id=request))["changeRequestApprove"]
         assert done["changeRequest"]["status"] == status
     (case,) = (await ask(school, "director", CASES, id=ids[0]))["mergeCases"]
-    assert case["merged"] == {"id": ids[1], "status": "VOIDED", "mergedIntoId": ids[0]}
+    assert case["merged"] == {"id": ids[1], "status": "VOIDED", "mergedInto": ids[0]}
     assert (case["survivor"]["id"], case["fields"]) == (ids[0], ["nativePlace"])
     assert (await ask(school, "logistics", CASES, id=ids[0]))["mergeCases"] == []
     node = (await ask(school, "director", NODE, id=case["id"]))["node"]
@@ -99,4 +99,4 @@ async def test_a_merge_and_its_reversal(school: School) -> None:
     for subject in ("director", "vice-principal"):
         await ask(school, subject, APPROVE, id=request)
     (case,) = (await ask(school, "director", CASES, id=ids[1]))["mergeCases"]
-    assert (case["status"], case["merged"]["mergedIntoId"]) == ("REVERSED", None)
+    assert (case["status"], case["merged"]["mergedInto"]) == ("REVERSED", None)
