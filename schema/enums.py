@@ -25,6 +25,8 @@ from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.inspection.findings import IntakeWarning as ScanFindingCode
 from archive_store.oversight.histories import SubjectType as AuditSubjectType
+from archive_store.people.documents import GrantKind
+from archive_store.people.rules import NumberState
 from archive_store.preservation.documents import BatchStatus
 from archive_store.scans.documents import RetentionClass, ScanStatus
 from archive_store.scans.upload_documents import UploadStatus as ScanUploadStatus
@@ -49,7 +51,10 @@ _name(
         "ADMISSION_POLICY": "入学办理规则",
         "APPROVAL_POLICY": "审批规则",
         "ARCHIVE_FILE": "案卷",
+        "CAMPUS": "校区",
         "CHANGE_REQUEST": "变更申请",
+        "CLASS_ASSIGNMENT": "编班",
+        "COHORT": "级",
         "CRISIS_TEAM": "临时小组",
         "DELEGATION": "委托",
         "DISPOSAL_BATCH": "销毁批次",
@@ -66,6 +71,8 @@ _name(
         "ROLE_GRANT": "岗位授权",
         "ROSTER_IMPORT": "导入批次",
         "SCAN": "扫描件",
+        "SCHOOL": "学校",
+        "SCHOOL_CLASS": "班级",
         "STUDENT": "学籍",
         "WORK_CALENDAR": "工作日历",
     },
@@ -151,6 +158,20 @@ _name(
     Gender,
     "性别, GB/T 2261.1.",
     {"UNKNOWN": "未知的性别", "MALE": "男性", "FEMALE": "女性", "NOT_STATED": "未说明的性别"},
+)
+_name(
+    GrantKind,
+    "How a post is held.",
+    {"PRIMARY": "任职", "ROTATION": "轮岗", "ACTING": "代理"},
+)
+_name(
+    NumberState,
+    "学籍号状态, by the letter of the national student number.",
+    {
+        "TEMPORARY": "临时, an L number",
+        "FORMAL": "正式, a G number",
+        "SUBSTITUTE": "无有效证件者, a J number",
+    },
 )
 _name(
     Post,
@@ -266,6 +287,8 @@ __all__ = [
     "EmergencyStatus",
     "FieldClass",
     "Gender",
+    "GrantKind",
+    "NumberState",
     "Post",
     "ReasonUse",
     "Relationship",
