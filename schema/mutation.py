@@ -34,6 +34,7 @@ from schema.crisis.mutations import (
 )
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.imports.mutations import RosterImportPayload, resolve_roster_import
+from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
     DelegationPayload,
     resolve_delegation_end,
@@ -82,7 +83,7 @@ from schema.students.status import (
 @strawberry.type(
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
-class Mutation(AdmissionMutations):
+class Mutation(AdmissionMutations, OrganisationMutations):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )

@@ -43,6 +43,11 @@ class StudentNumbers:
     periods: tuple[NumberPeriod, ...] = ()
     withheld: Withheld | None = None
 
+    @property
+    def state(self) -> NumberState | None:
+        """Of the number in force."""
+        return next((held.state for held in self.periods if held.valid_to is None), None)
+
 
 async def numbers_by_id(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> list[StudentNumbers | None]:
     """In the order of the ids, None of a student out of sight. It is recorded that they are read."""
