@@ -204,13 +204,11 @@ async def resolve_correct(
         "changes": {} if input.changes is None else input.changes.values(),
         "answers": [
             {
-                "objection_id": key_of(
-                    item.objection_id, "AdmissionObjection", field=f"answers.{place}.objectionId"
-                ),
+                "field": snake_case(item.field),
                 "is_corrected": item.is_corrected,
                 "answer": item.answer,
             }
-            for place, item in enumerate(input.answers)
+            for item in input.answers
         ],
     }
     payload = payload_of(AdmissionCorrect, values)

@@ -446,5 +446,9 @@ WITHOUT_VALUES = {
     "GET /graphiql/{name}": "scripts",
     "GET /health/live": "that it runs",
     "GET /health/ready": "that its stores answer",
+    "admissionCase": "as `admissionCases`",
+    "admissionCases": "of candidates, by the same classes (tests/admission/test_over_graphql.py)",
+    "admissionProgress": "counts of cases, for whoever reads records by post (tests/admission)",
+    "admissionPolicy": "the rules, open to all who are signed in",
     "GET /metrics": "counts of requests by route",
 }

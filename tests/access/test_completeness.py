@@ -174,6 +174,26 @@ REVIEWED: dict[str, str] = {
         InclusionProof.logIndex InclusionProof.leafHash InclusionProof.hashes InclusionProof.checkpoint
         InclusionProof.text ConsistencyProof.fromSize ConsistencyProof.toSize ConsistencyProof.hashes""",
     "an entry with its values encrypted: for auditors": "InclusionProof.leaf",
+    "an admission case: a key, the way to governed leaves, and papers whose scan is in sight": """
+        AdmissionCase.id AdmissionCase.studentId AdmissionCase.applicant
+        AdmissionApplicant.guardians AdmissionCase.sources AdmissionCase.evidence AdmissionEvidence.scan
+        AdmissionCase.missingEvidence AdmissionCase.signatures AdmissionCase.objections AdmissionCase.student
+        AdmissionCase.auditHistory AdmissionCase.viewerCan AdmissionCase.isOverdue AdmissionCase.reviewDigest
+        AdmissionCaseConnection.edges AdmissionCaseConnection.pageInfo AdmissionCaseEdge.cursor AdmissionCaseEdge.node
+        AdmissionCasePayload.admissionCase AdmissionCasePayload.errors AdmissionCorrectPayload.admissionCase
+        AdmissionCorrectPayload.changeRequest AdmissionCorrectPayload.errors""",
+    "what became of the cases that the viewer moved, by key": """
+        AdmissionSupplied.admissionCaseId AdmissionSupplied.outcome AdmissionSupplyPayload.errors
+        AdmissionSupplyPayload.supplied AdmissionCaseRefused.admissionCaseId AdmissionCaseRefused.errors
+        AdmissionCasesMovePayload.endCursor AdmissionCasesMovePayload.errors AdmissionCasesMovePayload.hasNext
+        AdmissionCasesMovePayload.moved AdmissionCasesMovePayload.refused""",
+    "how many cases are in which status: for whoever reads records by post": """
+        AdmissionProgress.count AdmissionProgress.status""",
+    "the rules of admission, open to all who are signed in": """
+        AdmissionPolicy.effectiveFrom AdmissionPolicy.rules AdmissionPolicy.version AdmissionEvidenceDifference.gains
+        AdmissionEvidenceDifference.loses AdmissionEvidenceDifference.stage
+        AdmissionPolicyReplacePayload.changeRequest AdmissionPolicyReplacePayload.differences
+        AdmissionPolicyReplacePayload.errors""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.
