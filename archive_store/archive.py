@@ -51,13 +51,11 @@ from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.imports.documents import RosterImport
 from archive_store.imports.operations import ROSTER_IMPORT
 from archive_store.organisation.assignments import CLASS_ASSIGN
+from archive_store.organisation.classes import CLASS_CHANGE, CLASS_CLOSE, CLASS_OPEN
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
 from archive_store.organisation.homerooms import HOMEROOM_ASSIGN, HOMEROOM_END
 from archive_store.organisation.operations import (
     CAMPUS_OPEN,
-    CLASS_CHANGE,
-    CLASS_CLOSE,
-    CLASS_OPEN,
     COHORT_CHANGE,
     COHORT_OPEN,
     SCHOOL_SET_UP,

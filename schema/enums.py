@@ -25,8 +25,6 @@ from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
 from archive_store.inspection.findings import IntakeWarning as ScanFindingCode
 from archive_store.oversight.histories import SubjectType as AuditSubjectType
-from archive_store.people.documents import GrantKind
-from archive_store.people.rules import NumberState
 from archive_store.preservation.documents import BatchStatus
 from archive_store.scans.documents import RetentionClass, ScanStatus
 from archive_store.scans.upload_documents import UploadStatus as ScanUploadStatus
@@ -160,20 +158,6 @@ _name(
     {"UNKNOWN": "未知的性别", "MALE": "男性", "FEMALE": "女性", "NOT_STATED": "未说明的性别"},
 )
 _name(
-    GrantKind,
-    "How a post is held.",
-    {"PRIMARY": "任职", "ROTATION": "轮岗", "ACTING": "代理"},
-)
-_name(
-    NumberState,
-    "学籍号状态, by the letter of the national student number.",
-    {
-        "TEMPORARY": "临时, an L number",
-        "FORMAL": "正式, a G number",
-        "SUBSTITUTE": "无有效证件者, a J number",
-    },
-)
-_name(
     Post,
     "岗位, the posts of the school policy §二(一).",
     {
@@ -287,8 +271,6 @@ __all__ = [
     "EmergencyStatus",
     "FieldClass",
     "Gender",
-    "GrantKind",
-    "NumberState",
     "Post",
     "ReasonUse",
     "Relationship",

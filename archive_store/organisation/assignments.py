@@ -26,8 +26,8 @@ from archive_store.foundation.texts import starts_formula
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.organisation.documents import ClassAssignment, Cohort, SchoolClass
 from archive_store.organisation.names import class_lock
-from archive_store.organisation.operations import ASKERS
 from archive_store.organisation.rules import Judgement, Move, Placed, grade_on, judge, seat_after
+from archive_store.organisation.steps import ASKERS, Line
 from archive_store.students.documents import Student, StudentStatus
 
 MOVES_LIMIT = 1_000
@@ -36,7 +36,6 @@ _FIELDS = frozenset({"class_name", "class_seat_number"})
 # What a list of moves is judged by; whoever asks for one must read it of everybody.
 JUDGED_BY = frozenset({"class_name", "class_seat_number", "status"})
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Seat = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20)]
 
 

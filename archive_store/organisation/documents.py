@@ -108,4 +108,4 @@ class ClassAssignment(Record):
 
     class Settings:
         name = "class_assignments"
-        indexes = []  # noqa: RUF012
+        indexes: ClassVar[list[IndexModel]] = []

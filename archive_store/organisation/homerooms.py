@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pydantic import StringConstraints
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
@@ -27,10 +26,10 @@ from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWo
 from archive_store.organisation.documents import SchoolClass
 from archive_store.organisation.names import class_lock
 from archive_store.organisation.rules import check_homeroom, is_closed, is_empty
+from archive_store.organisation.steps import Line
 from archive_store.people.documents import GrantKind, Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE, RoleGrantGive
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _ONE_DAY = timedelta(days=1)
 
 
@@ -130,7 +129,8 @@ async def _end(unit: UnitOfWork, payload: HomeroomEnd) -> ObjectId:
         assert grant is not None  # noqa: S101 - found in this transaction
         await _end_in(unit, grant, payload)
     unit.notify(payload.person_id, "role_grant:ended", Subject(RoleGrant.subject_type, keys[0]))
-    return keys[0]
+    first: ObjectId = keys[0]
+    return first
 
 
 async def _end_in(unit: UnitOfWork, grant: RoleGrant, payload: HomeroomEnd) -> None:

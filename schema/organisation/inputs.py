@@ -8,8 +8,9 @@ from typing import Any
 import strawberry
 from strawberry import UNSET
 
-from schema.enums import GrantKind, SchoolStage
+from schema.enums import SchoolStage
 from schema.nodes import key_of
+from schema.organisation.enums import GrantKind
 from schema.scalars import Day
 
 
@@ -74,11 +75,11 @@ class ClassChangeInput:
 
     def changes(self) -> dict[str, Any]:
         """The fields that were given."""
-        told = {"name": self.name, "campus_id": self.campus_id, "capacity": self.capacity}
-        given = {name: value for name, value in told.items() if value is not UNSET}
-        if given.get("campus_id") is not None:
-            given["campus_id"] = key_of(given["campus_id"], "Campus", field="campusId")
-        return given
+        campus: Any = self.campus_id
+        if campus is not UNSET and campus is not None:
+            campus = key_of(campus, "Campus", field="campusId")
+        told = {"name": self.name, "campus_id": campus, "capacity": self.capacity}
+        return {name: value for name, value in told.items() if value is not UNSET}
 
 
 @strawberry.input(description="Input of `classClose`.")

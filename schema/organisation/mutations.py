@@ -13,12 +13,10 @@ from archive_store.approvals.requests import Revision, revise
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.organisation import queries as store
 from archive_store.organisation.assignments import CLASS_ASSIGN, ClassAssign
+from archive_store.organisation.classes import ClassChange, ClassClose, ClassOpen
 from archive_store.organisation.homerooms import HomeroomAssign, HomeroomEnd
 from archive_store.organisation.operations import (
     CampusOpen,
-    ClassChange,
-    ClassClose,
-    ClassOpen,
     CohortChange,
     CohortOpen,
     SchoolSetUp,
@@ -96,7 +94,7 @@ async def resolve_school_set_up(info: Request, input: SchoolSetUpInput) -> Schoo
     payload = payload_of(SchoolSetUp, {"school_id": ObjectId(), **told})
     outcome = await _ask(info, "school.set_up", payload, input.reason)
     return SchoolPayload(
-        school=await store.the_school(info.context.store, info.context.viewer),  # type: ignore[arg-type]
+        school=await store.the_school(info.context.store, info.context.viewer),
         change_request=await request_of(info, outcome.change_request_id),
     )
 
@@ -108,7 +106,7 @@ async def resolve_campus_open(info: Request, input: CampusOpenInput) -> CampusPa
     outcome = await _ask(info, "campus.open", payload, input.reason)
     (campus,) = await store.campuses_by_id(info.context.store, info.context.viewer, [key])
     return CampusPayload(
-        campus=campus,  # type: ignore[arg-type]
+        campus=campus,
         change_request=await request_of(info, outcome.change_request_id),
     )
 
@@ -119,7 +117,7 @@ async def _cohort(
     outcome = await _ask(info, name, payload, reason)
     (cohort,) = await store.cohorts_by_id(info.context.store, info.context.viewer, [key])
     return CohortPayload(
-        cohort=cohort,  # type: ignore[arg-type]
+        cohort=cohort,
         change_request=await request_of(info, outcome.change_request_id),
     )
 

@@ -88,7 +88,7 @@ def _counts(info: Request, judgement: Judgement) -> list[ClassCounts]:
 
 async def resolve_school(info: Request) -> School | None:
     """The school; null until it is set up."""
-    return await store.the_school(info.context.store, info.context.viewer)  # type: ignore[return-value]
+    return await store.the_school(info.context.store, info.context.viewer)
 
 
 async def resolve_cohorts(info: Request, first: int = 20, after: str | None = None) -> Connection[Cohort]:
@@ -136,7 +136,7 @@ async def resolve_node_of_class(info: Request, id: strawberry.ID) -> SchoolClass
 
 async def resolve_cohort(info: Request, id: strawberry.ID) -> Cohort | None:  # noqa: A002
     key = key_of(id, "Cohort", field="id")
-    return (await store.cohorts_by_id(info.context.store, info.context.viewer, [key]))[0]  # type: ignore[return-value]
+    return (await store.cohorts_by_id(info.context.store, info.context.viewer, [key]))[0]
 
 
 async def resolve_campus(info: Request, id: strawberry.ID) -> object:  # noqa: A002
@@ -162,8 +162,8 @@ async def resolve_class_assignment_proposal(
 ) -> ClassAssignmentProposal:
     """A balanced assignment of these students, or of all in these classes."""
     store.one_of({"studentIds": student_ids, "fromClasses": from_classes})
-    keys = student_ids and [
-        key_of(text, "Student", field=f"studentIds.{place}") for place, text in enumerate(student_ids)
+    keys = [
+        key_of(text, "Student", field=f"studentIds.{place}") for place, text in enumerate(student_ids or ())
     ]
     moves, judgement = await previews.propose(
         info.context.store, info.context.viewer, into=into, student_ids=keys, from_classes=from_classes

@@ -19,8 +19,9 @@ from schema.access import governed
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.directives import directives_of
-from schema.enums import GrantKind, SchoolStage
+from schema.enums import SchoolStage
 from schema.nodes import Connection, Node, connection, global_id
+from schema.organisation.enums import GrantKind
 from schema.scalars import Day
 
 if TYPE_CHECKING:
@@ -118,11 +119,11 @@ class SchoolClass(Node):
 
     @strawberry.field(description="级.")
     def cohort(self) -> Cohort:
-        return _view(self).cohort  # type: ignore[return-value]
+        return _view(self).cohort
 
     @strawberry.field(description="校区, where one is named.")
     def campus(self) -> Campus | None:
-        return _view(self).campus  # type: ignore[return-value]
+        return _view(self).campus
 
     @strawberry.field(description="年级, today.", directives=directives_of(stored.Cohort, "grades.label"))
     def grade(self) -> str:

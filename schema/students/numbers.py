@@ -14,7 +14,7 @@ from archive_store.students.numbers import NUMBER, StudentNumbers
 from schema.access import governed
 from schema.context import Request
 from schema.directives import directives_of
-from schema.enums import NumberState
+from schema.organisation.enums import NumberState
 
 
 @strawberry.type(description="A national student number and when it was in force.")

@@ -16,9 +16,10 @@ from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.directives import directives_of
-from schema.enums import Gender, NumberState, StudentStatus
+from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
 from schema.nodes import Connection, Node, key_of_source
+from schema.organisation.enums import NumberState
 from schema.organisation.types import SchoolClass
 from schema.permissions import Permission
 from schema.preservation.completeness import ArchiveCompleteness

@@ -10,12 +10,10 @@ from bson import ObjectId
 from archive_store.approvals.operations import Asking, Outcome, payload_of, perform
 from archive_store.foundation.clock import school_day
 from archive_store.organisation.assignments import ClassAssign
+from archive_store.organisation.classes import ClassChange, ClassClose, ClassOpen
 from archive_store.organisation.homerooms import HomeroomAssign, HomeroomEnd
 from archive_store.organisation.operations import (
     CampusOpen,
-    ClassChange,
-    ClassClose,
-    ClassOpen,
     CohortChange,
     CohortOpen,
     SchoolSetUp,
