@@ -20,13 +20,11 @@ from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.organisation.members import HomeroomPeriod, class_sizes, homeroom_periods
 from archive_store.organisation.queries import (
     ClassView,
-    HomeroomPeriod,
-    class_sizes,
     classes_by_id,
     classes_of_students,
-    homeroom_periods,
 )
 from archive_store.preservation.completeness import Completeness, completeness_of
 from archive_store.preservation.documents import DisposalBatch, LegalHold

@@ -23,10 +23,7 @@ from archive_store.foundation.paging import Cursor, Page, check_page_size, page_
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
 from archive_store.organisation.documents import Campus, Cohort, School, SchoolClass
-from archive_store.organisation.homerooms import homeroom_grants
-from archive_store.organisation.rules import LEFT, grade_on
-from archive_store.people.documents import GrantKind
-from archive_store.people.queries import names_of_people
+from archive_store.organisation.rules import grade_on
 from archive_store.students.documents import Student
 from archive_store.students.scope import RELATIONSHIP_FACTS, student_scope
 
@@ -57,20 +54,6 @@ class ClassView:
     @property
     def why_no_capacity(self) -> Withheld:
         return self.decision.why_withheld(field_classes(SchoolClass)["capacity"])
-
-
-@dataclass(frozen=True, slots=True)
-class HomeroomPeriod:
-    """班主任任期."""
-
-    person_id: ObjectId
-    name: str
-    kind: GrantKind
-    valid_from: date
-    valid_to: date | None
-
-    def holds(self, day: date) -> bool:
-        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,33 +234,8 @@ async def classes_of_students(
     return [by_name.get(names.get(key, "")) for key in ids]
 
 
-async def class_sizes(store: Store, names: Sequence[str]) -> list[int]:
-    """How many are in each class; who has left is not counted."""
-    steps: list[Row] = [
-        {"$match": {"class_name": {"$in": sorted(set(names))}, "status": {"$nin": sorted(LEFT)}}},
-        {"$group": {"_id": "$class_name", "count": {"$sum": 1}}},
-    ]
-    cursor = await store.database.collection(Student).aggregate(steps)
-    counts: Mapping[str, int] = {row["_id"]: row["count"] for row in await cursor.to_list()}
-    return [counts.get(name, 0) for name in names]
-
-
-async def homeroom_periods(store: Store, names: Sequence[str]) -> list[list[HomeroomPeriod]]:
-    """The homeroom periods of each class, the first one first; past and coming ones included."""
-    grants = await homeroom_grants(store, sorted(set(names)))
-    people = await names_of_people(store, {grant.person_id for grant in grants})
-    periods: defaultdict[str, list[HomeroomPeriod]] = defaultdict(list)
-    for grant in grants:
-        period = HomeroomPeriod(
-            grant.person_id, people.get(grant.person_id, ""), grant.kind, grant.valid_from, grant.valid_to
-        )
-        for name in grant.homeroom_class_names:
-            periods[name].append(period)
-    return [periods[name] for name in names]
-
-
 def one_of(given: Mapping[str, object]) -> None:
-    """INVALID_ARGUMENT unless exactly one of the arguments is given."""
+    """INVALID_ARGUMENT unless exactly one is given."""
     if sum(value is not None for value in given.values()) != 1:
         names = " / ".join(given)
         raise RegistrarError(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 from graphql import GraphQLResolveInfo
 
+from archive_store.access.policy import Withheld
 from archive_store.foundation.clock import school_day
 from archive_store.organisation import documents as stored
+from archive_store.organisation.members import HomeroomPeriod as StoredPeriod
+from archive_store.organisation.members import roster
 from archive_store.organisation.queries import ClassView, all_campuses
-from archive_store.organisation.queries import HomeroomPeriod as StoredPeriod
 from archive_store.organisation.rules import grade_on
 from archive_store.people.documents import RoleGrant
-from archive_store.students import queries as students
 from schema.access import governed
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
@@ -172,15 +173,11 @@ class SchoolClass(Node):
     ) -> Connection[_STUDENT]:
         from schema.students.types import STUDENT
 
-        context = info.context
-        found = await students.list_students(
-            context.store,
-            context.viewer,
-            STUDENT.selected(info, "edges", "node"),
-            first=first,
-            after=after,
-            where=students.StudentFilter(class_name=_class(self).name),
-        )
+        context, paths = info.context, STUDENT.selected(info, "edges", "node")
+        found = await roster(context.store, context.viewer, _class(self), paths, first=first, after=after)
+        if found is None:
+            context.withhold({"SchoolClass.students": Withheld.NOT_PERMITTED})
+            return connection([], [], has_next=False, after=after)  # type: ignore[no-any-return]
         context.withhold(STUDENT.coordinates_of(found.withheld))
         return connection(found.page.rows, found.cursors, has_next=found.page.has_next, after=after)  # type: ignore[no-any-return]
 

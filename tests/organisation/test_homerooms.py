@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.organisation.queries import homeroom_periods
+from archive_store.organisation.members import homeroom_periods
 from archive_store.people.documents import RoleGrant
 from archive_store.students.queries import list_students
 from tests.organisation.structure import FIRST, SECOND, THIRD, ask, build, day, done
