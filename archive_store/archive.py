@@ -37,6 +37,9 @@ from archive_store.crisis.reviews import (
     mark_reviews_due,
     stand_down_ended,
 )
+from archive_store.duplicates.dismissals import DUPLICATE_DISMISS, DUPLICATE_REOPEN
+from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
+from archive_store.duplicates.merging import STUDENT_MERGE, STUDENT_UNMERGE
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.foundation.clock import Clock
 from archive_store.foundation.database import Database
@@ -103,12 +106,14 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     CrisisTeam,
     Delegation,
     DisposalBatch,
+    DuplicateDismissal,
     EmergencyAction,
     Export,
     FieldAccessPolicy,
     FixityRun,
     KeyChange,
     LegalHold,
+    MergeCase,
     Person,
     ReasonTemplates,
     RetentionTable,
@@ -154,6 +159,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "delegation.give": DELEGATION_GIVE,
     "disposal.cancel": DISPOSAL_CANCEL,
     "disposal.propose": DISPOSAL_PROPOSE,
+    "duplicate.dismiss": DUPLICATE_DISMISS,
+    "duplicate.reopen": DUPLICATE_REOPEN,
     "homeroom.assign": HOMEROOM_ASSIGN,
     "homeroom.end": HOMEROOM_END,
     "policy.replace": POLICY_REPLACE,
@@ -169,8 +176,10 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "scan.hold": SCAN_HOLD,
     "scan.release_hold": SCAN_RELEASE_HOLD,
     "school.set_up": SCHOOL_SET_UP,
+    "student.merge": STUDENT_MERGE,
     "student.resume": STUDENT_RESUME,
     "student.suspend": STUDENT_SUSPEND,
+    "student.unmerge": STUDENT_UNMERGE,
     "student.update": STUDENT_UPDATE,
 }
 

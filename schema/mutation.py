@@ -32,6 +32,7 @@ from schema.crisis.mutations import (
     resolve_crisis_team_stand_down,
     resolve_crisis_team_submit_review,
 )
+from schema.duplicates.mutations import DuplicateMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.imports.mutations import RosterImportPayload, resolve_roster_import
 from schema.organisation.mutations import OrganisationMutations
@@ -83,7 +84,7 @@ from schema.students.status import (
 @strawberry.type(
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
-class Mutation(AdmissionMutations, OrganisationMutations):
+class Mutation(AdmissionMutations, DuplicateMutations, OrganisationMutations):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )

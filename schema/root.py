@@ -36,6 +36,7 @@ from schema.context import Request
 from schema.cost import CostLimit
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
 from schema.crisis.types import CrisisTeam
+from schema.duplicates.queries import DuplicateQueries
 from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
 from schema.limits import TOKENS_LIMIT, DocumentLimits
@@ -110,7 +111,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(AdmissionQueries, OrganisationQueries):
+class Query(AdmissionQueries, DuplicateQueries, OrganisationQueries):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
     student: Student | None = strawberry.field(
         resolver=resolve_student,

@@ -22,6 +22,11 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="student.update", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="student.suspend", chain=_HEAD),
     ApprovalRule(operation="student.resume", chain=_HEAD),
+    # §四(一) 重大操作等: merging of records that stand twice, and its reversal.
+    ApprovalRule(operation="student.merge", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="student.unmerge", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="duplicate.dismiss", chain=()),
+    ApprovalRule(operation="duplicate.reopen", chain=()),
     ApprovalRule(operation="role_grant.give", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="delegation.give", chain=()),
     ApprovalRule(operation="delegation.end", chain=()),

@@ -14,6 +14,7 @@ from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_
 from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
+from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.imports.documents import RosterImport
@@ -45,11 +46,13 @@ class SubjectType(StrEnum):
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
     DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
+    DUPLICATE_DISMISSAL = "DuplicateDismissal"  # 非重复
     EMERGENCY_ACTION = "EmergencyAction"  # 应急处置
     EXPORT = "Export"  # 导出
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
     KEY_CHANGE = "KeyChange"  # 密钥变更
     LEGAL_HOLD = "LegalHold"  # 冻结
+    MERGE_CASE = "MergeCase"  # 合并
     FIXITY_RUN = "FixityRun"  # 固化检查
     PERSON = "Person"  # 自然人
     REASON_TEMPLATES = "ReasonTemplates"  # 常用意见
@@ -78,11 +81,13 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
     SubjectType.DELEGATION: DELEGATION_HISTORY,
     SubjectType.DISPOSAL_BATCH: DISPOSAL_BATCH_HISTORY,
+    SubjectType.DUPLICATE_DISMISSAL: by_class(DuplicateDismissal),
     SubjectType.EMERGENCY_ACTION: EMERGENCY_ACTION_HISTORY,
     SubjectType.EXPORT: by_class(Export, texts=of_no_leaf),
     SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
     SubjectType.KEY_CHANGE: by_class(KeyChange),
     SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,
+    SubjectType.MERGE_CASE: by_class(MergeCase),
     SubjectType.FIXITY_RUN: by_class(FixityRun),
     SubjectType.PERSON: PERSON_HISTORY,
     SubjectType.REASON_TEMPLATES: by_class(ReasonTemplates, FieldClass.F0),

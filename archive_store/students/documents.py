@@ -131,6 +131,8 @@ class Student(Record):
 
     status: Annotated[StudentStatus, F0] = StudentStatus.ENROLLED
     status_periods: list[StatusPeriod] = Field(default_factory=list)
+    # The record of the same person that goes on, where this one stood twice (重复学籍).
+    merged_into: Annotated[PydanticObjectId | None, F1] = None
     grade: Annotated[str, F0]
     class_name: Annotated[str, F0]
     enrolled_month: Annotated[str, F1]  # YYYY-MM
@@ -173,6 +175,7 @@ class Student(Record):
             IndexModel([("grade", 1), ("_id", 1)]),
             IndexModel([("name", 1), ("_id", 1)]),
             IndexModel("guardians.person_id", sparse=True),
+            IndexModel("merged_into", partialFilterExpression={"merged_into": {"$type": "objectId"}}),
         ]
 
 

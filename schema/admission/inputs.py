@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.scalars import JSON
 
-from schema.enums import SchoolStage
+from schema.admission.enums import SchoolStage
 from schema.scalars import Day
 from schema.students.inputs import StudentChangesInput
 

@@ -20,16 +20,16 @@ from archive_store.admission.steps import policy_in_force
 from archive_store.foundation.field_classes import FieldClass
 from schema.access import GovernedType, governed, governed_list
 from schema.admission.applicants import AdmissionApplicant
-from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
-from schema.context import Request
-from schema.directives import directives_of
-from schema.enums import (
+from schema.admission.enums import (
     AdmissionCapacity,
     AdmissionCaseStatus,
     AdmissionChannel,
     AdmissionSeat,
     SchoolStage,
 )
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
+from schema.context import Request
+from schema.directives import directives_of
 from schema.errors import camel_case
 from schema.nodes import Connection, Node, global_id
 from schema.permissions import Permission, permission

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from archive_store.people.documents import GrantKind
 from archive_store.people.rules import NumberState
-from schema.enums import _name
+from schema.enums import name_enum
 
-_name(
+name_enum(
     GrantKind,
     "How a post is held.",
     {"PRIMARY": "任职", "ROTATION": "轮岗", "ACTING": "代理"},
 )
-_name(
+name_enum(
     NumberState,
     "学籍号状态, by the letter of the national student number.",
     {

@@ -8,7 +8,7 @@ from typing import Any
 import strawberry
 from strawberry import UNSET
 
-from schema.enums import SchoolStage
+from schema.admission.enums import SchoolStage
 from schema.nodes import key_of
 from schema.organisation.enums import GrantKind
 from schema.scalars import Day

@@ -17,10 +17,10 @@ from archive_store.organisation.queries import ClassView, all_campuses
 from archive_store.organisation.rules import grade_on
 from archive_store.people.documents import RoleGrant
 from schema.access import governed
+from schema.admission.enums import SchoolStage
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.directives import directives_of
-from schema.enums import SchoolStage
 from schema.nodes import Connection, Node, connection, global_id
 from schema.organisation.enums import GrantKind
 from schema.scalars import Day

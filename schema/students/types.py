@@ -18,7 +18,7 @@ from schema.context import Request
 from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
-from schema.nodes import Connection, Node, key_of_source
+from schema.nodes import Connection, Node, global_id, key_of_source
 from schema.organisation.enums import NumberState
 from schema.organisation.types import SchoolClass
 from schema.permissions import Permission
@@ -114,6 +114,15 @@ class Student(Node):
     audit_history: Connection[AuditEntry] | None = strawberry.field(
         resolver=resolve_audit_history, description=AUDIT_HISTORY
     )
+
+    @strawberry.field(
+        description="The record of the same person that goes on, where this one was merged (合并).",
+        directives=directives_of(stored.Student, "merged_into"),
+        metadata={"path": "merged_into"},
+    )
+    def merged_into_id(self) -> strawberry.ID | None:
+        key = self.get("merged_into")  # type: ignore[attr-defined]
+        return None if key is None else strawberry.ID(global_id("Student", key))
 
     @strawberry.field(
         description="扫描件: filed scans, newest first; null where the viewer may not know of them."

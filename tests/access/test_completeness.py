@@ -213,6 +213,13 @@ REVIEWED: dict[str, str] = {
         AdmissionEvidenceDifference.loses AdmissionEvidenceDifference.stage
         AdmissionPolicyReplacePayload.changeRequest AdmissionPolicyReplacePayload.differences
         AdmissionPolicyReplacePayload.errors""",
+    "pairs of records that may be of one person, by grounds that the viewer may know: for whoever asks for merges": """
+        DuplicateCandidate.grounds DuplicateCandidate.isDismissed DuplicateCandidate.score
+        DuplicateCandidate.studentIds DuplicateCandidate.students DuplicateCandidates.candidates
+        DuplicateCandidates.isWhole DuplicatePayload.done DuplicatePayload.errors""",
+    "merges, to whoever reads internal values (F1) of them": """
+        MergeCase.fields MergeCase.id MergeCase.merged MergeCase.survivor StudentMergePayload.changeRequest
+        StudentMergePayload.errors""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.

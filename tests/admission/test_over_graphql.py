@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from archive_store.access.rules import Scope
+from archive_store.access.viewer import Viewer
+from archive_store.foundation.posts import Post
 from schema.context import Context
 from schema.nodes import global_id, key_of
 from schema.root import build_schema
@@ -235,3 +239,33 @@ async def test_a_filter_by_what_may_not_be_read_is_refused(school: School, where
     assert result.errors is not None
     assert (result.errors[0].extensions or {})["code"] == "forbidden"
     assert (result.errors[0].extensions or {})["field"] == field
+
+
+async def test_another_system_feeds_candidates_with_its_scope_and_nothing_more(school: School) -> None:
+    service = await school.viewer("service")
+    feeding = replace(service, posts=frozenset({Post.ADMISSIONS}))
+    given = {
+        "stage": "JUNIOR",
+        "cohort": 2026,
+        "applicants": [{"reference": "1", "applicant": as_input(candidate())}],
+    }
+    supply = """mutation ($input: AdmissionSupplyInput!) { admissionSupply(input: $input) {
+        supplied { admissionCaseId outcome } errors { code } } }"""
+
+    async def answer(viewer: Viewer, query: str, **variables: Any) -> Any:
+        context = Context(school.store, viewer)
+        result = await build_schema().execute(query, variable_values=variables, context_value=context)
+        assert result.errors is None, result.errors
+        return next(iter(result.data.values()))
+
+    unscoped = replace(feeding, scopes=(feeding.scopes or frozenset()) - {Scope.ADMISSION_SUPPLY})
+    for viewer in (service, unscoped):
+        refused = await answer(viewer, supply, input=given)
+        assert [error["code"] for error in refused["errors"]] == ["forbidden"]
+    (line,) = (await answer(feeding, supply, input=given))["supplied"]
+    seen = await case(school, "director", key_of(line["admissionCaseId"], "AdmissionCase", field="id"))
+    assert {source["channel"] for source in seen["sources"]} == {"FEED"}
+    submit = """mutation ($input: AdmissionCaseInput!) { admissionCaseSubmit(input: $input) {
+        errors { code } } }"""
+    refused = await answer(feeding, submit, input={"id": line["admissionCaseId"]})
+    assert [error["code"] for error in refused["errors"]] == ["forbidden"]

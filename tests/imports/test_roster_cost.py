@@ -12,9 +12,10 @@ import archive_store.imports.operations as operations
 import archive_store.imports.part_walk as part_walk
 from api.dev.roster import demo_workbook
 from archive_store.foundation.errors import ErrorCode
+from archive_store.imports.cell_texts import CELL_LIMIT
 from archive_store.imports.operations import import_roster
 from archive_store.imports.part_walk import DEPTH_LIMIT, NAMES_LIMIT
-from archive_store.imports.roster_files import BLANK_ROWS_LIMIT, CELL_LIMIT, read_roster
+from archive_store.imports.roster_files import BLANK_ROWS_LIMIT, read_roster
 from archive_store.imports.rules import RosterCheck, check_rows
 from tests.imports.test_roster_files import HEADERS, LIMIT, SHEET, csv_bytes, refused, table, zip_with
 from tests.school import School
@@ -69,7 +70,7 @@ def test_an_overlong_header() -> None:
 @pytest.mark.parametrize(
     ("inside", "code"),
     [
-        ("<x/>" * 10_000, ErrorCode.TOO_LARGE),
+        ("<x/>" * 20_000, ErrorCode.TOO_LARGE),
         ("<x " + " ".join(f'a{n}=""' for n in range(200_000)) + "/>", ErrorCode.TOO_LARGE),
         ("".join(f"<x{n}/>" for n in range(NAMES_LIMIT + 10)), ErrorCode.UNREADABLE_WORKBOOK),
         ("<x>" * DEPTH_LIMIT + "</x>" * DEPTH_LIMIT, ErrorCode.UNREADABLE_WORKBOOK),
@@ -79,7 +80,7 @@ def test_an_overlong_header() -> None:
 def test_parts_that_would_take_memory_are_refused(
     name: str, inside: str, code: ErrorCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(part_walk, "ELEMENTS_LIMIT", 10_000)
+    monkeypatch.setattr(part_walk, "ELEMENTS_LIMIT", 20_000)
     assert refused(zip_with(name, f"<a {SPACE}>{inside}</a>".encode())).code is code
 
 
