@@ -164,11 +164,15 @@ async def _apply(unit: UnitOfWork, payload: ClassAssign) -> ObjectId:
     day = unit.effective_from or school_day(unit.at)
     grades = await _grades(unit, names, day)
     rows = await _rows(unit, payload.student_ids)
+    written = []
     for move in payload.asked:
         before = rows[move.student_id]
         seat = seat_after(move, students[move.student_id])
         after = dict(zip(_WRITTEN, (move.class_name, grades[move.class_name], seat), strict=True))
-        await _write(unit, before, {name: value for name, value in after.items() if before[name] != value})
+        if values := {name: value for name, value in after.items() if before[name] != value}:
+            written.append((_student(before), values))
+            _tell(unit, before, values)
+    await unit.change_many(written)
     await unit.insert(
         ClassAssignment(
             id=payload.assignment_id,
@@ -202,13 +206,13 @@ async def _rows(unit: UnitOfWork, keys: frozenset[ObjectId]) -> dict[ObjectId, R
     return {row["_id"]: row | {"class_seat_number": row.get("class_seat_number")} async for row in found}
 
 
-async def _write(unit: UnitOfWork, before: Row, values: Mapping[str, Any]) -> None:
-    if not values:
-        return
-    # Of what is not written nothing is loaded, sensitive values least of all.
-    known = {name: before[name] for name in ("revision", *_WRITTEN)}
-    student = Student.model_construct(id=before["_id"], **known)
-    await unit.change(student, values)
+def _student(row: Row) -> Student:
+    """Of what is not written nothing is loaded, sensitive values least of all."""
+    known = {name: row[name] for name in ("revision", *_WRITTEN)}
+    return Student.model_construct(id=row["_id"], **known)
+
+
+def _tell(unit: UnitOfWork, before: Row, values: Mapping[str, Any]) -> None:
     changes = [FieldChange(name, before[name], value) for name, value in values.items()]
     unit.audit(
         Subject(Student.subject_type, before["_id"]),
