@@ -209,7 +209,8 @@ async def _rows(unit: UnitOfWork, keys: frozenset[ObjectId]) -> dict[ObjectId, R
 def _student(row: Row) -> Student:
     """Of what is not written nothing is loaded, sensitive values least of all."""
     known = {name: row[name] for name in ("revision", *_WRITTEN)}
-    return Student.model_construct(id=row["_id"], **known)
+    student: Student = Student.model_construct(id=row["_id"], **known)
+    return student
 
 
 def _tell(unit: UnitOfWork, before: Row, values: Mapping[str, Any]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from archive_store.foundation.settings import Settings
 from archive_store.students.accounts import link_account, link_guardian_account
 from schema.context import Context
 from schema.nodes import global_id
 from schema.root import build_schema
+from tests.graphql.test_schema import recorded
 from tests.organisation.structure import FIRST, SECOND, THIRD, build, day, done, moves
 from tests.school import School
 
@@ -316,3 +318,13 @@ async def test_one_way_to_name_a_class(school: School) -> None:
         result = await build_schema().execute(f"{{ schoolClass{given} {{ id }} }}", context_value=context)
         assert result.errors is not None
         assert (result.errors[0].extensions or {})["code"] == "invalid_argument"
+
+
+async def test_a_list_of_classes_costs_as_many_queries_as_one_class(
+    school: School, settings: Settings
+) -> None:
+    await build(school)
+    one, _ = await recorded(school, settings, "information", CLASSES.replace("first: 10", "first: 1"))
+    many, result = await recorded(school, settings, "information", CLASSES)
+    assert names(result.data) == [FIRST, SECOND, THIRD]
+    assert len(many.names) == len(one.names)
