@@ -57,6 +57,11 @@ DEFAULT_APPROVAL_RULES = (
     ),
     ApprovalRule(operation="admission.correct", chain=_HEAD),
     ApprovalRule(operation="admission.correct", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
+    # A campaign asks for a look at records and changes none; a correction changes a record as ever, by student.update.
+    *(
+        ApprovalRule(operation=f"verification.{verb}", chain=())
+        for verb in ("open", "extend", "close", "cancel", "confirm", "report_mismatch", "settle")
+    ),
     ApprovalRule(operation="admission_policy.replace", chain=_ALL_TIERS),
     # Opening adds a name that nothing is tied to yet; what records rest on is changed by the department head. Classes
     # are daily operations (§四(一)). A homeroom teacher is given a right, as by a role grant; ending it takes one away.
@@ -77,4 +82,5 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="disposal.cancel", chain=()),
     ApprovalRule(operation="scan.dispose", chain=_ALL_TIERS),
     ApprovalRule(operation="calendar.load", chain=_HEAD),
+    ApprovalRule(operation="code_table.load", chain=_HEAD),
 )

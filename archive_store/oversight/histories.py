@@ -15,6 +15,7 @@ from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
+from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.imports.documents import RosterImport
@@ -27,6 +28,10 @@ from archive_store.scans.documents import ArchiveFile
 from archive_store.scans.histories import SCAN_HISTORY
 from archive_store.scans.key_changes import KeyChange
 from archive_store.scans.retention import RetentionTable
+from archive_store.semester_verification.histories import (
+    VERIFICATION_CAMPAIGN_HISTORY,
+    VERIFICATION_ITEM_HISTORY,
+)
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
 
@@ -42,6 +47,7 @@ class SubjectType(StrEnum):
     CAMPUS = "Campus"  # 校区
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
     CLASS_ASSIGNMENT = "ClassAssignment"  # 编班
+    CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
     COHORT = "Cohort"  # 级
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
@@ -64,6 +70,8 @@ class SubjectType(StrEnum):
     SCHOOL = "School"  # 学校
     SCHOOL_CLASS = "SchoolClass"  # 班级
     STUDENT = "Student"  # 学籍
+    VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
+    VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
 
 
@@ -78,6 +86,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
     SubjectType.CLASS_ASSIGNMENT: by_class(ClassAssignment),
     SubjectType.COHORT: by_class(Cohort),
+    SubjectType.CODE_TABLE_VERSION: by_class(CodeTableVersion, FieldClass.F0),
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
     SubjectType.DELEGATION: DELEGATION_HISTORY,
     SubjectType.DISPOSAL_BATCH: DISPOSAL_BATCH_HISTORY,
@@ -99,5 +108,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.SCHOOL: by_class(School),
     SubjectType.SCHOOL_CLASS: by_class(SchoolClass),
     SubjectType.STUDENT: STUDENT_HISTORY,
+    SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
+    SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),
 }

@@ -58,7 +58,9 @@ REVIEWED: dict[str, str] = {
         IncompleteArchiveFileConnection.edges IncompleteArchiveFileEdge.node
         IncompleteArchiveFileConnection.pageInfo Student.archiveCompleteness
         ReasonTemplatesPayload.templates CalendarLoadPayload.changeRequest
-        CalendarLoadPayload.workCalendar CrisisTeam.members CrisisTeam.reviews
+        CalendarLoadPayload.workCalendar CodeTableLoadPayload.codeTable CodeTableLoadPayload.changeRequest
+        CodeTable.entries CodeTableEntryConnection.edges CodeTableEntryConnection.pageInfo CodeTableEntryEdge.node
+        CrisisTeam.members CrisisTeam.reviews
         CrisisTeam.viewerCan CrisisTeamMember.retrievals CrisisTeamPayload.crisisTeam EmergencyAction.changes
         EmergencyAction.receipts EmergencyAction.ruling EmergencyAction.viewerCan EmergencyPayload.emergencyAction
         StudentStatusPayload.changeRequest AuditEntry.changes ChangeRequest.steps ChangeRequest.changes
@@ -74,7 +76,8 @@ REVIEWED: dict[str, str] = {
     "a place in a list: a key, or the value that the list is in order by, which the viewer reads of every row": """
         CohortEdge.cursor SchoolClassEdge.cursor
         AccessEventEdge.cursor
-        AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor PseudonymisedStudentEdge.cursor
+        CodeTableEntryEdge.cursor AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor
+        PseudonymisedStudentEdge.cursor
         RetrievalGrantEdge.cursor StudentEdge.cursor CrisisTeamEdge.cursor DelegationEdge.cursor
         DisposalBatchEdge.cursor DisposalItemEdge.cursor IncompleteArchiveFileEdge.cursor LegalHoldEdge.cursor
         EmergencyActionEdge.cursor PersonEdge.cursor TaskEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
@@ -122,6 +125,12 @@ REVIEWED: dict[str, str] = {
         ClassCounts.maleAfter ProposedMove.className ProposedMove.seatNumber ProposedMove.studentId
         ClassAssignPayload.applied""",
     "what awaits the viewer": "Task.kind Task.at",
+    "codes and labels, as published": """
+        CodeTable.name CodeTable.titleZh CodeTable.titleEn CodeTable.standard CodeTable.edition CodeTable.source
+        CodeTable.validFrom CodeTable.loadedVersion CodeTable.editions CodeTableEntry.code
+        CodeTableEntry.labelZh CodeTableEntry.labelEn CodeTableEntry.spellings CodeTableEntry.until
+        CodeTableEntry.isAbolished Division.code Division.name Division.fullName Division.parents
+        Division.formerNames Division.validFromYear Division.validToYear Division.isAbolished Division.source""",
     "days off, as published": """
         WorkCalendar.year WorkCalendar.version WorkCalendar.daysOff WorkCalendar.madeUpWorkdays WorkCalendar.source""",
     "that something happened, by whom and when: for those who read internal values (F1) of the record": """
@@ -183,7 +192,8 @@ REVIEWED: dict[str, str] = {
         RetentionTableReplacePayload.errors LegalHoldPayload.errors DisposalProposePayload.errors
         DisposalCancelPayload.errors
         ApprovalPolicyReplacePayload.errors ReasonTemplatesPayload.errors
-        RetrievalGrantRevokePayload.errors CalendarLoadPayload.errors ChangeRequestResult.errors
+        RetrievalGrantRevokePayload.errors CalendarLoadPayload.errors CodeTableLoadPayload.errors
+        ChangeRequestResult.errors
         ChangeRequestsPayload.errors CrisisTeamPayload.errors DelegationPayload.errors EmergencyPayload.errors
         StudentStatusPayload.errors RosterImportPayload.errors StudentUpdatePayload.errors UserError.code
         UserError.field UserError.rule UserError.messageZh UserError.messageEn""",
