@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archive_store.people.documents import GrantKind
 from archive_store.people.rules import NumberState
-from schema.enums import name_enum
+from schema.enum_names import name_enum
 
 name_enum(
     GrantKind,
