@@ -39,7 +39,8 @@ from archive_store.crisis.reviews import (
 )
 from archive_store.duplicates.dismissals import DUPLICATE_DISMISS, DUPLICATE_REOPEN
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
-from archive_store.duplicates.merging import STUDENT_MERGE, STUDENT_UNMERGE
+from archive_store.duplicates.merging import STUDENT_MERGE
+from archive_store.duplicates.unmerging import STUDENT_UNMERGE
 from archive_store.duties.code_tables import CODE_TABLE_LOAD
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.foundation.clock import Clock

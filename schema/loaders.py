@@ -17,6 +17,7 @@ from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.emergency_queries import emergency_actions_by_id, emergency_contents_for
 from archive_store.approvals.queries import change_requests_by_id, contents_for
 from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
+from archive_store.duplicates.queries import MergeView, merge_cases_by_id, merged_students
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
@@ -34,11 +35,11 @@ from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.semester_verification.documents import VerificationCampaign
 from archive_store.semester_verification.queries import (
     ItemView,
-    OpenedTexts,
     campaigns_by_id,
     items_by_id,
 )
-from archive_store.semester_verification.queries import open_texts as open_verification_texts
+from archive_store.semester_verification.texts import OpenedTexts
+from archive_store.semester_verification.texts import open_texts as open_verification_texts
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
 from archive_store.students.numbers import StudentNumbers, numbers_by_id
 from archive_store.students.queries import decisions_by_id, students_by_id
@@ -115,6 +116,13 @@ class Loaders:
 
         async def load_crisis_teams(ids: list[ObjectId]) -> list[TeamView | None]:
             return await teams_by_id(store, viewer, ids)
+
+        async def load_merge_cases(ids: list[ObjectId]) -> list[MergeView | None]:
+            return await merge_cases_by_id(store, viewer, ids)
+
+        async def load_merged_students(ids: list[ObjectId]) -> list[list[ObjectId] | None]:
+            found = await merged_students(store, viewer, ids)
+            return [found.get(key) for key in ids]
 
         async def load_crisis_texts(keys: list[TextsKey]) -> list[Row]:
             wanted: dict[ObjectId, frozenset[str]] = {}
@@ -236,6 +244,12 @@ class Loaders:
         )
         self.crisis_teams: DataLoader[ObjectId, TeamView | None] = DataLoader(
             load_fn=load_crisis_teams, cache=False
+        )
+        self.merge_cases: DataLoader[ObjectId, MergeView | None] = DataLoader(
+            load_fn=load_merge_cases, cache=False
+        )
+        self.merged_students: DataLoader[ObjectId, list[ObjectId] | None] = DataLoader(
+            load_fn=load_merged_students, cache=False
         )
         self.crisis_texts: DataLoader[TextsKey, Row] = DataLoader(load_fn=load_crisis_texts, cache=False)
         self.request_contents: DataLoader[ContentKey, RequestContent] = DataLoader(

@@ -36,7 +36,7 @@ from schema.context import Request
 from schema.cost import CostLimit
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
 from schema.crisis.types import CrisisTeam
-from schema.duplicates.queries import DuplicateQueries
+from schema.duplicates.queries import DuplicateQueries, resolve_merge_case
 from schema.duties.code_table_types import CodeTableQueries
 from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
@@ -107,6 +107,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "DisposalBatch": resolve_disposal_batch,
         "EmergencyAction": resolve_emergency_action,
         "LegalHold": resolve_legal_hold,
+        "MergeCase": resolve_merge_case,
         "RetrievalGrant": resolve_retrieval_grant,
         "Scan": resolve_scan,
         "SchoolClass": resolve_node_of_class,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bson import ObjectId
@@ -28,33 +28,30 @@ class Progress:
         return self.verified + self.mismatch + self.resolved + self.pending
 
 
-def _sums() -> Row:
-    return {
-        state.value.lower(): {"$sum": {"$cond": [{"$eq": ["$state", state.value]}, 1, 0]}}
-        for state in ItemState
-    }
-
-
 async def left_of(store: Store, campaign_id: ObjectId, session: AsyncClientSession | None = None) -> Progress:
     """All classes of the campaign as one."""
     return await total_of(store, {"campaign_id": campaign_id}, session)
 
 
 async def total_of(store: Store, query: Row, session: AsyncClientSession | None = None) -> Progress:
-    steps: list[Row] = [{"$match": query}, {"$group": {"_id": None, **_sums()}}, {"$unset": "_id"}]
+    steps: list[Row] = [{"$match": query}, {"$group": {"_id": "$state", "count": {"$sum": 1}}}]
     cursor = await store.database.mongo[ROLL].aggregate(steps, session=session)
-    for row in await cursor.to_list():
-        return Progress(None, **row)
-    return Progress(None)
+    return _progress(None, {row["_id"]: row["count"] for row in await cursor.to_list()})
 
 
 async def by_class(store: Store, query: Row, *, limit: int) -> Sequence[Progress]:
     """By class in order of its name, `limit` at most."""
     steps: list[Row] = [
         {"$match": query},
-        {"$group": {"_id": "$class_name", **_sums()}},
+        {"$group": {"_id": {"class": "$class_name", "state": "$state"}, "count": {"$sum": 1}}},
+        {"$group": {"_id": "$_id.class", "counts": {"$push": {"k": "$_id.state", "v": "$count"}}}},
         {"$sort": {"_id": 1}},
         {"$limit": limit},
+        {"$project": {"counts": {"$arrayToObject": "$counts"}}},
     ]
     cursor = await store.database.mongo[ROLL].aggregate(steps)
-    return [Progress(row.pop("_id"), **row) for row in await cursor.to_list()]
+    return [_progress(row["_id"], row["counts"]) for row in await cursor.to_list()]
+
+
+def _progress(class_name: str | None, counts: Mapping[str, int]) -> Progress:
+    return Progress(class_name, **{state.value.lower(): counts.get(state, 0) for state in ItemState})

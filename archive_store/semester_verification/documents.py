@@ -151,7 +151,7 @@ class VerificationItem(Record):
         ]
 
 
-# 核验名册: whom a campaign is about, as `{campaign_id, student_id, class_name, grade, listed_at, state, is_said}`. The
+# 核验名册: whom a campaign is about, as `{campaign_id, student_id, class_name, grade, state, is_said}`. The
 # clock keeps it to the students' records. It says nothing that these and the items do not say: `state` is the item's,
 # repeated to count by, and `is_said` tells that there is one.
 ROLL = "verification_roll"

@@ -53,50 +53,75 @@ async def _pass(store: Store, campaign: VerificationCampaign, now: datetime) -> 
     held = await passes.find_one({"_id": campaign.key})
     again = timedelta(minutes=store.settings.verification_refresh_minutes)
     if held is None or (held["finished_at"] is not None and held["finished_at"] + again <= now):
-        held = {"_id": campaign.key, "started_at": now, "through": None, "listed": 0, "finished_at": None}
+        held = {"_id": campaign.key, "through": None, "listed": 0, "finished_at": None}
         await passes.replace_one({"_id": campaign.key}, held, upsert=True)  # house-rule: of no person
     elif held["finished_at"] is not None:
         return 0
     through, listed, begun = held["through"], held["listed"], held["listed"]
     while rows := await _students(store, campaign, through):
-        await _list(store, campaign, rows, held["started_at"])
+        await _list(store, campaign, rows)
         through, listed = rows[-1]["_id"], listed + len(rows)
         place = {"$set": {"through": through, "listed": listed}}
         await passes.update_one({"_id": campaign.key}, place)  # house-rule: of no person
-    await _leave_out(store, campaign.key, held["started_at"])
-    if campaign.status is CampaignStatus.SCHEDULED:
+    if campaign.status is CampaignStatus.OPEN:
+        await _leave_out(store, campaign)
+    else:
         await governed_transaction(store, CLOCK, "verification.begin", _begin(campaign.key))
     ended = {"$set": {"finished_at": now}}
     await passes.update_one({"_id": campaign.key}, ended)  # house-rule: of no person
     return int(listed - begun)
 
 
-async def _students(store: Store, campaign: VerificationCampaign, through: ObjectId | None) -> list[Row]:
+def _listed(campaign: VerificationCampaign) -> Row:
+    """The filter of the students that the campaign is about."""
     query: Row = {"status": {"$in": [status.value for status in campaign.statuses]}}
-    if campaign.grades:
-        query["grade"] = {"$in": campaign.grades}
-    if through is not None:
-        query["_id"] = {"$gt": through}
+    return query | ({"grade": {"$in": campaign.grades}} if campaign.grades else {})
+
+
+async def _students(store: Store, campaign: VerificationCampaign, through: ObjectId | None) -> list[Row]:
+    query = _listed(campaign) | ({"_id": {"$gt": through}} if through is not None else {})
     rows = store.database.collection(Student).find(query, {"class_name": 1, "grade": 1})
     found: list[Row] = await rows.sort("_id", 1).limit(CHUNK).to_list()
     return found
 
 
-async def _list(store: Store, campaign: VerificationCampaign, rows: list[Row], at: datetime) -> None:
-    """A row that is there already only follows its student's class."""
-    writes: list[UpdateOne] = []
-    for row in rows:
-        kept = {"class_name": row["class_name"], "grade": row["grade"], "listed_at": at}
-        key = {"campaign_id": campaign.key, "student_id": row["_id"]}
-        new = {"state": ItemState.PENDING.value, "is_said": False}
-        writes.append(UpdateOne(key, {"$setOnInsert": new, "$set": kept}, upsert=True))
+async def _list(store: Store, campaign: VerificationCampaign, rows: list[Row]) -> None:
+    """Write what is new or has changed, so that a later pass hardly writes; a row keeps what was said."""
     roll = store.database.mongo[ROLL]
-    await roll.bulk_write(writes, ordered=False)  # house-rule: nobody's word yet
+    there = roll.find(
+        {"campaign_id": campaign.key, "student_id": {"$in": [row["_id"] for row in rows]}},
+        {"student_id": 1, "class_name": 1, "grade": 1},
+    )
+    held = {row["student_id"]: (row["class_name"], row["grade"]) for row in await there.to_list()}
+    writes = [
+        UpdateOne(
+            {"campaign_id": campaign.key, "student_id": row["_id"]},
+            {
+                "$setOnInsert": {"state": ItemState.PENDING.value, "is_said": False},
+                "$set": {"class_name": row["class_name"], "grade": row["grade"]},
+            },
+            upsert=True,
+        )
+        for row in rows
+        if held.get(row["_id"]) != (row["class_name"], row["grade"])
+    ]
+    if writes:
+        await roll.bulk_write(writes, ordered=False)  # house-rule: nobody's word yet
 
 
-async def _leave_out(store: Store, campaign_id: ObjectId, at: datetime) -> None:
-    gone = {"campaign_id": campaign_id, "listed_at": {"$lt": at}, "is_said": False}
-    await store.database.mongo[ROLL].delete_many(gone)  # house-rule: nobody has said a word about them
+async def _leave_out(store: Store, campaign: VerificationCampaign) -> None:
+    """Rows of students whom the campaign is no longer about, unless something was said of their record."""
+    roll, students = store.database.mongo[ROLL], store.database.collection(Student)
+    unsaid: Row = {"campaign_id": campaign.key, "is_said": False}
+    place: Row = {}
+    while rows := await roll.find(unsaid | place).sort("_id", 1).limit(CHUNK).to_list():
+        query = _listed(campaign) | {"_id": {"$in": [row["student_id"] for row in rows]}}
+        still = {row["_id"] for row in await students.find(query, {"_id": 1}).to_list()}
+        gone = [row["_id"] for row in rows if row["student_id"] not in still]
+        if gone:
+            chosen = unsaid | {"_id": {"$in": gone}}
+            await roll.delete_many(chosen)  # house-rule: nobody has said a word about them
+        place = {"_id": {"$gt": rows[-1]["_id"]}}
 
 
 def _begin(campaign_id: ObjectId) -> Any:

@@ -33,6 +33,7 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "Delegation": lambda info, key: info.context.loaders.audit.delegations.load(key),
     "DisposalBatch": lambda info, key: info.context.loaders.disposal_batches.load(key),
     "EmergencyAction": lambda info, key: info.context.loaders.emergency_actions.load(key),
+    "MergeCase": lambda info, key: info.context.loaders.merge_cases.load(key),
     "LegalHold": lambda info, key: info.context.loaders.legal_holds.load(key),
     "Person": lambda info, key: info.context.loaders.audit.staff.load(key),
     "RetrievalGrant": _grant,

@@ -223,13 +223,36 @@ REVIEWED: dict[str, str] = {
         AdmissionEvidenceDifference.loses AdmissionEvidenceDifference.stage
         AdmissionPolicyReplacePayload.changeRequest AdmissionPolicyReplacePayload.differences
         AdmissionPolicyReplacePayload.errors""",
+    "semester verification: keys, ways to nodes, pages, and what was just asked for": """
+        VerificationCampaign.auditHistory VerificationCampaign.id VerificationCampaign.items
+        VerificationCampaign.progress VerificationCampaign.total VerificationCampaignConnection.edges
+        VerificationCampaignConnection.pageInfo VerificationCampaignEdge.cursor VerificationCampaignEdge.node
+        VerificationCampaignPayload.errors VerificationCampaignPayload.verificationCampaign
+        VerificationConfirmPayload.errors VerificationConfirmPayload.verificationItems VerificationItem.auditHistory
+        VerificationItem.changeRequest VerificationItem.found VerificationItem.id VerificationItem.student
+        VerificationItemConnection.edges VerificationItemConnection.pageInfo VerificationItemEdge.cursor
+        VerificationItemEdge.node VerificationItemPayload.errors VerificationItemPayload.verificationItem
+        VerificationProgressConnection.edges VerificationProgressConnection.pageInfo VerificationProgressEdge.cursor
+        VerificationProgressEdge.node""",
+    "a campaign of semester verification, open (F0) to all who are signed in": """
+        VerificationCampaign.begunAt VerificationCampaign.closedAt VerificationCampaign.closedByName
+        VerificationCampaign.closesOn VerificationCampaign.fields VerificationCampaign.grades
+        VerificationCampaign.openedByName VerificationCampaign.opensOn VerificationCampaign.schoolYear
+        VerificationCampaign.status VerificationCampaign.statuses VerificationCampaign.term
+        VerificationCampaign.title VerificationCampaign.viewerPending""",
+    "an item, to overseers, the homeroom teacher and the family; class and state are open (F0)": """
+        VerificationItem.changedSince VerificationItem.className VerificationItem.state""",
+    "counts of the classes that are in sight, whose students the viewer sees one by one": """
+        VerificationProgress.className VerificationProgress.mismatch VerificationProgress.pending
+        VerificationProgress.resolved VerificationProgress.total VerificationProgress.verified""",
     "pairs of records that may be of one person, by grounds that the viewer may know: for whoever asks for merges": """
         DuplicateCandidate.grounds DuplicateCandidate.isDismissed DuplicateCandidate.score
-        DuplicateCandidate.studentIds DuplicateCandidate.students DuplicateCandidates.candidates
-        DuplicateCandidates.isWhole DuplicatePayload.done DuplicatePayload.errors""",
+        DuplicateCandidate.studentIds DuplicateCandidate.students DuplicateCandidateConnection.edges
+        DuplicateCandidateConnection.pageInfo DuplicateCandidateEdge.cursor DuplicateCandidateEdge.node
+        DuplicatePayload.done DuplicatePayload.errors""",
     "merges, to whoever reads internal values (F1) of them": """
-        MergeCase.fields MergeCase.id MergeCase.merged MergeCase.survivor StudentMergePayload.changeRequest
-        StudentMergePayload.errors""",
+        MergeCase.auditHistory MergeCase.fields MergeCase.id MergeCase.merged MergeCase.survivor
+        Student.mergedRecords StudentMergePayload.changeRequest StudentMergePayload.errors""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.

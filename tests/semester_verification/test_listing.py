@@ -59,7 +59,7 @@ async def test_a_killed_pass_goes_on(school: School, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(listing, "_list", killed)
     if after == 3:
-        monkeypatch.setattr(listing, "_leave_out", not_begun)
+        monkeypatch.setattr(listing, "governed_transaction", not_begun)
     with pytest.raises(KilledError):
         await list_due(school.store, school.store.clock.now())
     assert (await campaign_of(school, campaign)).status is CampaignStatus.SCHEDULED
