@@ -56,6 +56,16 @@ from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.imports.documents import RosterImport
 from archive_store.imports.operations import ROSTER_IMPORT
+from archive_store.organisation.assignments import CLASS_ASSIGN
+from archive_store.organisation.classes import CLASS_CHANGE, CLASS_CLOSE, CLASS_OPEN
+from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
+from archive_store.organisation.homerooms import HOMEROOM_ASSIGN, HOMEROOM_END
+from archive_store.organisation.operations import (
+    CAMPUS_OPEN,
+    COHORT_CHANGE,
+    COHORT_OPEN,
+    SCHOOL_SET_UP,
+)
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
@@ -109,8 +119,11 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     AdmissionPolicy,
     ApprovalPolicy,
     ArchiveFile,
+    Campus,
     ChangeRequest,
+    ClassAssignment,
     CodeTableVersion,
+    Cohort,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -129,6 +142,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RoleGrant,
     RosterImport,
     Scan,
+    School,
+    SchoolClass,
     Student,
     VerificationCampaign,
     VerificationItem,
@@ -150,7 +165,14 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "admission_policy.replace": ADMISSION_POLICY_REPLACE,
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
     "calendar.load": CALENDAR_LOAD,
+    "campus.open": CAMPUS_OPEN,
+    "class.assign": CLASS_ASSIGN,
+    "class.change": CLASS_CHANGE,
+    "class.close": CLASS_CLOSE,
+    "class.open": CLASS_OPEN,
     "code_table.load": CODE_TABLE_LOAD,
+    "cohort.change": COHORT_CHANGE,
+    "cohort.open": COHORT_OPEN,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
     "crisis_team.close": CRISIS_TEAM_CLOSE,
@@ -163,6 +185,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "disposal.propose": DISPOSAL_PROPOSE,
     "duplicate.dismiss": DUPLICATE_DISMISS,
     "duplicate.reopen": DUPLICATE_REOPEN,
+    "homeroom.assign": HOMEROOM_ASSIGN,
+    "homeroom.end": HOMEROOM_END,
     "policy.replace": POLICY_REPLACE,
     "reason_templates.replace": REASON_TEMPLATES_REPLACE,
     "retention_table.replace": RETENTION_TABLE_REPLACE,
@@ -175,6 +199,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "scan.file": SCAN_FILE,
     "scan.hold": SCAN_HOLD,
     "scan.release_hold": SCAN_RELEASE_HOLD,
+    "school.set_up": SCHOOL_SET_UP,
     "student.merge": STUDENT_MERGE,
     "student.resume": STUDENT_RESUME,
     "student.suspend": STUDENT_SUSPEND,

@@ -21,6 +21,12 @@ from archive_store.duplicates.queries import MergeView, merge_cases_by_id, merge
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.organisation.members import HomeroomPeriod, class_sizes, homeroom_periods
+from archive_store.organisation.queries import (
+    ClassView,
+    classes_by_id,
+    classes_of_students,
+)
 from archive_store.preservation.completeness import Completeness, completeness_of
 from archive_store.preservation.documents import DisposalBatch, LegalHold
 from archive_store.preservation.queries import batches_by_id, holds_by_id, open_reasons
@@ -35,6 +41,7 @@ from archive_store.semester_verification.queries import (
 from archive_store.semester_verification.texts import OpenedTexts
 from archive_store.semester_verification.texts import open_texts as open_verification_texts
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
+from archive_store.students.numbers import StudentNumbers, numbers_by_id
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
 from schema.audit.loaders import AuditLoaders
@@ -168,6 +175,24 @@ class Loaders:
                     found[StudentKey(student_id, paths)] = LoadedStudent(row, withheld)
             return [found[key] for key in keys]
 
+        async def load_classes(ids: list[ObjectId]) -> list[ClassView | None]:
+            return await classes_by_id(store, viewer, ids)
+
+        async def load_classes_of_students(ids: list[ObjectId]) -> list[ClassView | None]:
+            return await classes_of_students(store, viewer, ids)
+
+        async def load_class_sizes(names: list[str]) -> list[int]:
+            return await class_sizes(store, names)
+
+        async def load_homeroom_periods(names: list[str]) -> list[list[HomeroomPeriod]]:
+            return await homeroom_periods(store, names)
+
+        async def load_student_numbers(ids: list[ObjectId]) -> list[StudentNumbers | None]:
+            # Several fields of one student ask for it: it is one reading.
+            asked = list(dict.fromkeys(ids))
+            found = dict(zip(asked, await numbers_by_id(store, viewer, asked), strict=True))
+            return [found[key] for key in ids]
+
         async def load_completeness(ids: list[ObjectId]) -> list[Completeness | None]:
             return await completeness_of(store, viewer, ids)
 
@@ -195,6 +220,17 @@ class Loaders:
         )
         self.change_requests: DataLoader[ObjectId, ChangeRequest | None] = DataLoader(
             load_fn=load_change_requests, cache=False
+        )
+        self.classes: DataLoader[ObjectId, ClassView | None] = DataLoader(load_fn=load_classes, cache=False)
+        self.classes_of_students: DataLoader[ObjectId, ClassView | None] = DataLoader(
+            load_fn=load_classes_of_students, cache=False
+        )
+        self.class_sizes: DataLoader[str, int] = DataLoader(load_fn=load_class_sizes, cache=False)
+        self.homeroom_periods: DataLoader[str, list[HomeroomPeriod]] = DataLoader(
+            load_fn=load_homeroom_periods, cache=False
+        )
+        self.student_numbers: DataLoader[ObjectId, StudentNumbers | None] = DataLoader(
+            load_fn=load_student_numbers, cache=False
         )
         self.completeness: DataLoader[ObjectId, Completeness | None] = DataLoader(
             load_fn=load_completeness, cache=False

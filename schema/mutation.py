@@ -36,6 +36,7 @@ from schema.duplicates.mutations import DuplicateMutations
 from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.imports.mutations import RosterImportPayload, resolve_roster_import
+from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
     DelegationPayload,
     resolve_delegation_end,
@@ -85,7 +86,9 @@ from schema.students.status import (
 @strawberry.type(
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
-class Mutation(AdmissionMutations, CodeTableMutations, DuplicateMutations, VerificationMutations):
+class Mutation(
+    AdmissionMutations, CodeTableMutations, DuplicateMutations, OrganisationMutations, VerificationMutations
+):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )

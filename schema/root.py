@@ -43,6 +43,12 @@ from schema.federation import Subgraph
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.mutation import Mutation
 from schema.nodes import Connection, Node, parse_global_id
+from schema.organisation.queries import (
+    OrganisationQueries,
+    resolve_campus,
+    resolve_cohort,
+    resolve_node_of_class,
+)
 from schema.people.delegations import (
     Delegation,
     resolve_delegations,
@@ -94,7 +100,9 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
     """The object of a global id; null when there is none to see."""
     resolve: dict[str, Callable[[Request, strawberry.ID], Awaitable[Any]]] = {
         "AdmissionCase": resolve_admission_case,
+        "Campus": resolve_campus,
         "ChangeRequest": resolve_change_request,
+        "Cohort": resolve_cohort,
         "CrisisTeam": resolve_crisis_team,
         "DisposalBatch": resolve_disposal_batch,
         "EmergencyAction": resolve_emergency_action,
@@ -102,6 +110,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "MergeCase": resolve_merge_case,
         "RetrievalGrant": resolve_retrieval_grant,
         "Scan": resolve_scan,
+        "SchoolClass": resolve_node_of_class,
         "Student": resolve_student,
         "VerificationCampaign": resolve_verification_campaign,
         "VerificationItem": resolve_verification_item,
@@ -111,7 +120,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(AdmissionQueries, CodeTableQueries, DuplicateQueries, VerificationQueries):
+class Query(AdmissionQueries, CodeTableQueries, DuplicateQueries, OrganisationQueries, VerificationQueries):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
     student: Student | None = strawberry.field(
         resolver=resolve_student,

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from api.cli.install import FirstPeople, install_people
 from api.dev.candidates import load_demo_candidates
 from api.dev.roster import demo_workbook
+from api.dev.structure import load_demo_structure
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.posts import Post
@@ -62,6 +63,8 @@ async def load_demo_school(store: Store, students: int) -> None:
         name = f"{COHORT}级新生花名册.xlsx"
         await import_roster(store, information, roster, file_name=name, dry_run=False)
         page = await list_students(store, information, frozenset({"class_name"}), first=first)
+    director = await _viewer(store, "director")
+    await load_demo_structure(store, information, director, cohort=COHORT, students=students)
     rows = page.page.rows
     if await load_viewer(store, STUDENT_SUBJECT) is None:
         await link_account(store, rows[0]["_id"], STUDENT_SUBJECT)

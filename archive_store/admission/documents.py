@@ -13,22 +13,11 @@ from pymongo import IndexModel
 from archive_store.admission.applicants import Applicant
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.records import Record
+from archive_store.foundation.stages import SchoolStage as SchoolStage
 from archive_store.foundation.working_days import Period
 from archive_store.students.applicants import ADMISSION_CASES
 
 F0, F1, F2, F3, F4 = FieldClass
-
-
-class SchoolStage(StrEnum):
-    """学段."""
-
-    PRIMARY = "PRIMARY"  # 小学
-    JUNIOR = "JUNIOR"  # 初中
-    SENIOR = "SENIOR"  # 普通高中
-    VOCATIONAL = "VOCATIONAL"  # 中等职业
-    UNDERGRAD = "UNDERGRAD"  # 本专科
-    POSTGRAD = "POSTGRAD"  # 研究生
-    SPECIAL = "SPECIAL"  # 特殊教育
 
 
 class CaseStatus(StrEnum):

@@ -63,6 +63,15 @@ DEFAULT_APPROVAL_RULES = (
         for verb in ("open", "extend", "close", "cancel", "confirm", "report_mismatch", "settle")
     ),
     ApprovalRule(operation="admission_policy.replace", chain=_ALL_TIERS),
+    # Opening adds a name that nothing is tied to yet; what records rest on is changed by the department head. Classes
+    # are daily operations (§四(一)). A homeroom teacher is given a right, as by a role grant; ending it takes one away.
+    *(ApprovalRule(operation=f"{noun}.open", chain=()) for noun in ("campus", "cohort", "class")),
+    *(
+        ApprovalRule(operation=operation, chain=_HEAD)
+        for operation in ("school.set_up", "cohort.change", "class.change", "class.close", "class.assign")
+    ),
+    ApprovalRule(operation="homeroom.assign", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="homeroom.end", chain=()),
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
     ApprovalRule(operation="roster.import", chain=()),
     ApprovalRule(operation="scan.file", chain=()),

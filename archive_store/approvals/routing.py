@@ -151,9 +151,7 @@ async def apply_request(unit: UnitOfWork, request: ChangeRequest) -> None:
             [
                 FieldConflict(
                     name,
-                    plain_value(before.get(name)),
-                    plain_value(current.get(name)),
-                    plain_value(asked.get(name)),
+                    *_differing(before.get(name), current.get(name), asked.get(name)),
                     tuple(leaves_of(operation.record_type, name)),
                 )
                 for name in changed
@@ -166,6 +164,14 @@ async def apply_request(unit: UnitOfWork, request: ChangeRequest) -> None:
     unit.effective_from = request.effective_from
     await operation.apply(unit, payload)
     await _supersede(unit, request)
+
+
+def _differing(before: Any, current: Any, asked: Any) -> tuple[Any, Any, Any]:
+    """The three values as they are shown; of values by key, those that differ."""
+    if isinstance(before, Mapping) and isinstance(current, Mapping) and isinstance(asked, Mapping):
+        keys = [key for key in before if current.get(key) != before[key]]
+        before, current, asked = ({key: held.get(key) for key in keys} for held in (before, current, asked))
+    return plain_value(before), plain_value(current), plain_value(asked)
 
 
 async def _supersede(unit: UnitOfWork, request: ChangeRequest) -> None:

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson import ObjectId
+from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -94,6 +95,10 @@ class Notice:
     subject: Subject
 
 
+def _as_read(record: Record) -> Row:
+    return {"_id": record.key, "revision": record.revision}
+
+
 class RevisionConflictError(Exception):
     """The record is gone or was changed since it was read."""
 
@@ -161,22 +166,51 @@ class UnitOfWork:
     async def change(self, record: Record, changes: Mapping[str, Any]) -> None:
         """Set top-level fields of a record read in this transaction, if its revision still stands."""
         record_type = type(record)
-        values: Row = {name: bson_value(value) for name, value in changes.items()}
-        if unknown := values.keys() - record_type.model_fields.keys():
-            raise KeyError(f"{record_type.__name__} has no {sorted(unknown)}")
-        self._must_tell(record, {n for n, v in values.items() if bson_value(getattr(record, n)) != v})
+        values = self._values(record, changes)
         await self.store.cipher.encrypt_paths([values], encrypted_paths(record_type))
         try:
             result = await self.store.database.collection(record_type).update_one(
-                {"_id": record.key, "revision": record.revision},
-                {"$set": values | {"updated_at": self.at, "revision": record.revision + 1}},
-                session=self.session,
+                _as_read(record), self._set(record, values), session=self.session
             )
         except DuplicateKeyError:
             raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from None
         if result.matched_count != 1:
             raise RevisionConflictError(f"{record_type.subject_type} {record.key}")
         self.written.add(Subject(record_type.subject_type, record.key))
+
+    async def change_many(self, changed: Sequence[tuple[Record, Mapping[str, Any]]]) -> None:
+        """As `change`, of records of one type, in one write."""
+        if not changed:
+            return
+        record_type = type(changed[0][0])
+        rows = [self._values(record, changes) for record, changes in changed]
+        await self.store.cipher.encrypt_paths(rows, encrypted_paths(record_type))
+        updates = [
+            UpdateOne(_as_read(record), self._set(record, values))
+            for (record, _), values in zip(changed, rows, strict=True)
+        ]
+        try:
+            result = await self.store.database.collection(record_type).bulk_write(
+                updates, session=self.session
+            )
+        except BulkWriteError as error:
+            if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
+                raise
+            raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from None
+        if result.matched_count != len(updates):
+            raise RevisionConflictError(f"{record_type.subject_type}, one of {len(updates)}")
+        self.written |= {Subject(record_type.subject_type, record.key) for record, _ in changed}
+
+    def _values(self, record: Record, changes: Mapping[str, Any]) -> Row:
+        """What is set, not yet encrypted; what its history must tell of it is noted."""
+        values: Row = {name: bson_value(value) for name, value in changes.items()}
+        if unknown := values.keys() - type(record).model_fields.keys():
+            raise KeyError(f"{type(record).__name__} has no {sorted(unknown)}")
+        self._must_tell(record, {n for n, v in values.items() if bson_value(getattr(record, n)) != v})
+        return values
+
+    def _set(self, record: Record, values: Row) -> Row:
+        return {"$set": values | {"updated_at": self.at, "revision": record.revision + 1}}
 
     def _must_tell(self, record: Record, fields: set[str]) -> None:
         if record.bookkeeping is not None:

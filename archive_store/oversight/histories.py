@@ -19,6 +19,7 @@ from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.imports.documents import RosterImport
+from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
 from archive_store.preservation.fixity_documents import FixityRun
 from archive_store.preservation.histories import DISPOSAL_BATCH_HISTORY, LEGAL_HOLD_HISTORY
@@ -43,8 +44,11 @@ class SubjectType(StrEnum):
     ADMISSION_POLICY = "AdmissionPolicy"  # 入学办理规则
     APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
     ARCHIVE_FILE = "ArchiveFile"  # 案卷
+    CAMPUS = "Campus"  # 校区
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
+    CLASS_ASSIGNMENT = "ClassAssignment"  # 编班
     CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
+    COHORT = "Cohort"  # 级
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
     DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
@@ -63,6 +67,8 @@ class SubjectType(StrEnum):
     ROLE_GRANT = "RoleGrant"  # 授权
     ROSTER_IMPORT = "RosterImport"  # 导入批次
     SCAN = "Scan"  # 扫描件
+    SCHOOL = "School"  # 学校
+    SCHOOL_CLASS = "SchoolClass"  # 班级
     STUDENT = "Student"  # 学籍
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
     VERIFICATION_ITEM = "VerificationItem"  # 核验项
@@ -76,7 +82,10 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ADMISSION_POLICY: by_class(AdmissionPolicy, FieldClass.F0),
     SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
     SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
+    SubjectType.CAMPUS: by_class(Campus),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
+    SubjectType.CLASS_ASSIGNMENT: by_class(ClassAssignment),
+    SubjectType.COHORT: by_class(Cohort),
     SubjectType.CODE_TABLE_VERSION: by_class(CodeTableVersion, FieldClass.F0),
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
     SubjectType.DELEGATION: DELEGATION_HISTORY,
@@ -96,6 +105,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ROLE_GRANT: ROLE_GRANT_HISTORY,
     SubjectType.ROSTER_IMPORT: by_class(RosterImport),
     SubjectType.SCAN: SCAN_HISTORY,
+    SubjectType.SCHOOL: by_class(School),
+    SubjectType.SCHOOL_CLASS: by_class(SchoolClass),
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
     SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,

@@ -19,6 +19,8 @@ from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
 from schema.nodes import Connection, Node, global_id, key_of_source
+from schema.organisation.enums import NumberState
+from schema.organisation.types import SchoolClass
 from schema.permissions import Permission
 from schema.preservation.completeness import ArchiveCompleteness
 from schema.readings.types import AccessEvent, access_connection
@@ -26,6 +28,7 @@ from schema.scalars import Day
 from schema.scans.types import Scan, note_withheld
 from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
 from schema.students.moments import FieldDifference, Moment, MomentInput, student_differences
+from schema.students.numbers import StudentNumber, shown_numbers
 
 
 @strawberry.type(description="监护人.")
@@ -143,6 +146,27 @@ class Student(Node):
         else:
             note_withheld(info, found)
         return found  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="班级 that `className` names, as of now; null where the structure has none by that name."
+    )
+    async def school_class(self, info: Request) -> SchoolClass | None:
+        return await info.context.loaders.classes_of_students.load(key_of_source(self))  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="学籍号状态 of the number in force now, read as the number is: 临时 (L), 正式 (G), 替代 (J).",
+        directives=directives_of(stored.Student, "national_student_number"),
+    )
+    async def number_state(self, info: Request) -> NumberState | None:
+        found = await shown_numbers(info, key_of_source(self), "Student.numberState")
+        return found.state if found else None
+
+    @strawberry.field(
+        description="全国学籍号 one after the other, the first one first; a replaced number is kept."
+    )
+    async def number_history(self, info: Request) -> list[StudentNumber] | None:
+        found = await shown_numbers(info, key_of_source(self), "Student.numberHistory")
+        return list(found.periods) if found else None  # type: ignore[arg-type]
 
     @strawberry.field(
         description="档案完整情况: what the archive file must hold; null where the viewer may not know of scans."

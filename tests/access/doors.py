@@ -384,6 +384,32 @@ async def field_access(visitor: Visitor, answer: Answer) -> None:
                 answer.shown.add(Leaf(name, path))
 
 
+async def rosters(visitor: Visitor, answer: Answer) -> None:
+    """The classes of both students, by name and in the list, with who is in them."""
+    rows = f"students(first: 2) {{ edges {{ node {{ id {STUDENT_FIELDS} }} }} }}"
+    names = {name: held.row["class_name"] for name, held in visitor.students}
+    query = f"query ($tied: String!, $other: String!) {{ a: schoolClass(name: $tied) {{ name {rows} }} "
+    told = await visitor.ask(answer, f"{query} b: schoolClass(name: $other) {{ name {rows} }} }}", **names)
+    listed = await visitor.ask(answer, "{ classes(first: 10) { edges { cursor node { name grade } } } }")
+    by_name = {found["name"]: found for found in told.values() if found}
+    assert {edge["node"]["name"] for edge in listed["classes"]["edges"]} == by_name.keys()
+    for name, text in names.items():
+        if text in by_name:
+            answer.shown.add(Leaf(name, "class_name"))
+    for found in by_name.values():
+        _note_students(visitor, answer, (edge["node"] for edge in found["students"]["edges"]))
+
+
+async def numbers(visitor: Visitor, answer: Answer) -> None:
+    """The numbers of a student, which are the one number."""
+    fields = "numberState numberHistory { number state validFrom validTo }"
+    query = f"query ($tied: ID!, $other: ID!) {{ tied: student(id: $tied) {{ {fields} }} "
+    told = await visitor.ask(answer, f"{query} other: student(id: $other) {{ {fields} }} }}", **visitor.ids)
+    for name, found in told.items():
+        if (found or {}).get("numberHistory") is not None:
+            answer.shown.add(Leaf(name, "national_student_number"))
+
+
 async def notifications(visitor: Visitor, answer: Answer) -> None:
     await visitor.ask(answer, "{ notifications(first: 100) { edges { cursor node { kind at subjectId } } } }")
 
@@ -425,6 +451,8 @@ DOORS = (
         ("GET /scans/{id}/content", "GET /scans/{id}/preview", "GET /scans/{id}/thumbnail"),
     ),
     Door("fieldAccess", field_access, ("student",), spells=False),
+    Door("class rosters", rosters, ("classes", "schoolClass")),
+    Door("numbers", numbers, ("student",)),
     Door("notifications", notifications, ("notifications",)),
 )
 # Root fields and routes that show no stored value of a student or a scan.
@@ -433,6 +461,10 @@ WITHOUT_VALUES = {
     "viewer": "the viewer's own name and posts",
     "retrievalGrants": "what was granted, to the grantee and those who decide on grants",
     "fieldAccessPolicy": "the policy, open to all who are signed in",
+    "school": "name and codes, open inside the school",
+    "cohorts": "names of cohorts and grades, open inside the school",
+    "classAssignmentPreview": "counts, to those who may ask and read what it is told by (tests/organisation)",
+    "classAssignmentProposal": "keys and class names, to the same (tests/organisation)",
     "staff": "names and posts, open inside the school",
     "delegations": "who signs in whose seat, to the two of them",
     "verificationCampaign": "campaigns, open; items by the rights on the record (tests/semester_verification)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from beanie import PydanticObjectId
@@ -27,8 +27,10 @@ from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record, bson_value
+from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.organisation.documents import Cohort, SchoolClass
 from archive_store.scans.documents import RetentionClass, Scan
 from archive_store.scans.uploads import file_scan
 from archive_store.students.changes import StudentChanges
@@ -125,6 +127,34 @@ class MarkedSchool:
         added = MarkedStudent(name, student.to_bson(), registered_at)
         self.students.append(added)
         return added
+
+    async def add_classes(self) -> None:
+        """A class for each student, by the name that their record has."""
+        cohort = Cohort(
+            name="2023级",
+            stage=SchoolStage.JUNIOR,
+            enrolled_year=2023,
+            grades=[{"label": "七年级", "valid_from": "2023-09-01"}],
+        )
+        classes = [
+            SchoolClass(
+                name=student.row["class_name"],
+                cohort_id=cohort.id,
+                capacity=45,
+                opened_on=date(2023, 9, 1),
+            )
+            for student in self.students
+        ]
+
+        async def open_them(unit: UnitOfWork) -> None:
+            await unit.insert(cohort)
+            await unit.insert(*classes)
+            for record in (cohort, *classes):
+                unit.audit(Subject(record.subject_type, record.key), "x")
+
+        await governed_transaction(
+            self.store, (await self.school.viewer("information")).actor, "x", open_them
+        )
 
     async def add_history(self, student: MarkedStudent) -> None:
         """An entry for each field with its own reason; every field becomes another."""

@@ -20,10 +20,19 @@ from schema.students.types import STUDENT
 # Why each field that no class governs may be shown. A field may stand here only after it was thought about.
 REVIEWED: dict[str, str] = {
     "a record's key: random, told only of a record in sight": """
+        Campus.id Cohort.id School.id SchoolClass.id
         Node.id ChangeRequest.id ChangeRequestResult.id CrisisTeam.id Delegation.id DelegationPayload.delegationId
         DisposalBatch.id EmergencyAction.id LegalHold.id Notification.id Person.id RetrievalGrant.id Scan.id Student.id
         Task.id""",
     "the way to nodes, each of them governed or reviewed itself": """
+        Campus.auditHistory CampusPayload.campus CampusPayload.changeRequest ClassAssignPayload.changeRequest
+        ClassAssignmentPreview.classes ClassAssignmentProposal.classes ClassAssignmentProposal.moves
+        Cohort.auditHistory Cohort.grades CohortConnection.edges CohortConnection.pageInfo CohortEdge.node
+        CohortPayload.changeRequest CohortPayload.cohort School.auditHistory School.campuses
+        SchoolClass.auditHistory SchoolClass.campus SchoolClass.cohort SchoolClass.homeroomTeachers
+        SchoolClass.students SchoolClassConnection.edges SchoolClassConnection.pageInfo SchoolClassEdge.node
+        SchoolClassPayload.changeRequest SchoolClassPayload.schoolClass SchoolPayload.changeRequest
+        SchoolPayload.school Student.numberHistory Student.schoolClass
         AccessEventConnection.edges AccessEventEdge.node AccessEventConnection.pageInfo AccessEvent.scans
         Student.accessHistory
         AuditEntryConnection.edges AuditEntryEdge.node ChangeRequestConnection.edges ChangeRequestEdge.node
@@ -65,6 +74,7 @@ REVIEWED: dict[str, str] = {
         PolicyReplacePayload.changeRequest RetrievalGrantRequestPayload.changeRequest
         RetrievalGrantRevokePayload.retrievalGrant StudentUpdatePayload.changeRequest Permission.reason""",
     "a place in a list: a key, or the value that the list is in order by, which the viewer reads of every row": """
+        CohortEdge.cursor SchoolClassEdge.cursor
         AccessEventEdge.cursor
         CodeTableEntryEdge.cursor AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor
         PseudonymisedStudentEdge.cursor
@@ -107,6 +117,13 @@ REVIEWED: dict[str, str] = {
     "who works here, in whose seat, and when: open inside the school (F0)": """
         Person.name Person.posts Delegation.delegatorName Delegation.delegateName Delegation.post
         Delegation.operations Delegation.validFrom Delegation.validTo""",
+    "who is homeroom teacher of a class in sight: open inside the school (F0), as of `Person.name`": """
+        HomeroomPeriod.name""",
+    "how many are in a class, by their class (F0): to those who see all of them": "SchoolClass.size",
+    "counts and moves of an assignment: to those who may ask for it, and read of every student what it is told by": """
+        ClassCounts.after ClassCounts.before ClassCounts.capacity ClassCounts.className ClassCounts.femaleAfter
+        ClassCounts.maleAfter ProposedMove.className ProposedMove.seatNumber ProposedMove.studentId
+        ClassAssignPayload.applied""",
     "what awaits the viewer": "Task.kind Task.at",
     "codes and labels, as published": """
         CodeTable.name CodeTable.titleZh CodeTable.titleEn CodeTable.standard CodeTable.edition CodeTable.source
@@ -169,6 +186,8 @@ REVIEWED: dict[str, str] = {
         RosterBadRow.sheetRow RosterRowError.column RosterRowError.code RosterRowError.messageZh
         RosterRowError.messageEn""",
     "an error names fields and rules, and never a stored value": """
+        CampusPayload.errors ClassAssignPayload.errors ClassAssignmentPreview.errors ClassAssignmentProposal.errors
+        CohortPayload.errors SchoolClassPayload.errors SchoolPayload.errors
         ChangeRequestPayload.errors PolicyReplacePayload.errors RetrievalGrantRequestPayload.errors
         RetentionTableReplacePayload.errors LegalHoldPayload.errors DisposalProposePayload.errors
         DisposalCancelPayload.errors

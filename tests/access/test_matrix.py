@@ -37,6 +37,7 @@ async def visitor(store: Store, settings: Settings) -> AsyncIterator[Visitor]:
     await world.install()
     tied = await world.add_student("tied", status=StudentStatus.STATUS_RETAINED, gender=Gender.NOT_STATED)
     other = await world.add_student("other", status=StudentStatus.TRANSFERRED_OUT, gender=Gender.UNKNOWN)
+    await world.add_classes()
     await world.add_history(tied)
     await world.add_history(other)
     await world.add_scans(tied)

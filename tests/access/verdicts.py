@@ -72,6 +72,25 @@ def records(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
     return {leaf for name, row in _named(world) for leaf in _leaves(name, paths, classes_read(viewer, row))}
 
 
+def _in_class_in_sight(world: MarkedSchool, viewer: Viewer) -> set[str]:
+    """Who reads records by post sees every class, others those that tie them; a grant opens no class."""
+    return {
+        name
+        for name, row in _named(world)
+        if F0 in classes_read(viewer.without_grants(grant.id for grant in viewer.grants), row)
+    }
+
+
+def rosters(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
+    in_sight = _in_class_in_sight(world, viewer)
+    shown = {leaf for leaf in listed(world, viewer) if leaf.record in in_sight}
+    return shown | {Leaf(name, "class_name") for name in in_sight}
+
+
+def numbers(world: MarkedSchool, viewer: Viewer) -> set[Leaf]:
+    return {leaf for leaf in records(world, viewer) if leaf.path == "national_student_number"}
+
+
 def _can_list(world: MarkedSchool, viewer: Viewer) -> bool:
     """A list is in order by number or by name, one of which must be readable."""
     return F0 in classes_everywhere(viewer, world.students[0].row)
@@ -347,6 +366,8 @@ MUST_SHOW: dict[str, Callable[[MarkedSchool, Viewer], set[Leaf]]] = {
     "scans": scans,
     "bytes of a scan": content,
     "fieldAccess": records,
+    "class rosters": rosters,
+    "numbers": numbers,
     "notifications": nothing,
 }
 
