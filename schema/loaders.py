@@ -26,6 +26,14 @@ from archive_store.preservation.documents import DisposalBatch, LegalHold
 from archive_store.preservation.queries import batches_by_id, holds_by_id, open_reasons
 from archive_store.readings.queries import Access
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
+from archive_store.semester_verification.documents import VerificationCampaign
+from archive_store.semester_verification.queries import (
+    ItemView,
+    campaigns_by_id,
+    items_by_id,
+)
+from archive_store.semester_verification.texts import OpenedTexts
+from archive_store.semester_verification.texts import open_texts as open_verification_texts
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
@@ -115,6 +123,19 @@ class Loaders:
                 wanted[key.id] = wanted.get(key.id, frozenset()) | key.paths
             opened = await open_texts(store, viewer, wanted)
             return [opened.get(key.id, {}) for key in keys]
+
+        async def load_verification_campaigns(ids: list[ObjectId]) -> list[VerificationCampaign | None]:
+            return await campaigns_by_id(store, viewer, ids)
+
+        async def load_verification_items(ids: list[ObjectId]) -> list[ItemView | None]:
+            return await items_by_id(store, viewer, ids)
+
+        async def load_verification_texts(keys: list[tuple[ObjectId, str]]) -> list[OpenedTexts | None]:
+            wanted: dict[ObjectId, frozenset[str]] = {}
+            for key, path in keys:
+                wanted[key] = wanted.get(key, frozenset()) | {path}
+            opened = await open_verification_texts(store, viewer, wanted)
+            return [opened.get(key) for key, _ in keys]
 
         async def load_emergency_actions(ids: list[ObjectId]) -> list[EmergencyAction | None]:
             return await emergency_actions_by_id(store, viewer, ids)
@@ -215,4 +236,13 @@ class Loaders:
         self.visible_subjects: DataLoader[Subject, bool] = DataLoader(load_fn=load_visible, cache=False)
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False
+        )
+        self.verification_campaigns: DataLoader[ObjectId, VerificationCampaign | None] = DataLoader(
+            load_fn=load_verification_campaigns, cache=False
+        )
+        self.verification_items: DataLoader[ObjectId, ItemView | None] = DataLoader(
+            load_fn=load_verification_items, cache=False
+        )
+        self.verification_texts: DataLoader[tuple[ObjectId, str], OpenedTexts | None] = DataLoader(
+            load_fn=load_verification_texts, cache=False
         )

@@ -39,6 +39,8 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "RetrievalGrant": _grant,
     "Scan": Scan.resolve_reference,
     "Student": Student.resolve_reference,
+    "VerificationCampaign": lambda info, key: info.context.loaders.verification_campaigns.load(key),
+    "VerificationItem": lambda info, key: info.context.loaders.verification_items.load(key),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archive_store.duplicates.documents import MergeStatus
 from archive_store.duplicates.rules import Ground as DuplicateGround
-from schema.enums import name_enum
+from schema.enum_names import name_enum
 
 name_enum(
     DuplicateGround,
