@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from archive_store.analysis.dimensions import StudentDimension
+from archive_store.analysis.queries import _count, pseudonymised_students
 from archive_store.approvals.decisions import decide
 from archive_store.approvals.documents import Decision, RequestStatus
 from archive_store.approvals.operations import Asking
@@ -170,3 +172,21 @@ async def test_accounts_see_after_a_merge_what_they_saw_before(school: School) -
     assert first.key not in await sight(school, "parent-a")
     assert await unmerge(school, case) is RequestStatus.APPLIED
     assert {who: await sight(school, who) for who in seen} == seen
+
+
+async def test_one_person_is_counted_once(school: School) -> None:
+    first, second = await enter_twin(school)
+    viewer = await school.viewer("analysis")
+
+    async def counted() -> tuple[int, int]:
+        # As told, small cells are left out of it.
+        cells = await _count(school.store, [StudentDimension.GRADE])
+        rows = await pseudonymised_students(school.store, viewer, first=100)
+        assert not rows.has_next
+        return sum(cells.values()), len(rows.rows)
+
+    before = await counted()
+    case = await merge(school, first, second)
+    assert await counted() == (before[0] - 1, before[1] - 1)
+    assert await unmerge(school, case) is RequestStatus.APPLIED
+    assert await counted() == before
