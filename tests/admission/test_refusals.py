@@ -68,7 +68,7 @@ async def test_one_seat_is_not_two(school: School) -> None:
     key = await open_case(school)
     await add_papers(school, key)
     await act(school, "information", "submit", key)
-    given = {"id": named(key), "passed": True}
+    given: dict[str, Any] = {"id": named(key), "passed": True}
     # Who submitted has no seat, nor has a deputy whose line is another.
     for subject in ("information", "admissions", "archive", "deputy-1", "vice-principal", "principal"):
         assert (await refused(school, subject, REVIEW, **given))[0] == "forbidden", subject
