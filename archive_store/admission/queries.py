@@ -249,12 +249,13 @@ def _reads_internal(viewer: Viewer) -> bool:
     return FieldClass.F1 in viewer.decide(AdmissionCase).classes
 
 
-async def review_digest(store: Store, viewer: Viewer, case_id: ObjectId) -> str | None:
+async def review_digest(store: Store, viewer: Viewer, view: CaseView) -> str | None:
     """What a signature would be bound to now; None unless a seat of the review is the viewer's to sign."""
-    (view,) = await cases_by_id(store, viewer, [case_id])
-    if view is None or view.may(viewer, AdmissionAction.REVIEW).refusal is not None:
+    if view.may(viewer, AdmissionAction.REVIEW).refusal is not None:
         return None
-    return digest_of(store, await visible_case(store, viewer, case_id))
+    case = await visible_case(store, viewer, view.id)
+    # Within a round of the review nothing changes; of another round the viewer has not seen the values.
+    return digest_of(store, case) if case.round == view.row["round"] else None
 
 
 async def progress(store: Store, viewer: Viewer, where: CaseFilter) -> dict[CaseStatus, int]:
