@@ -21,6 +21,7 @@ from tests.admission.asking import MOVE, as_input, ask, step
 from tests.admission.cases import act, add_papers, await_confirmation, candidate, open_case, review, stored
 from tests.admission.test_over_graphql import CASE, case, named, tasks
 from tests.graphql.test_federation import every_field
+from tests.graphql.test_schema import recorded
 from tests.school import School
 
 STAFF = (
@@ -232,3 +233,19 @@ async def test_a_refusal_tells_nothing_of_the_values(school: School) -> None:
     outcome = str(await step(school, "information", *kind, id=named(key)))
     moved = str(await ask(school, "information", MOVE, input={"step": "SUBMIT", "ids": [named(key)]}))
     assert number not in outcome + moved and "13900001111" not in outcome + moved
+
+
+async def test_a_page_of_cases_costs_one_query_a_level_however_long(school: School, settings: Any) -> None:
+    for number in (1, 2, 3):
+        await add_papers(school, await open_case(school, number))
+    fields = """id applicant { phone } missingEvidence sources { field } evidence { scan { id } } student { id name }
+        reviewDigest viewerCan(action: SUBMIT) { allowed } auditHistory(first: 2) { edges { node { kind } } }"""
+    counts = []
+    for first in (1, 3):
+        query = f"{{ admissionCases(first: {first}) {{ edges {{ node {{ {fields} }} }} }} }}"
+        commands, result = await recorded(school, settings, "director", query)
+        assert result.errors is None, result.errors
+        assert len(result.data["admissionCases"]["edges"]) == first
+        counts.append(sorted(commands.names))
+    # The first one reads the rules in force, too.
+    assert set(counts[1]) <= set(counts[0]) and len(counts[1]) <= len(counts[0])
