@@ -19,16 +19,25 @@ from archive_store.imports.roster_files import read_roster
 from archive_store.imports.rules import check_rows
 from archive_store.scans.uploads import file_scan
 
-_COUNT = 4
+# How far each gets: who signs, and whether they find for the candidate; None stays with the information group.
+_SIGNATURES: tuple[dict[str, bool] | None, ...] = (
+    None,
+    None,
+    {},
+    {"academic-affairs": True},
+    {"academic-affairs": True, "director": False},
+    {"academic-affairs": True, "director": True},
+)
 
 
 async def load_demo_candidates(
     store: Store, viewers: dict[str, Viewer], paper: bytes, *, cohort: int
 ) -> None:
-    """Of four candidates two are collected, one is in review, and one has been signed by one seat."""
+    """Two are collected, one is in review, one is signed by one seat, one failed, and one awaits its entry."""
     if await store.database.collection(AdmissionCase).find_one({}, {"_id": 1}) is not None:
         return
-    rows = check_rows(read_roster(demo_workbook(_COUNT, cohort=cohort, seed=2), row_limit=_COUNT)).good
+    count = len(_SIGNATURES)
+    rows = check_rows(read_roster(demo_workbook(count, cohort=cohort, seed=2), row_limit=count)).good
     applicants = [
         {"reference": f"报名{number:04}", "applicant": row.values} for number, row in enumerate(rows, start=1)
     ]
@@ -41,13 +50,18 @@ async def load_demo_candidates(
         origin=f"{cohort}级报名表",
         applicants=applicants,
     )
-    for key, _ in supplied[2:]:
+    for (key, _), signatures in zip(supplied, _SIGNATURES, strict=True):
+        if signatures is None:
+            continue
         await _submit(store, viewers, key, paper, cohort)
-    signed, _ = supplied[-1]
-    seat = await seat_for(store, viewers["academic-affairs"], signed)
-    values = {"case_id": signed, "passed": True, "seat": seat}
-    payload = payload_of(AdmissionReview, values)
-    await perform(store, viewers["academic-affairs"], "admission.review", payload)
+        for subject, passed in signatures.items():
+            values = {
+                "case_id": key,
+                "passed": passed,
+                "seat": await seat_for(store, viewers[subject], key),
+                "comment": None if passed else "户口簿与登记信息不符",
+            }
+            await perform(store, viewers[subject], "admission.review", payload_of(AdmissionReview, values))
 
 
 async def _submit(

@@ -75,7 +75,7 @@ async def load_demo_school(store: Store, students: int) -> None:
     for row, (name, content), filed in zip(rows, _papers(), scans, strict=False):
         if not filed:
             await file_scan(store, archive, row["_id"], name, _body(content))
-    subjects = ("academic-affairs", "admissions", "archive", "information")
+    subjects = ("academic-affairs", "admissions", "archive", "director", "information")
     viewers = {subject: await _viewer(store, subject) for subject in subjects}
     await load_demo_candidates(store, viewers, demo_paper("PDF", pages=1), cohort=COHORT + 3)
 

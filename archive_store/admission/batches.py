@@ -99,7 +99,7 @@ async def _chosen(
     query = {
         "$and": [
             condition_of(viewer, where, store.clock.now()),
-            visible_cases(viewer),
+            await visible_cases(store, viewer),
             {"status": status.value},
             {} if after is None else {"_id": {"$gt": after}},
         ]

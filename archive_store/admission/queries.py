@@ -16,7 +16,6 @@ from bson import ObjectId
 from archive_store.access.policy import ACCESS_RULE, FieldDecision, Withheld, refuse_field
 from archive_store.access.rules import Relationship
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import Applicant
 from archive_store.admission.documents import (
     WITH_RECORD,
     AdmissionCase,
@@ -37,7 +36,7 @@ from archive_store.admission.rules import (
     require_state,
     seats_of,
 )
-from archive_store.admission.steps import digest_of, visible_case
+from archive_store.admission.steps import digest_of, homeroom_students, visible_case
 from archive_store.approvals.permissions import Permission
 from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.database import Row
@@ -49,7 +48,7 @@ from archive_store.foundation.texts import check_text
 
 REVIEWING = "资格审核 qualification review"
 CORRECTING = "更正异议 answering an objection"
-# What rights and next steps are told from; all of it open (F0) but the two that sight is told from.
+# What rights and next steps are told from; all of it open (F0).
 CASE_FACTS = (
     "student_id",
     "stage",
@@ -58,7 +57,6 @@ CASE_FACTS = (
     "round",
     "due_at",
     "submitted_by",
-    "applicant.class_name",
     "signatures.seat",
     "signatures.signed_by",
     "signatures.round",
@@ -83,10 +81,14 @@ class CaseFilter:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case as one viewer sees it: `row` holds `CASE_FACTS` and the leaves that were asked for and may be read."""
+    """A case as one viewer sees it: `row` holds `CASE_FACTS` and the leaves that were asked for and may be read.
+
+    `class_name` is that of the record where it is in a homeroom of the viewer, None anywhere else.
+    """
 
     row: Row
     decision: FieldDecision
+    class_name: str | None = None
 
     @property
     def id(self) -> ObjectId:
@@ -110,26 +112,13 @@ class CaseView:
     def may(self, viewer: Viewer, action: AdmissionAction) -> Permission:
         """What trying it would answer, as far as it is told without the candidate's values."""
         try:
-            _require_may(viewer, self._facts, action)
+            _require_may(viewer, _case_of(self.row), action, self.class_name)
         except RegistrarError as refusal:
             return Permission(refusal, posts=posts_for(action))
         return Permission()
 
     def is_overdue(self, now: datetime) -> bool:
-        return is_overdue(self._facts, now)
-
-    @property
-    def _facts(self) -> AdmissionCase:
-        signatures = [
-            ReviewSignature.model_construct(**held | {"seat": Seat(held["seat"])})
-            for held in self.row.get("signatures", ())
-        ]
-        facts = {name: self.row.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
-        applicant = Applicant.model_construct(class_name=self.row.get("applicant", {}).get("class_name"))
-        case: AdmissionCase = AdmissionCase.model_construct(
-            status=self.status, signatures=signatures, applicant=applicant, **facts
-        )
-        return case
+        return is_overdue(_case_of(self.row), now)
 
     def __getattr__(self, name: str) -> Any:
         if name not in AdmissionCase.model_fields:
@@ -142,12 +131,27 @@ class CaseView:
         return {path: self.decision.why_withheld(classes[path]) for path in paths - self.decision.readable}
 
 
-def _require_may(viewer: Viewer, case: AdmissionCase, action: AdmissionAction) -> None:
+def _case_of(facts: Row) -> AdmissionCase:
+    """A case that holds `CASE_FACTS` and nothing else, for the rules."""
+    signatures = [
+        ReviewSignature.model_construct(**held | {"seat": Seat(held["seat"])})
+        for held in facts.get("signatures", ())
+    ]
+    told = {name: facts.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
+    case: AdmissionCase = AdmissionCase.model_construct(
+        status=CaseStatus(facts["status"]), signatures=signatures, **told
+    )
+    return case
+
+
+def _require_may(
+    viewer: Viewer, case: AdmissionCase, action: AdmissionAction, class_name: str | None = None
+) -> None:
     if action is AdmissionAction.REVIEW:
         require_seat(case, viewer.person_id, seats_of(viewer))
         return
     if action in (AdmissionAction.CONFIRM, AdmissionAction.OBJECT):
-        if capacity_of(viewer, case, case.applicant.class_name) is None:
+        if capacity_of(viewer, case, class_name) is None:
             raise RegistrarError(ErrorCode.FORBIDDEN, rule=RULE)
     else:
         viewer.require_any(posts_for(action), rule=RULE)
@@ -161,44 +165,48 @@ class _Group:
     ids: list[ObjectId] = field(default_factory=list)
 
 
-def visible_cases(viewer: Viewer) -> Row:
+async def visible_cases(store: Store, viewer: Viewer) -> Row:
     """A filter, as `steps.sees_case` decides."""
     if viewer.reads_by_post:
         return {}
-    ties: list[Row] = []
-    if own := viewer.own_student_ids | viewer.ward_ids:
-        ties.append({"student_id": {"$in": sorted(own)}})
-    if viewer.homeroom_class_names:
-        ties.append({"applicant.class_name": {"$in": sorted(viewer.homeroom_class_names)}})
-    if not ties:
+    tied = viewer.own_student_ids | viewer.ward_ids | (await homeroom_students(store, viewer)).keys()
+    if not tied:
         return _NONE
-    return {"$or": ties, "status": {"$in": sorted(WITH_RECORD)}}
+    return {"student_id": {"$in": sorted(tied)}, "status": {"$in": sorted(WITH_RECORD)}}
 
 
-def _standing(viewer: Viewer, facts: Row) -> tuple[FieldDecision, str | None]:
+def _standing(viewer: Viewer, facts: Row, *, is_of_homeroom: bool) -> tuple[FieldDecision, str | None]:
     """The decision on a case, and what it is read for without saying so."""
     ties = set()
     if facts["student_id"] in viewer.own_student_ids:
         ties.add(Relationship.SELF)
     if facts["student_id"] in viewer.ward_ids:
         ties.add(Relationship.GUARDIAN)
-    if facts.get("applicant", {}).get("class_name") in viewer.homeroom_class_names:
+    if is_of_homeroom:
         ties.add(Relationship.HOMEROOM_TEACHER)
     if covers_admission(viewer.policy, viewer.business_lines):
         ties.add(Relationship.BUSINESS_LINE)
     granted, purpose = frozenset[FieldClass](), None
-    if facts["status"] == CaseStatus.IN_REVIEW and seats_of(viewer):
+    if _awaits_signature_of(viewer, facts):
         granted, purpose = _SENSITIVE, REVIEWING
     elif facts["status"] == CaseStatus.OBJECTED and viewer.holds_any(ENTERERS) and not viewer.is_service:
         granted, purpose = _SENSITIVE, CORRECTING
     return viewer.decide(AdmissionCase, frozenset(ties), granted), purpose
 
 
+def _awaits_signature_of(viewer: Viewer, facts: Row) -> bool:
+    try:
+        _require_may(viewer, _case_of(facts), AdmissionAction.REVIEW)
+    except RegistrarError:
+        return False
+    return True
+
+
 async def cases_by_id(
     store: Store, viewer: Viewer, ids: Sequence[ObjectId], paths: frozenset[str] = frozenset()
 ) -> list[CaseView | None]:
     """In the order of the ids, None where there is none to see."""
-    query = {"$and": [{"_id": {"$in": list(ids)}}, visible_cases(viewer)]}
+    query = {"$and": [{"_id": {"$in": list(ids)}}, await visible_cases(store, viewer)]}
     rows = await store.database.collection(AdmissionCase).find(query, dict.fromkeys(CASE_FACTS, 1)).to_list()
     views = {view.id: view for view in await _views(store, viewer, rows, paths)}
     return [views.get(key) for key in ids]
@@ -215,7 +223,8 @@ async def list_cases(
 ) -> Page[CaseView]:
     """A page of visible cases, newest first; a filter by what may not be read is refused by name."""
     check_page_size(first, store.settings.page_size_limit)
-    query = {"$and": [condition_of(viewer, where or CaseFilter(), store.clock.now()), visible_cases(viewer)]}
+    chosen = condition_of(viewer, where or CaseFilter(), store.clock.now())
+    query = {"$and": [chosen, await visible_cases(store, viewer)]}
     collection = store.database.collection(AdmissionCase)
     page = await page_of_newest(collection, query, dict.fromkeys(CASE_FACTS, 1), first=first, after=after)
     return Page(await _views(store, viewer, page.rows, paths), page.has_next)
@@ -240,12 +249,13 @@ def _reads_internal(viewer: Viewer) -> bool:
     return FieldClass.F1 in viewer.decide(AdmissionCase).classes
 
 
-async def review_digest(store: Store, viewer: Viewer, case_id: ObjectId) -> str | None:
+async def review_digest(store: Store, viewer: Viewer, view: CaseView) -> str | None:
     """What a signature would be bound to now; None unless a seat of the review is the viewer's to sign."""
-    (view,) = await cases_by_id(store, viewer, [case_id])
-    if view is None or view.may(viewer, AdmissionAction.REVIEW).refusal is not None:
+    if view.may(viewer, AdmissionAction.REVIEW).refusal is not None:
         return None
-    return digest_of(store, await visible_case(store, viewer, case_id))
+    case = await visible_case(store, viewer, view.id)
+    # Within a round of the review nothing changes; of another round the viewer has not seen the values.
+    return digest_of(store, case) if case.round == view.row["round"] else None
 
 
 async def progress(store: Store, viewer: Viewer, where: CaseFilter) -> dict[CaseStatus, int]:
@@ -264,8 +274,9 @@ async def progress(store: Store, viewer: Viewer, where: CaseFilter) -> dict[Case
 async def _views(store: Store, viewer: Viewer, facts: Sequence[Row], paths: frozenset[str]) -> list[CaseView]:
     groups: dict[tuple[frozenset[str], str | None], _Group] = {}
     decisions: dict[ObjectId, FieldDecision] = {}
+    homeroom = await homeroom_students(store, viewer)
     for row in facts:
-        decision, purpose = _standing(viewer, row)
+        decision, purpose = _standing(viewer, row, is_of_homeroom=row["student_id"] in homeroom)
         decisions[row["_id"]] = decision
         key = (paths & decision.readable, purpose)
         groups.setdefault(key, _Group(decision, purpose)).ids.append(row["_id"])
@@ -278,7 +289,7 @@ async def _views(store: Store, viewer: Viewer, facts: Sequence[Row], paths: froz
         await record_reading(store, viewer, AdmissionCase, [read], purpose=group.purpose)
     rows = [loaded[row["_id"]] for row in facts if row["_id"] in loaded]
     await store.cipher.decrypt_paths(rows, encrypted_paths(AdmissionCase) & paths)
-    return [CaseView(row, decisions[row["_id"]]) for row in rows]
+    return [CaseView(row, decisions[row["_id"]], homeroom.get(row["student_id"])) for row in rows]
 
 
 async def _load(store: Store, ids: Sequence[ObjectId], paths: frozenset[str]) -> list[Row]:

@@ -29,6 +29,7 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
+from archive_store.students.documents import Student
 
 
 class CasePayload(Payload):
@@ -42,14 +43,27 @@ async def policy_in_force(store: Store) -> AdmissionPolicy:
     return await newest_version(store, AdmissionPolicy, default=default_policy)
 
 
-def sees_case(viewer: Viewer, case: AdmissionCase) -> bool:
+async def homeroom_students(store: Store, viewer: Viewer) -> dict[ObjectId, str]:
+    """The students of the viewer's homerooms, and their class.
+
+    By the record as it is now: the class that a candidate was meant for gives no sight of who has left it.
+    """
+    if not viewer.homeroom_class_names:
+        return {}
+    rows = store.database.collection(Student).find(
+        {"class_name": {"$in": sorted(viewer.homeroom_class_names)}}, {"class_name": 1}
+    )
+    return {row["_id"]: row["class_name"] async for row in rows}
+
+
+async def sees_case(store: Store, viewer: Viewer, case: AdmissionCase) -> bool:
     """By a post that reads records; a family and the homeroom teacher from the entry on."""
     if viewer.reads_by_post:
         return True
     if case.status not in WITH_RECORD:
         return False
     is_familys = case.student_id in viewer.own_student_ids | viewer.ward_ids
-    return is_familys or case.applicant.class_name in viewer.homeroom_class_names
+    return is_familys or case.student_id in await homeroom_students(store, viewer)
 
 
 async def visible_case(store: Store, viewer: Viewer, case_id: ObjectId) -> AdmissionCase:
@@ -58,7 +72,7 @@ async def visible_case(store: Store, viewer: Viewer, case_id: ObjectId) -> Admis
     if row is not None:
         await store.cipher.decrypt_paths([row], encrypted_paths(AdmissionCase))
         case: AdmissionCase = AdmissionCase.model_validate(row)
-        if sees_case(viewer, case):
+        if await sees_case(store, viewer, case):
             return case
     raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
 

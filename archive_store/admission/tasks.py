@@ -20,11 +20,14 @@ async def cases_awaiting(
     conditions = _awaiting(viewer)
     if not conditions:
         return Page([], False)
-    query: Row = {"$and": [{"$or": conditions}, visible_cases(viewer)]}
+    query: Row = {"$and": [{"$or": conditions}, await visible_cases(store, viewer)]}
     collection = store.database.collection(AdmissionCase)
-    page = await page_of_newest(collection, query, {"_id": 1}, first=first, after=after)
+    page = await page_of_newest(collection, query, {"_id": 1, "status": 1}, first=first, after=after)
     views = await cases_by_id(store, viewer, [row["_id"] for row in page.rows], paths)
-    return Page([view for view in views if view is not None], page.has_next)
+    # One that moved on in between awaits somebody else.
+    waiting = {row["_id"]: row["status"] for row in page.rows}
+    kept = [view for view in views if view is not None and view.status == waiting[view.id]]
+    return Page(kept, page.has_next)
 
 
 def _awaiting(viewer: Viewer) -> list[Row]:

@@ -206,7 +206,7 @@ class AdmissionCase(Node):
         description="What a signature is bound to; null unless a seat of the review is the viewer's to sign."
     )
     async def review_digest(self, info: Request) -> str | None:
-        return await review_digest(info.context.store, info.context.viewer, _view(self).id)
+        return await review_digest(info.context.store, info.context.viewer, _view(self))
 
     @strawberry.field(description="Whether the viewer may, and else why not.")
     def viewer_can(self, info: Request, action: AdmissionAction) -> Permission:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bson import ObjectId
 
+from archive_store.admission.queries import cases_by_id
 from archive_store.admission.tasks import cases_awaiting
 from archive_store.approvals.queries import list_change_requests
 from archive_store.foundation.paging import check_page_size
@@ -23,15 +24,20 @@ async def resolve_tasks(info: Request, first: int = 20, after: str | None = None
     requests = await list_change_requests(
         context.store, context.viewer, first=first, after=key, awaiting_me=True
     )
-    paths = ADMISSION_CASE.selected(info, "edges", "node", "subject")
-    cases = await cases_awaiting(context.store, context.viewer, with_names(paths), first=first, after=key)
+    cases = await cases_awaiting(context.store, context.viewer, frozenset(), first=first, after=key)
     # Both lists go from new to old by key, so that the newest of the two are the newest of all.
-    found = [(request.key, decision_task(request)) for request in requests.rows]
-    found += [(view.id, case_task(view)) for view in cases.rows]
-    found.sort(key=lambda held: held[0], reverse=True)
-    tasks = [task for _, task in found[:first]]
-    note_withheld(info, [view for view in cases.rows if view.id in {k for k, _ in found[:first]}], paths)
-    has_next = requests.has_next or cases.has_next or len(found) > first
+    keys = sorted([row.key for row in requests.rows] + [view.id for view in cases.rows], reverse=True)
+    found = {request.key: decision_task(request) for request in requests.rows}
+    # Of the cases only what is shown is read.
+    paths = ADMISSION_CASE.selected(info, "edges", "node", "subject")
+    awaiting = {view.id: view.status for view in cases.rows if view.id in set(keys[:first])}
+    loaded = await cases_by_id(context.store, context.viewer, list(awaiting), with_names(paths))
+    # One that moved on in between awaits somebody else.
+    views = [view for view in loaded if view is not None and view.status is awaiting[view.id]]
+    note_withheld(info, views, paths)
+    found |= {view.id: case_task(view) for view in views}
+    tasks = [found[held] for held in keys[:first] if held in found]
+    has_next = requests.has_next or cases.has_next or len(keys) > first
     return connection(tasks, [task.id for task in tasks], has_next=has_next, after=after)  # type: ignore[no-any-return]
 
 

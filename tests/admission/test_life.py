@@ -229,12 +229,18 @@ async def test_objection_correction_confirmation(school: School) -> None:
 
 async def test_who_confirms(school: School) -> None:
     key = await await_confirmation(school)
-    for subject in ("director", "archive", "teacher", "guardian", "student"):
-        viewer = await school.viewer(subject) if subject not in ("guardian", "student") else None
-        if viewer is not None:
-            with pytest.raises(RegistrarError) as caught:
-                await capacity_for(school.store, viewer, key, AdmissionAction.CONFIRM)
-            assert caught.value.code in (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND)
+    other = await open_case(school, 2)
+    for subject, asked, code in (
+        ("director", key, ErrorCode.FORBIDDEN),
+        ("archive", key, ErrorCode.FORBIDDEN),
+        ("teacher", key, ErrorCode.NOT_FOUND),
+        ("child", other, ErrorCode.NOT_FOUND),
+        ("parent", other, ErrorCode.NOT_FOUND),
+    ):
+        viewer = await school.viewer(subject)
+        with pytest.raises(RegistrarError) as caught:
+            await capacity_for(school.store, viewer, asked, AdmissionAction.CONFIRM)
+        assert caught.value.code is code, subject
     unnamed = await refused(school, say(school, "information", "confirm", key))
     assert (unnamed.code, unnamed.field) == (ErrorCode.REQUIRED, "said_by")
     viewer = await school.viewer("child")
@@ -274,10 +280,9 @@ async def test_papers_of_a_candidate_are_seen_by_post_alone(school: School) -> N
     key = await open_case(school)
     (scan,) = await file_papers(school, key, "户口簿")
     assert await find_scan(school.store, await school.viewer("director"), scan) is not None
-    for subject in ("teacher", "student", "guardian"):
-        viewer = await school.viewer("teacher") if subject == "teacher" else None
-        if viewer is not None:
-            assert await find_scan(school.store, viewer, scan) is None
+    await await_confirmation(school, 2)  # whose family `child` and `parent` are
+    for subject in ("teacher", "child", "parent"):
+        assert await find_scan(school.store, await school.viewer(subject), scan) is None
 
 
 def test_a_candidate_has_the_leaves_of_a_record_in_the_same_classes() -> None:
