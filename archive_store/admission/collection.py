@@ -17,7 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import NUMBERS, Applicant, check_applicant, given, stored_values
+from archive_store.admission.applicants import (
+    NUMBERS,
+    Applicant,
+    check_applicant,
+    differing,
+    given,
+    stored_values,
+)
 from archive_store.admission.documents import AdmissionCase, CaseStatus, Channel, SchoolStage, Supply
 from archive_store.admission.numbers import check_numbers, lookups_of
 from archive_store.admission.rules import RULE, SUPPLIERS, channel_of
@@ -210,29 +217,29 @@ async def _supply_again(
     unit: UnitOfWork, case: AdmissionCase, item: Supplied, source: Source, place: str
 ) -> bool:
     held = case.applicant.model_dump(mode="json")
-    differing = {name: value for name, value in item.values.items() if held[name] != value}
-    if not differing:
+    changed = differing(held, item.values)
+    if not changed:
         return False
     if case.status is not CaseStatus.COLLECTING:
         raise RegistrarError(ErrorCode.WRONG_STATE, field=f"{place}.reference", rule=RULE, state=case.status)
-    check_applicant(differing, held | differing, field=f"{place}.applicant")
-    await change_values(unit, case, differing, source, "supply")
+    check_applicant(changed, held | changed, field=f"{place}.applicant")
+    await change_values(unit, case, changed, source, "supply")
     return True
 
 
 async def change_values(
-    unit: UnitOfWork, case: AdmissionCase, differing: Mapping[str, Any], source: Source, verb: str
+    unit: UnitOfWork, case: AdmissionCase, changed: Mapping[str, Any], source: Source, verb: str
 ) -> None:
     """Write fields of the candidate, and from where they came."""
     held = case.applicant.model_dump(mode="json")
-    applicant = Applicant.model_validate({**held, **differing})
+    applicant = Applicant.model_validate({**held, **changed})
     values: dict[str, Any] = {
         "applicant": applicant,
-        "supplies": [*case.supplies, _supply_of(unit, source, differing)],
+        "supplies": [*case.supplies, _supply_of(unit, source, changed)],
     }
-    if not NUMBERS.keys().isdisjoint(differing):
+    if not NUMBERS.keys().isdisjoint(changed):
         values["lookups"] = lookups_of(unit.store, stored_values(applicant))
-    changes = [FieldChange(f"applicant.{name}", held[name], value) for name, value in differing.items()]
+    changes = [FieldChange(f"applicant.{name}", held[name], value) for name, value in changed.items()]
     await write(unit, case, verb, values, changes=changes)
 
 
