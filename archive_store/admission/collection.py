@@ -33,6 +33,7 @@ from archive_store.admission.steps import (
 )
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
+from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
@@ -120,7 +121,7 @@ async def supply(
 async def _check_supply(store: Store, viewer: Viewer, payload: AdmissionSupply) -> None:
     if payload.channel is not channel_of(viewer):
         raise RegistrarError(ErrorCode.FORBIDDEN, field="channel", rule=RULE)
-    known = await _cases_by_reference(store, payload.applicants)
+    known = await _numbers_by_reference(store, payload)
     seen: set[str] = set()
     for place, item in enumerate(payload.applicants):
         if item.reference is not None and item.reference in seen:
@@ -128,28 +129,40 @@ async def _check_supply(store: Store, viewer: Viewer, payload: AdmissionSupply) 
                 ErrorCode.DUPLICATE, field=f"applicants.{place}.reference", others="applicants"
             )
         seen |= {item.reference} if item.reference else set()
-    fresh = {
-        place: item.values
-        for place, item in enumerate(payload.applicants)
-        if item.reference is None or item.reference not in known
+    numbers: dict[int, Mapping[str, Any]] = {}
+    for place, item in enumerate(payload.applicants):
+        values = item.values
+        if item.reference is None or item.reference not in known:
+            check_applicant(values, values, field=f"applicants.{place}.applicant")
+            numbers[place] = values
+        elif (held := known[item.reference]) is not None:
+            numbers[place] = {
+                name: values[name]
+                for name in NUMBERS
+                if values.get(name) and held.isdisjoint(lookups_of(store, {name: values[name]}))
+            }
+    await check_numbers(store, viewer, numbers, purpose="admission.supply")
+
+
+async def _numbers_by_reference(store: Store, payload: AdmissionSupply) -> dict[str, set[str] | None]:
+    """The lookups that the case of each reference holds; None where it takes no changes any more."""
+    rows = store.database.collection(AdmissionCase).find(
+        _of_references(payload), {"reference": 1, "status": 1, "lookups": 1}
+    )
+    return {
+        row["reference"]: set(row["lookups"]) if row["status"] == CaseStatus.COLLECTING.value else None
+        async for row in rows
     }
-    for place, values in fresh.items():
-        check_applicant(values, values, field=f"applicants.{place}.applicant")
-    await check_numbers(store, viewer, fresh, purpose="admission.supply")
 
 
-async def _cases_by_reference(store: Store, applicants: Sequence[Supplied]) -> set[str]:
-    references = [item.reference for item in applicants if item.reference is not None]
-    rows = store.database.collection(AdmissionCase).find({"reference": {"$in": references}}, {"reference": 1})
-    return {row["reference"] async for row in rows}
+def _of_references(payload: AdmissionSupply) -> Row:
+    references = [item.reference for item in payload.applicants if item.reference is not None]
+    return {"reference": {"$in": references}}
 
 
 async def _apply_supply(unit: UnitOfWork, payload: AdmissionSupply) -> list[tuple[ObjectId, SupplyOutcome]]:
     source = Source(payload.stage, payload.cohort, payload.channel, payload.batch, payload.origin)
-    references = [item.reference for item in payload.applicants if item.reference is not None]
-    rows = unit.store.database.collection(AdmissionCase).find(
-        {"reference": {"$in": references}}, session=unit.session
-    )
+    rows = unit.store.database.collection(AdmissionCase).find(_of_references(payload), session=unit.session)
     known = {row["reference"]: await unit.decrypted(AdmissionCase, row) for row in await rows.to_list()}
     outcomes: dict[int, tuple[ObjectId, SupplyOutcome]] = {}
     fresh: dict[int, Supplied] = {}
