@@ -157,7 +157,8 @@ async def _numbers_by_reference(store: Store, payload: AdmissionSupply) -> dict[
 
 def _of_references(payload: AdmissionSupply) -> Row:
     references = [item.reference for item in payload.applicants if item.reference is not None]
-    return {"reference": {"$in": references}}
+    # A key counts within its stage and year: the next year's list begins at 1 again.
+    return {"stage": payload.stage, "cohort": payload.cohort, "reference": {"$in": references}}
 
 
 async def _apply_supply(unit: UnitOfWork, payload: AdmissionSupply) -> list[tuple[ObjectId, SupplyOutcome]]:

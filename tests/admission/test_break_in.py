@@ -46,3 +46,10 @@ async def test_a_number_on_record_is_refused_under_a_known_reference(school: Sch
     assert caught.value.code is ErrorCode.DUPLICATE
     assert caught.value.field == "applicants.0.applicant.identity_number"
     assert (await stored(school, key)).applicant.identity_number == candidate(1)["identity_number"]
+
+
+async def test_the_same_reference_of_another_year_is_another_candidate(school: School) -> None:
+    key = await open_case(school)
+    given = candidate(2)
+    assert await again(school, "admissions", COHORT + 1, **given) is SupplyOutcome.OPENED
+    assert (await stored(school, key)).applicant.name == "新生1"
