@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.admission.applicants import NUMBERS, check_applicant, differing, stored_values
-from archive_store.admission.collection import Source, change_values
+from archive_store.admission.collection import Source, change_values, told_by_others
 from archive_store.admission.documents import AdmissionCase, CaseStatus, Channel
 from archive_store.admission.numbers import check_numbers, lookups_of
 from archive_store.admission.rules import RULE, AdmissionAction, channel_of
@@ -57,7 +57,7 @@ async def _check_amend(store: Store, viewer: Viewer, payload: AdmissionAmend) ->
 
 async def _apply_amend(unit: UnitOfWork, payload: AdmissionAmend) -> ObjectId:
     case = await case_to_move(unit, payload.case_id, AdmissionAction.AMEND)
-    changed = _differing(case, payload)
+    changed = _differing(case, payload) | told_by_others(unit, case, payload.values)
     if changed:
         check_applicant(changed, case.applicant.model_dump(mode="json") | changed)
         source = Source(case.stage, case.cohort, payload.channel)

@@ -35,12 +35,14 @@ from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.changes import StudentChanges
 
+_OF_APPLICANT = "applicant."
 SUPPLY_LIMIT = 200  # of one transaction
 _Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _Cohort = Annotated[int, Field(ge=1900, le=2200)]
@@ -231,7 +233,7 @@ async def _supply_again(
     unit: UnitOfWork, case: AdmissionCase, item: Supplied, source: Source, place: str
 ) -> bool:
     held = case.applicant.model_dump(mode="json")
-    changed = differing(held, item.values)
+    changed = differing(held, item.values) | told_by_others(unit, case, item.values)
     if not changed:
         return False
     if case.status is not CaseStatus.COLLECTING:
@@ -239,6 +241,19 @@ async def _supply_again(
     check_applicant(changed, held | changed, field=f"{place}.applicant")
     await change_values(unit, case, changed, source, "supply")
     return True
+
+
+def told_by_others(unit: UnitOfWork, case: AdmissionCase, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Sensitive values that somebody else supplied: that one is as it was would confirm a guess at it."""
+    sensitive = {
+        path.split(".")[1] for path in encrypted_paths(AdmissionCase) if path.startswith(_OF_APPLICANT)
+    }
+    last = {name: supply.supplied_by for supply in case.supplies for name in supply.fields}
+    return {
+        name: value
+        for name, value in given(values).items()
+        if name in sensitive and last.get(name) != unit.actor.person_id
+    }
 
 
 async def change_values(

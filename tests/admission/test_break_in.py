@@ -6,16 +6,20 @@ from typing import Any
 
 import pytest
 
+from archive_store.admission.amendments import AdmissionAmend
 from archive_store.admission.collection import SupplyOutcome, supply
-from archive_store.admission.documents import SchoolStage
+from archive_store.admission.documents import Channel, SchoolStage
+from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from tests.admission.cases import (
     COHORT,
+    act,
+    add_papers,
     candidate,
     open_case,
     stored,
 )
-from tests.admission.test_life import facts_of
+from tests.admission.test_life import facts_of, refused
 from tests.school import School
 
 
@@ -46,6 +50,31 @@ async def test_a_number_on_record_is_refused_under_a_known_reference(school: Sch
     assert caught.value.code is ErrorCode.DUPLICATE
     assert caught.value.field == "applicants.0.applicant.identity_number"
     assert (await stored(school, key)).applicant.identity_number == candidate(1)["identity_number"]
+
+
+async def test_a_sensitive_value_of_somebody_else_cannot_be_guessed_by_supplying_it(school: School) -> None:
+    key = await open_case(school, subject="information", health_status="1")
+    assert await again(school, "admissions", grade="七年级") is SupplyOutcome.UNCHANGED
+    # Right or wrong, the answer is the same.
+    assert await again(school, "admissions", phone="13900001111") is SupplyOutcome.CHANGED
+    await add_papers(school, key)
+    await act(school, "information", "submit", key)
+    for guess in ("1", "2"):
+        late = await refused(school, again(school, "admissions", health_status=guess))
+        assert late.code is ErrorCode.WRONG_STATE
+    # Their own value they know.
+    assert await again(school, "admissions", phone="13900001111") is SupplyOutcome.UNCHANGED
+
+
+async def test_nor_by_amending_it(school: School) -> None:
+    key = await open_case(school, subject="information", is_orphan=False)
+    for guess in (False, True):
+        told = {"case_id": key, "applicant": {"is_orphan": guess}, "channel": Channel.ADMISSIONS_OFFICE}
+        payload = payload_of(AdmissionAmend, told)
+        before = len((await stored(school, key)).supplies)
+        await perform(school.store, await school.viewer("admissions"), "admission.amend", payload)
+        # `sources` tells of either.
+        assert len((await stored(school, key)).supplies) == before + 1
 
 
 async def test_the_same_reference_of_another_year_is_another_candidate(school: School) -> None:
