@@ -77,6 +77,11 @@ async def test_nor_by_amending_it(school: School) -> None:
         assert len((await stored(school, key)).supplies) == before + 1
 
 
+async def test_a_year_that_is_none_is_refused_before_the_entry(school: School) -> None:
+    answer = await refused(school, open_case(school, enrolled_month="0000-09"))
+    assert answer.field == "applicants.0.applicant.enrolled_month"
+
+
 async def test_the_same_reference_of_another_year_is_another_candidate(school: School) -> None:
     key = await open_case(school)
     given = candidate(2)
