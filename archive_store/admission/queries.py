@@ -120,16 +120,7 @@ class CaseView:
 
     @property
     def _facts(self) -> AdmissionCase:
-        signatures = [
-            ReviewSignature.model_construct(**held | {"seat": Seat(held["seat"])})
-            for held in self.row.get("signatures", ())
-        ]
-        facts = {name: self.row.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
-        applicant = Applicant.model_construct(class_name=self.row.get("applicant", {}).get("class_name"))
-        case: AdmissionCase = AdmissionCase.model_construct(
-            status=self.status, signatures=signatures, applicant=applicant, **facts
-        )
-        return case
+        return _case_of(self.row)
 
     def __getattr__(self, name: str) -> Any:
         if name not in AdmissionCase.model_fields:
@@ -140,6 +131,28 @@ class CaseView:
         """The paths that are kept back, and why."""
         classes = field_classes(AdmissionCase)
         return {path: self.decision.why_withheld(classes[path]) for path in paths - self.decision.readable}
+
+
+def _case_of(row: Row) -> AdmissionCase:
+    """As far as `CASE_FACTS` go."""
+    signatures = [
+        ReviewSignature.model_construct(**held | {"seat": Seat(held["seat"])})
+        for held in row.get("signatures", ())
+    ]
+    facts = {name: row.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
+    applicant = Applicant.model_construct(class_name=row.get("applicant", {}).get("class_name"))
+    case: AdmissionCase = AdmissionCase.model_construct(
+        status=CaseStatus(row["status"]), signatures=signatures, applicant=applicant, **facts
+    )
+    return case
+
+
+def _is_to_sign(viewer: Viewer, facts: Row) -> bool:
+    try:
+        require_seat(_case_of(facts), viewer.person_id, seats_of(viewer))
+    except RegistrarError:
+        return False
+    return True
 
 
 def _require_may(viewer: Viewer, case: AdmissionCase, action: AdmissionAction) -> None:
@@ -187,7 +200,7 @@ def _standing(viewer: Viewer, facts: Row) -> tuple[FieldDecision, str | None]:
     if covers_admission(viewer.policy, viewer.business_lines):
         ties.add(Relationship.BUSINESS_LINE)
     granted, purpose = frozenset[FieldClass](), None
-    if facts["status"] == CaseStatus.IN_REVIEW and seats_of(viewer):
+    if _is_to_sign(viewer, facts):
         granted, purpose = _SENSITIVE, REVIEWING
     elif facts["status"] == CaseStatus.OBJECTED and viewer.holds_any(ENTERERS) and not viewer.is_service:
         granted, purpose = _SENSITIVE, CORRECTING

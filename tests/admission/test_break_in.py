@@ -9,6 +9,7 @@ import pytest
 from archive_store.admission.amendments import AdmissionAmend
 from archive_store.admission.collection import SupplyOutcome, supply
 from archive_store.admission.documents import Channel, SchoolStage
+from archive_store.admission.queries import cases_by_id
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from tests.admission.cases import (
@@ -17,6 +18,7 @@ from tests.admission.cases import (
     add_papers,
     candidate,
     open_case,
+    review,
     stored,
 )
 from tests.admission.test_life import facts_of, refused
@@ -80,6 +82,19 @@ async def test_nor_by_amending_it(school: School) -> None:
 async def test_a_year_that_is_none_is_refused_before_the_entry(school: School) -> None:
     answer = await refused(school, open_case(school, enrolled_month="0000-09"))
     assert answer.field == "applicants.0.applicant.enrolled_month"
+
+
+async def test_who_signed_reads_no_more_for_the_review(school: School) -> None:
+    key = await open_case(school)
+    await add_papers(school, key)
+    await act(school, "information", "submit", key)
+    viewer = await school.viewer("academic-affairs")
+    paths = frozenset({"applicant.phone"})
+    (view,) = await cases_by_id(school.store, viewer, [key], paths)
+    assert view is not None and view.row["applicant"].get("phone") == "13900001111"
+    await review(school, "academic-affairs", key)
+    (view,) = await cases_by_id(school.store, viewer, [key], paths)
+    assert view is not None and "phone" not in view.row["applicant"]
 
 
 async def test_the_same_reference_of_another_year_is_another_candidate(school: School) -> None:
