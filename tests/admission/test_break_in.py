@@ -8,20 +8,23 @@ import pytest
 
 from archive_store.admission.amendments import AdmissionAmend
 from archive_store.admission.collection import SupplyOutcome, supply
-from archive_store.admission.documents import Channel, SchoolStage
+from archive_store.admission.documents import CaseStatus, Channel, SchoolStage
 from archive_store.admission.queries import cases_by_id
+from archive_store.approvals.decisions import decide
+from archive_store.approvals.documents import Decision
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from tests.admission.cases import (
     COHORT,
     act,
     add_papers,
+    await_confirmation,
     candidate,
     open_case,
     review,
     stored,
 )
-from tests.admission.test_life import facts_of, refused
+from tests.admission.test_life import correct, facts_of, refused, say
 from tests.school import School
 
 
@@ -95,6 +98,20 @@ async def test_who_signed_reads_no_more_for_the_review(school: School) -> None:
     await review(school, "academic-affairs", key)
     (view,) = await cases_by_id(school.store, viewer, [key], paths)
     assert view is not None and "phone" not in view.row["applicant"]
+
+
+async def test_an_answer_to_an_objection_does_not_answer_the_next_one(school: School) -> None:
+    key = await await_confirmation(school)
+    await say(school, "parent", "object", key, objections=[{"field": "phone", "statement": "不对"}])
+    first, second = [await correct(school, key, {}, answer="户口簿如此") for _ in range(2)]
+    assert first is not None and second is not None
+    director = await school.viewer("director")
+    await decide(school.store, director, first, Decision.APPROVED)
+    await say(school, "parent", "object", key, objections=[{"field": "phone", "statement": "另有证明"}])
+    answer = await refused(school, decide(school.store, director, second, Decision.APPROVED))
+    assert answer.code is ErrorCode.CONFLICT
+    case = await stored(school, key)
+    assert case.status is CaseStatus.OBJECTED and len(case.open_objections) == 1
 
 
 async def test_the_same_reference_of_another_year_is_another_candidate(school: School) -> None:
