@@ -58,7 +58,7 @@ class Spoken(CasePayload):
 class AdmissionConfirm(Spoken):
     """Payload of `admission.confirm`; without `fields`, all of them."""
 
-    fields: Annotated[tuple[str, ...], Field(max_length=100)] | None = None
+    fields: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)] | None = None
 
 
 class ObjectionRaised(BaseModel):

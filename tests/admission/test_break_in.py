@@ -119,3 +119,9 @@ async def test_the_same_reference_of_another_year_is_another_candidate(school: S
     given = candidate(2)
     assert await again(school, "admissions", COHORT + 1, **given) is SupplyOutcome.OPENED
     assert (await stored(school, key)).applicant.name == "新生1"
+
+
+async def test_to_confirm_no_field_is_no_confirmation(school: School) -> None:
+    key = await await_confirmation(school)
+    answer = await refused(school, say(school, "child", "confirm", key, fields=[]))
+    assert answer.field == "fields"
