@@ -16,9 +16,7 @@ from bson import ObjectId
 from archive_store.access.policy import ACCESS_RULE, FieldDecision, Withheld, refuse_field
 from archive_store.access.rules import Relationship
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import Applicant
 from archive_store.admission.documents import (
-    WITH_RECORD,
     AdmissionCase,
     CaseStatus,
     ReviewSignature,
@@ -37,6 +35,7 @@ from archive_store.admission.rules import (
     require_state,
     seats_of,
 )
+from archive_store.admission.sight import homeroom_students, visible_cases
 from archive_store.admission.steps import digest_of, visible_case
 from archive_store.approvals.permissions import Permission
 from archive_store.audit.readings import ReadRows, record_reading
@@ -49,7 +48,7 @@ from archive_store.foundation.texts import check_text
 
 REVIEWING = "资格审核 qualification review"
 CORRECTING = "更正异议 answering an objection"
-# What rights and next steps are told from; all of it open (F0) but the two that sight is told from.
+# What rights and next steps are told from; all of it open (F0).
 CASE_FACTS = (
     "student_id",
     "stage",
@@ -65,7 +64,6 @@ CASE_FACTS = (
     "updated_at",
 )
 _SENSITIVE = frozenset({FieldClass.F0, FieldClass.F1, FieldClass.F2, FieldClass.F3})
-_NONE: Row = {"_id": {"$exists": False}}
 _FILTER_TEXT_LIMIT = 100
 
 
@@ -87,6 +85,7 @@ class CaseView:
 
     row: Row
     decision: FieldDecision
+    in_homeroom: bool = False  # of the viewer, as the record says now
 
     @property
     def id(self) -> ObjectId:
@@ -110,7 +109,7 @@ class CaseView:
     def may(self, viewer: Viewer, action: AdmissionAction) -> Permission:
         """What trying it would answer, as far as it is told without the candidate's values."""
         try:
-            _require_may(viewer, self._facts, action)
+            _require_may(viewer, self._facts, action, self.in_homeroom)
         except RegistrarError as refusal:
             return Permission(refusal, posts=posts_for(action))
         return Permission()
@@ -140,9 +139,8 @@ def _case_of(row: Row) -> AdmissionCase:
         for held in row.get("signatures", ())
     ]
     facts = {name: row.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
-    applicant = Applicant.model_construct(class_name=row.get("applicant", {}).get("class_name"))
     case: AdmissionCase = AdmissionCase.model_construct(
-        status=CaseStatus(row["status"]), signatures=signatures, applicant=applicant, **facts
+        status=CaseStatus(row["status"]), signatures=signatures, **facts
     )
     return case
 
@@ -155,12 +153,12 @@ def _is_to_sign(viewer: Viewer, facts: Row) -> bool:
     return True
 
 
-def _require_may(viewer: Viewer, case: AdmissionCase, action: AdmissionAction) -> None:
+def _require_may(viewer: Viewer, case: AdmissionCase, action: AdmissionAction, in_homeroom: bool) -> None:
     if action is AdmissionAction.REVIEW:
         require_seat(case, viewer.person_id, seats_of(viewer))
         return
     if action in (AdmissionAction.CONFIRM, AdmissionAction.OBJECT):
-        if capacity_of(viewer, case, case.applicant.class_name) is None:
+        if capacity_of(viewer, case, in_homeroom) is None:
             raise RegistrarError(ErrorCode.FORBIDDEN, rule=RULE)
     else:
         viewer.require_any(posts_for(action), rule=RULE)
@@ -174,28 +172,14 @@ class _Group:
     ids: list[ObjectId] = field(default_factory=list)
 
 
-def visible_cases(viewer: Viewer) -> Row:
-    """A filter, as `steps.sees_case` decides."""
-    if viewer.reads_by_post:
-        return {}
-    ties: list[Row] = []
-    if own := viewer.own_student_ids | viewer.ward_ids:
-        ties.append({"student_id": {"$in": sorted(own)}})
-    if viewer.homeroom_class_names:
-        ties.append({"applicant.class_name": {"$in": sorted(viewer.homeroom_class_names)}})
-    if not ties:
-        return _NONE
-    return {"$or": ties, "status": {"$in": sorted(WITH_RECORD)}}
-
-
-def _standing(viewer: Viewer, facts: Row) -> tuple[FieldDecision, str | None]:
+def _standing(viewer: Viewer, facts: Row, in_homeroom: bool) -> tuple[FieldDecision, str | None]:
     """The decision on a case, and what it is read for without saying so."""
     ties = set()
     if facts["student_id"] in viewer.own_student_ids:
         ties.add(Relationship.SELF)
     if facts["student_id"] in viewer.ward_ids:
         ties.add(Relationship.GUARDIAN)
-    if facts.get("applicant", {}).get("class_name") in viewer.homeroom_class_names:
+    if in_homeroom:
         ties.add(Relationship.HOMEROOM_TEACHER)
     if covers_admission(viewer.policy, viewer.business_lines):
         ties.add(Relationship.BUSINESS_LINE)
@@ -211,7 +195,7 @@ async def cases_by_id(
     store: Store, viewer: Viewer, ids: Sequence[ObjectId], paths: frozenset[str] = frozenset()
 ) -> list[CaseView | None]:
     """In the order of the ids, None where there is none to see."""
-    query = {"$and": [{"_id": {"$in": list(ids)}}, visible_cases(viewer)]}
+    query = {"$and": [{"_id": {"$in": list(ids)}}, await visible_cases(store, viewer)]}
     rows = await store.database.collection(AdmissionCase).find(query, dict.fromkeys(CASE_FACTS, 1)).to_list()
     views = {view.id: view for view in await _views(store, viewer, rows, paths)}
     return [views.get(key) for key in ids]
@@ -228,7 +212,12 @@ async def list_cases(
 ) -> Page[CaseView]:
     """A page of visible cases, newest first; a filter by what may not be read is refused by name."""
     check_page_size(first, store.settings.page_size_limit)
-    query = {"$and": [condition_of(viewer, where or CaseFilter(), store.clock.now()), visible_cases(viewer)]}
+    query = {
+        "$and": [
+            condition_of(viewer, where or CaseFilter(), store.clock.now()),
+            await visible_cases(store, viewer),
+        ]
+    }
     collection = store.database.collection(AdmissionCase)
     page = await page_of_newest(collection, query, dict.fromkeys(CASE_FACTS, 1), first=first, after=after)
     return Page(await _views(store, viewer, page.rows, paths), page.has_next)
@@ -275,10 +264,11 @@ async def progress(store: Store, viewer: Viewer, where: CaseFilter) -> dict[Case
 
 
 async def _views(store: Store, viewer: Viewer, facts: Sequence[Row], paths: frozenset[str]) -> list[CaseView]:
+    homeroom = await homeroom_students(store, viewer)
     groups: dict[tuple[frozenset[str], str | None], _Group] = {}
     decisions: dict[ObjectId, FieldDecision] = {}
     for row in facts:
-        decision, purpose = _standing(viewer, row)
+        decision, purpose = _standing(viewer, row, row["student_id"] in homeroom)
         decisions[row["_id"]] = decision
         key = (paths & decision.readable, purpose)
         groups.setdefault(key, _Group(decision, purpose)).ids.append(row["_id"])
@@ -291,7 +281,7 @@ async def _views(store: Store, viewer: Viewer, facts: Sequence[Row], paths: froz
         await record_reading(store, viewer, AdmissionCase, [read], purpose=group.purpose)
     rows = [loaded[row["_id"]] for row in facts if row["_id"] in loaded]
     await store.cipher.decrypt_paths(rows, encrypted_paths(AdmissionCase) & paths)
-    return [CaseView(row, decisions[row["_id"]]) for row in rows]
+    return [CaseView(row, decisions[row["_id"]], row["student_id"] in homeroom) for row in rows]
 
 
 async def _load(store: Store, ids: Sequence[ObjectId], paths: frozenset[str]) -> list[Row]:

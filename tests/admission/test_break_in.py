@@ -9,11 +9,14 @@ import pytest
 from archive_store.admission.amendments import AdmissionAmend
 from archive_store.admission.collection import SupplyOutcome, supply
 from archive_store.admission.documents import CaseStatus, Channel, SchoolStage
-from archive_store.admission.queries import cases_by_id
+from archive_store.admission.queries import cases_by_id, list_cases
+from archive_store.admission.rules import AdmissionAction
+from archive_store.admission.steps import visible_case
 from archive_store.approvals.decisions import decide
 from archive_store.approvals.documents import Decision
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.students.documents import Student
 from tests.admission.cases import (
     COHORT,
     act,
@@ -125,3 +128,33 @@ async def test_to_confirm_no_field_is_no_confirmation(school: School) -> None:
     key = await await_confirmation(school)
     answer = await refused(school, say(school, "child", "confirm", key, fields=[]))
     assert answer.field == "fields"
+
+
+async def test_the_class_that_a_student_has_left_is_no_tie_to_their_case(school: School) -> None:
+    homeroom = await school.viewer("teacher")
+    (class_name,) = homeroom.homeroom_class_names
+    key = await await_confirmation(school, class_name=class_name)
+    paths = frozenset({"applicant.birth_date"})
+    (view,) = await cases_by_id(school.store, homeroom, [key], paths)
+    assert view is not None and view.row["applicant"]["birth_date"] == "2013-05-03"
+    student_id = (await stored(school, key)).student_id
+    students = school.store.database.collection(Student)
+    await students.update_one({"_id": student_id}, {"$set": {"class_name": "2026级9班"}})
+    assert await cases_by_id(school.store, homeroom, [key], paths) == [None]
+    assert (await list_cases(school.store, homeroom, paths, first=10)).rows == []
+    with pytest.raises(RegistrarError) as caught:
+        await visible_case(school.store, homeroom, key)
+    assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_and_the_class_that_they_joined_is_one(school: School) -> None:
+    homeroom = await school.viewer("teacher")
+    (class_name,) = homeroom.homeroom_class_names
+    key = await await_confirmation(school)
+    student_id = (await stored(school, key)).student_id
+    students = school.store.database.collection(Student)
+    await students.update_one({"_id": student_id}, {"$set": {"class_name": class_name}})
+    (view,) = await cases_by_id(school.store, homeroom, [key])
+    assert view is not None and view.may(homeroom, AdmissionAction.CONFIRM).refusal is None
+    await say(school, "teacher", "confirm", key, said_by="新生1")
+    assert (await stored(school, key)).status is CaseStatus.CONFIRMED
