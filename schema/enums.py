@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 import strawberry
-from strawberry.types.enum import has_enum_definition
 
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import Secrecy
@@ -24,18 +21,7 @@ from archive_store.scans.documents import RetentionClass, ScanStatus
 from archive_store.scans.upload_documents import UploadStatus as ScanUploadStatus
 from archive_store.students.documents import STATUS_LABELS, Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
-
-
-def name_enum(kind: type[Enum], description: str, words: dict[str, str], *, name: str | None = None) -> None:
-    """Name the enum in the schema, and each of its values in Chinese."""
-    strawberry.enum(kind, name=name, description=description)
-    assert has_enum_definition(kind)  # noqa: S101
-    for value in kind.__strawberry_definition__.values:
-        value.description = words[value.name]
-
-
-_name = name_enum
-
+from schema.enum_names import name_enum as _name
 
 _name(
     AuditSubjectType,
@@ -47,6 +33,7 @@ _name(
         "APPROVAL_POLICY": "审批规则",
         "ARCHIVE_FILE": "案卷",
         "CHANGE_REQUEST": "变更申请",
+        "CODE_TABLE_VERSION": "代码表版本",
         "CRISIS_TEAM": "临时小组",
         "DELEGATION": "委托",
         "DISPOSAL_BATCH": "销毁批次",
@@ -66,6 +53,8 @@ _name(
         "ROSTER_IMPORT": "导入批次",
         "SCAN": "扫描件",
         "STUDENT": "学籍",
+        "VERIFICATION_CAMPAIGN": "学期核验",
+        "VERIFICATION_ITEM": "核验项",
         "WORK_CALENDAR": "工作日历",
     },
     name="AuditSubjectType",

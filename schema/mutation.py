@@ -33,6 +33,7 @@ from schema.crisis.mutations import (
     resolve_crisis_team_submit_review,
 )
 from schema.duplicates.mutations import DuplicateMutations
+from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.imports.mutations import RosterImportPayload, resolve_roster_import
 from schema.people.delegations import (
@@ -63,6 +64,7 @@ from schema.retrieval.mutations import (
     resolve_retrieval_grant_request,
     resolve_retrieval_grant_revoke,
 )
+from schema.semester_verification.mutations import VerificationMutations
 from schema.students.emergencies import (
     resolve_student_suspend_emergency,
     resolve_student_update_emergency,
@@ -83,7 +85,7 @@ from schema.students.status import (
 @strawberry.type(
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
-class Mutation(AdmissionMutations, DuplicateMutations):
+class Mutation(AdmissionMutations, CodeTableMutations, DuplicateMutations, VerificationMutations):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )

@@ -59,6 +59,7 @@ async def _held(unit: UnitOfWork, payload: DuplicatePair) -> DuplicateDismissal 
 
 async def _dismiss(unit: UnitOfWork, payload: DuplicateDismiss) -> ObjectId:
     held = await _held(unit, payload)
+    said = None if held is None else held.reason
     if held is None:
         held = DuplicateDismissal(
             id=payload.dismissal_id,
@@ -74,8 +75,8 @@ async def _dismiss(unit: UnitOfWork, payload: DuplicateDismiss) -> ObjectId:
     else:
         values = {"is_in_force": True, "reason": payload.why, "dismissed_by_name": unit.actor.name}
         await unit.change(held, values)
-        before = held.is_in_force
-    changes = [FieldChange("is_in_force", before, True), FieldChange("reason", None, payload.why)]
+        before = False
+    changes = [FieldChange("is_in_force", before, True), FieldChange("reason", said, payload.why)]
     unit.audit(Subject(DuplicateDismissal.subject_type, held.key), "duplicate:dismiss", changes)
     return held.key
 

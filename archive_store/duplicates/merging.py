@@ -1,4 +1,4 @@
-"""`student.merge` and `student.unmerge`: two records of one person become one, and can become two again.
+"""`student.merge`: two records of one person become one; `unmerging` makes them two again.
 
 A major operation (policy §四(一) 重大操作): endorsed by the department head, decided by the vice principal. The record
 that goes on takes the values that were named; the other is voided (注销) and points to it. Nothing is removed: both
@@ -20,17 +20,17 @@ from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import Asking, Outcome, payload_of, perform
 from archive_store.audit.readings import ReadRows, record_reading
-from archive_store.duplicates.documents import MergeCase, MergeStatus
+from archive_store.duplicates.documents import MergeCase
 from archive_store.foundation.clock import school_day
-from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.errors import ErrorCode, RegistrarError, error_fields_under
 from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.identifiers import replace_identifier
-from archive_store.students.changes import StudentChanges, StudentUpdate
-from archive_store.students.documents import StatusPeriod, Student, StudentStatus
+from archive_store.students.changes import StudentChanges, StudentUpdate, check_values
+from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.operations import (
     STUDENT_NUMBERS,
     STUDENT_UPDATE,
@@ -39,11 +39,12 @@ from archive_store.students.operations import (
     request_decisions,
 )
 from archive_store.students.scope import student_scope
-from archive_store.students.status_periods import in_force, restored, with_status
+from archive_store.students.status_periods import in_force, with_status
 
 RULE = "policy §四(一)"
 MERGERS = frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR})
-_VOIDED = frozenset({"merged_into", "status"})
+VOIDED_FIELDS = frozenset({"merged_into", "status"})
+_IDENTITY = frozenset({"identity_number", "identity_document_type", "birth_date", "gender"})
 
 
 class StudentMerge(Payload):
@@ -112,19 +113,32 @@ async def _check_merge(store: Store, viewer: Viewer, payload: StudentMerge) -> N
     visible = student_scope(viewer).visible
     for field, key in (("survivor_id", payload.survivor_id), ("merged_id", payload.merged_id)):
         try:
-            row = await current_row(store, None, key, _VOIDED, visible)
+            row = await current_row(store, None, key, VOIDED_FIELDS, visible)
         except RegistrarError:
             raise RegistrarError(ErrorCode.NOT_FOUND, field=field) from None
-        _require_whole(row["status"], row.get("merged_into"), field)
+        require_whole(row["status"], row.get("merged_into"), field)
     if payload.update.fields:
         merged = await current_row(store, None, payload.merged_id, payload.update.fields, {})
         _require_taken(payload, merged)
+        await _check_fits(store, viewer, payload.update)
+
+
+async def _check_fits(store: Store, viewer: Viewer, update: StudentUpdate) -> None:
+    """What cannot stand together on one record is refused before anybody signs, as for any change."""
+    scope, touched = student_scope(viewer), update.values
+    row = await current_row(store, None, update.student_id, update.fields | _IDENTITY, scope.visible)
+    readable = scope.decide(row).without_grants.readable
+    # As in `student.update`: whether a number fits another type of document tells of the number.
+    retypes = touched.keys() & {"identity_document_type", "identity_number"} == {"identity_document_type"}
+    with error_fields_under("fields"):
+        check_values(touched, row | touched, checks_identity=not retypes or "identity_number" in readable)
 
 
 _THE_SAME = {"detail_zh": "须为另一份学籍", "detail_en": "it must be another record"}
 
 
-def _require_whole(status: str, merged_into: ObjectId | None, field: str) -> None:
+def require_whole(status: str, merged_into: ObjectId | None, field: str) -> None:
+    """WRONG_STATE of a record that is void, by a merge or otherwise."""
     if status == StudentStatus.VOIDED or merged_into is not None:
         raise RegistrarError(ErrorCode.WRONG_STATE, field=field, rule=RULE, state=StudentStatus.VOIDED.value)
 
@@ -141,7 +155,7 @@ async def _current(
     store: Store, session: AsyncClientSession | None, payload: StudentMerge
 ) -> Mapping[str, Any]:
     """What the survivor says in the fields taken, and what becomes of the other."""
-    merged = await current_row(store, session, payload.merged_id, _VOIDED, {})
+    merged = await current_row(store, session, payload.merged_id, VOIDED_FIELDS, {})
     now = {"status": merged["status"], "merged_into": merged.get("merged_into")}
     fields = payload.update.fields
     if fields:
@@ -154,7 +168,7 @@ async def _apply_merge(unit: UnitOfWork, payload: StudentMerge) -> ObjectId:
     survivor = await load_student(unit, payload.survivor_id)
     merged = await load_student(unit, payload.merged_id)
     for field, student in (("survivor_id", survivor), ("merged_id", merged)):
-        _require_whole(student.status, student.merged_into, field)
+        require_whole(student.status, student.merged_into, field)
     fields = payload.update.fields
     held = merged.to_bson()
     _require_taken(payload, held)
@@ -169,7 +183,7 @@ async def _apply_merge(unit: UnitOfWork, payload: StudentMerge) -> ObjectId:
     }
     if "auxiliary_number" in fields:
         voided["auxiliary_number"] = None  # one record bears it
-    await _write(unit, merged, voided, "student:merge:void")
+    await write_student(unit, merged, voided, "student:merge:void")
     for name in numbers:
         # One person bears it.
         await replace_identifier(unit, merged.person_id, STUDENT_NUMBERS[name], None)
@@ -206,76 +220,13 @@ def _first_day(unit: UnitOfWork, student: Student) -> date:
     return max([school_day(unit.at), *running])
 
 
-async def _write(unit: UnitOfWork, student: Student, values: Mapping[str, Any], kind: str) -> None:
+async def write_student(unit: UnitOfWork, student: Student, values: Mapping[str, Any], kind: str) -> None:
+    """The record with its audit entry; the numbers of its person are not touched."""
     before, after = student.to_bson(), {name: bson_value(value) for name, value in values.items()}
     await unit.change(student, after)
     changes = [FieldChange(name, before[name], value) for name, value in after.items()]
     subject = Subject(Student.subject_type, student.key)
     unit.audit(subject, kind, changes, touched=frozenset(after))
-
-
-class StudentUnmerge(Payload):
-    """Payload of `student.unmerge`."""
-
-    merge_id: PydanticObjectId
-    survivor_id: PydanticObjectId
-    merged_id: PydanticObjectId
-
-
-async def unmerge_students(store: Store, viewer: Viewer, merge_id: ObjectId, asking: Asking) -> Outcome:
-    """Ask for the reversal of a merge; NOT_FOUND where there is none to see."""
-    viewer.require_any(MERGERS, rule="operation student.unmerge")
-    row = await store.database.collection(MergeCase).find_one(
-        {"_id": merge_id}, {"survivor_id": 1, "merged_id": 1}
-    )
-    if row is None or "survivor_id" not in viewer.decide(MergeCase).readable:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    values = {"merge_id": merge_id, "survivor_id": row["survivor_id"], "merged_id": row["merged_id"]}
-    return await perform(store, viewer, "student.unmerge", payload_of(StudentUnmerge, values), asking=asking)
-
-
-async def _check_unmerge(store: Store, viewer: Viewer, payload: StudentUnmerge) -> None:
-    row = await store.database.collection(MergeCase).find_one({"_id": payload.merge_id})
-    if row is None or (row["survivor_id"], row["merged_id"]) != (payload.survivor_id, payload.merged_id):
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    if row["status"] != MergeStatus.MERGED:
-        raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=RULE, state=row["status"])
-
-
-async def _current_unmerge(
-    store: Store, session: AsyncClientSession | None, payload: StudentUnmerge
-) -> Mapping[str, Any]:
-    merged = await current_row(store, session, payload.merged_id, _VOIDED, {})
-    return {"status": merged["status"], "merged_into": merged.get("merged_into")}
-
-
-async def _apply_unmerge(unit: UnitOfWork, payload: StudentUnmerge) -> ObjectId:
-    case = await unit.load(MergeCase, payload.merge_id)
-    if case is None or case.status is not MergeStatus.MERGED:
-        raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=RULE, state=MergeStatus.REVERSED.value)
-    merged = await load_student(unit, case.merged_id)
-    if merged.status is not StudentStatus.VOIDED or merged.merged_into != case.survivor_id:
-        raise RegistrarError(ErrorCode.CONFLICT, field="merged_into", rule=RULE, fields="merged_into, status")
-    sealed = case.sealed
-    if sealed["changes"]:
-        update = StudentUpdate(
-            student_id=case.survivor_id, changes=StudentChanges.model_validate(sealed["changes"])
-        )
-        assert STUDENT_UPDATE.reverse is not None  # noqa: S101
-        await STUDENT_UPDATE.reverse(unit, update, sealed["before"], school_day(unit.at))
-    for name, number in sealed["numbers"].items():
-        await replace_identifier(unit, merged.person_id, STUDENT_NUMBERS[name], number)
-    held = dict(sealed["merged"])
-    earlier = [StatusPeriod.model_validate(period) for period in held["status_periods"]]
-    back = held | {"status_periods": restored(merged.status_periods, earlier, unit.at)}
-    await _write(unit, merged, back, "student:unmerge:restore")
-    await unit.change(case, {"status": MergeStatus.REVERSED, "reversed_at": unit.at})
-    change = FieldChange("status", case.status.value, MergeStatus.REVERSED.value)
-    unit.audit(Subject(MergeCase.subject_type, case.key), "merge:reverse", [change])
-    survived = Subject(Student.subject_type, case.survivor_id)
-    unit.audit(survived, "student:unmerge", note=str(case.merged_id))
-    unit.notify(Post.DIRECTOR, "student:unmerged", survived)
-    return case.key
 
 
 STUDENT_MERGE = Operation(
@@ -289,24 +240,10 @@ STUDENT_MERGE = Operation(
         "merged_into": payload.survivor_id,
         **payload.update.values,
     },
-    fields=lambda payload: _VOIDED | payload.update.fields,
+    fields=lambda payload: VOIDED_FIELDS | payload.update.fields,
     current=_current,
     decisions=request_decisions,
     check=_check_merge,
     apply=_apply_merge,
-    concerns=lambda payload: frozenset({payload.survivor_id, payload.merged_id}),
-)
-STUDENT_UNMERGE = Operation(
-    name="student.unmerge",
-    record_type=Student,
-    payload=StudentUnmerge,
-    requesters=MERGERS,
-    subject=lambda payload: Subject(Student.subject_type, payload.merged_id),
-    requested_values=lambda payload: {"merged_into": None},
-    fields=lambda payload: _VOIDED,
-    current=_current_unmerge,
-    decisions=request_decisions,
-    check=_check_unmerge,
-    apply=_apply_unmerge,
     concerns=lambda payload: frozenset({payload.survivor_id, payload.merged_id}),
 )

@@ -86,6 +86,12 @@ class Settings(BaseSettings):
     crisis_review_days: int = Field(
         7, ge=1, description="Days in which a crisis team's review is due, policy §四(一)."
     )
+    verification_refresh_minutes: float = Field(
+        60, gt=0, description="Minutes after which a running semester verification lists its students anew."
+    )
+    verification_reminder_working_days: int = Field(
+        3, ge=0, description="Working days before its end at which a verification reminds; 0 reminds nobody."
+    )
     roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
     roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")

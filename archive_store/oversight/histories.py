@@ -15,6 +15,7 @@ from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
+from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.imports.documents import RosterImport
@@ -26,6 +27,10 @@ from archive_store.scans.documents import ArchiveFile
 from archive_store.scans.histories import SCAN_HISTORY
 from archive_store.scans.key_changes import KeyChange
 from archive_store.scans.retention import RetentionTable
+from archive_store.semester_verification.histories import (
+    VERIFICATION_CAMPAIGN_HISTORY,
+    VERIFICATION_ITEM_HISTORY,
+)
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
 
@@ -39,6 +44,7 @@ class SubjectType(StrEnum):
     APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
     ARCHIVE_FILE = "ArchiveFile"  # 案卷
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
+    CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
     DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
@@ -58,6 +64,8 @@ class SubjectType(StrEnum):
     ROSTER_IMPORT = "RosterImport"  # 导入批次
     SCAN = "Scan"  # 扫描件
     STUDENT = "Student"  # 学籍
+    VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
+    VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
 
 
@@ -69,6 +77,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
     SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
+    SubjectType.CODE_TABLE_VERSION: by_class(CodeTableVersion, FieldClass.F0),
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
     SubjectType.DELEGATION: DELEGATION_HISTORY,
     SubjectType.DISPOSAL_BATCH: DISPOSAL_BATCH_HISTORY,
@@ -88,5 +97,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ROSTER_IMPORT: by_class(RosterImport),
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.STUDENT: STUDENT_HISTORY,
+    SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
+    SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),
 }

@@ -191,6 +191,7 @@ class Export(Record):
     exported_by: Annotated[PydanticObjectId, F1]
     columns: Annotated[list[str], F1]  # headers
     filters: Annotated[list[str], F1]  # names only: a value could be sensitive
+    file_type: Annotated[str, F1] = "csv"  # as all were before there were workbooks
     rows: Annotated[int | None, F1] = None
     is_complete: Annotated[bool, F1] = False
 

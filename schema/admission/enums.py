@@ -8,7 +8,7 @@ from archive_store.admission.documents import CaseStatus as AdmissionCaseStatus
 from archive_store.admission.documents import Channel as AdmissionChannel
 from archive_store.admission.documents import SchoolStage
 from archive_store.admission.documents import Seat as AdmissionSeat
-from schema.enums import name_enum
+from schema.enum_names import name_enum
 
 name_enum(
     AdmissionCapacity,

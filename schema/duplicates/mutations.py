@@ -6,9 +6,10 @@ import strawberry
 from bson import ObjectId
 
 from archive_store.approvals.operations import Asking, payload_of, perform
+from archive_store.duplicates.candidates import ordered
 from archive_store.duplicates.dismissals import DuplicateDismiss, DuplicatePair
-from archive_store.duplicates.merging import merge_students, unmerge_students
-from archive_store.duplicates.queries import ordered
+from archive_store.duplicates.merging import merge_students
+from archive_store.duplicates.unmerging import unmerge_students
 from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import strawberry
 from bson import ObjectId
+from graphql import GraphQLResolveInfo
 
 from archive_store.duplicates import documents as stored
-from archive_store.duplicates.queries import Candidate
-from archive_store.foundation.database import Row
+from archive_store.duplicates.candidates import Candidate
+from archive_store.duplicates.queries import MergeView
 from schema.access import GovernedType, governed
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
 from schema.duplicates.enums import DuplicateGround, MergeStatus
 from schema.errors import camel_case
-from schema.nodes import global_id
+from schema.nodes import Connection, Node, global_id
 from schema.students.types import Student
 
 CASE = stored.MergeCase
@@ -34,33 +37,35 @@ class DuplicateCandidate:
     _keys: strawberry.Private[tuple[ObjectId, ObjectId]]
 
 
-@strawberry.type(description="The likeliest pairs first.")
-class DuplicateCandidates:
-    candidates: list[DuplicateCandidate]
-    is_whole: bool = strawberry.field(description="False where more pairs were found than are shown.")
-
-
 @strawberry.type(description="合并: one record went into another, and can be taken out again.")
-class MergeCase:
-    @strawberry.field(description="Names it in `studentUnmerge`.")
-    def id(self) -> strawberry.ID:
-        return strawberry.ID(global_id("MergeCase", self["_id"]))  # type: ignore[index]
-
+class MergeCase(Node):
     status: MergeStatus | None = governed(CASE, "status", "合并状态")
     merged_at: datetime | None = governed(CASE, "merged_at", "when")
     reversed_at: datetime | None = governed(CASE, "reversed_at", "when it was reversed")
+    audit_history: Connection[AuditEntry] | None = strawberry.field(
+        resolver=resolve_audit_history, description=AUDIT_HISTORY
+    )
 
     @strawberry.field(description="What the record that goes on took of the other.")
     def fields(self) -> list[str]:
-        return [camel_case(name) or "" for name in self["fields"]]  # type: ignore[index]
+        return [camel_case(name) or "" for name in _view(self).fields]
 
     @strawberry.field(description="The record that goes on.")
     async def survivor(self, info: Request) -> Student | None:
-        return await Student.resolve_reference(info, self["survivor_id"])  # type: ignore[index,return-value]
+        return await Student.resolve_reference(info, _view(self).survivor_id)  # type: ignore[return-value]
 
     @strawberry.field(description="The record that was voided.")
     async def merged(self, info: Request) -> Student | None:
-        return await Student.resolve_reference(info, self["merged_id"])  # type: ignore[index,return-value]
+        return await Student.resolve_reference(info, _view(self).merged_id)  # type: ignore[return-value]
+
+    @classmethod
+    def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:
+        return isinstance(source, MergeView)
+
+
+def _view(source: Any) -> MergeView:
+    assert isinstance(source, MergeView)  # noqa: S101
+    return source
 
 
 MERGE_CASE = GovernedType(MergeCase)
@@ -74,7 +79,3 @@ def candidate_type(held: Candidate) -> DuplicateCandidate:
         student_ids=[strawberry.ID(global_id("Student", key)) for key in held.pair],
         _keys=held.pair,
     )
-
-
-def merge_cases(rows: list[Row]) -> list[MergeCase]:
-    return rows  # type: ignore[return-value]

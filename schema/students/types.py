@@ -122,6 +122,18 @@ class Student(Node):
         return None if key is None else strawberry.ID(global_id("Student", key))
 
     @strawberry.field(
+        description="Records of the same person that went into this one (合并): those in sight, as of "
+        "now; null where the viewer may not know of merges."
+    )
+    async def merged_records(self, info: Request) -> list[Student] | None:
+        keys = await info.context.loaders.merged_students.load(key_of_source(self))
+        if keys is None:
+            info.context.withhold({"Student.mergedRecords": Withheld.NOT_PERMITTED})
+            return None
+        found = [await Student.resolve_reference(info, key) for key in keys]
+        return [row for row in found if row is not None]  # type: ignore[misc]
+
+    @strawberry.field(
         description="扫描件: filed scans, newest first; null where the viewer may not know of them."
     )
     async def scans(self, info: Request) -> list[Scan] | None:

@@ -8,7 +8,7 @@ from archive_store.admission.tasks import cases_awaiting
 from archive_store.approvals.queries import list_change_requests
 from archive_store.foundation.paging import check_page_size
 from schema.admission.types import ADMISSION_CASE, note_withheld, with_names
-from schema.context import Request
+from schema.context import Context, Request
 from schema.nodes import Connection, connection, key_of
 from schema.tasks.types import Task, case_task, decision_task
 
@@ -35,9 +35,8 @@ async def resolve_tasks(info: Request, first: int = 20, after: str | None = None
     return connection(tasks, [task.id for task in tasks], has_next=has_next, after=after)  # type: ignore[no-any-return]
 
 
-async def task_about(info: Request, request_id: ObjectId) -> Task | None:
+async def task_about(context: Context, request_id: ObjectId) -> Task | None:
     """The task of deciding on this request; None unless it awaits the viewer now."""
-    context = info.context
     # The list goes from new to old: the first one up to this key is the one itself, or it does not await them.
     page = await list_change_requests(
         context.store, context.viewer, first=1, after=_next_key(request_id), awaiting_me=True

@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 
-from bson import ObjectId
-
 from archive_store.admission.documents import AdmissionCase
 from archive_store.audit.notifications import AWAITS_DECISION
 from schema.audit.subscriptions import told_from_now, when_reachable
@@ -18,15 +16,15 @@ from schema.tasks.types import Task
 
 async def subscribe_to_tasks(info: Request) -> AsyncGenerator[Task, None]:
     """A task for each notification that somebody's move is awaited, if it is the viewer's to take."""
-    about: Callable[[Request, ObjectId], Awaitable[Task | None]]
+    about: Callable[[], Awaitable[Task | None]]
     async with aclosing(told_from_now(info)) as told:
         async for notification in told:
             if notification.kind == AWAITS_DECISION:
-                about = task_about
+                about = partial(task_about, info.context, notification.subject.id)
             elif notification.subject.type == AdmissionCase.subject_type:
-                about = task_about_case
+                about = partial(task_about_case, info, notification.subject.id)
             else:
                 continue
-            task = await when_reachable(partial(about, info, notification.subject.id))
+            task = await when_reachable(about)
             if task is not None:
                 yield task

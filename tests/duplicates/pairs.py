@@ -16,10 +16,10 @@ _SECOND = 7
 
 async def enter_twin(school: School, **changes: Any) -> tuple[Student, Student]:
     """The same person entered twice, the second time under another number: the older record first."""
-    return await _enter(school, 1), await _enter(school, _SECOND, name="新生1", **changes)
+    return await enter(school, 1), await enter(school, _SECOND, name="新生1", **changes)
 
 
-async def _enter(school: School, number: int, **changes: Any) -> Student:
+async def enter(school: School, number: int, **changes: Any) -> Student:
     key = await open_case(school, number, **changes)
     await add_papers(school, key)
     await pass_review(school, key)

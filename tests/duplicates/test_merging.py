@@ -15,10 +15,12 @@ from archive_store.approvals.operations import Asking
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.documents import ENTRIES
 from archive_store.audit.verification import verify_history
+from archive_store.duplicates.candidates import duplicate_candidates, ordered
 from archive_store.duplicates.documents import MergeCase, MergeStatus
-from archive_store.duplicates.merging import merge_students, unmerge_students
-from archive_store.duplicates.queries import duplicate_candidates, merges_of, ordered
+from archive_store.duplicates.merging import merge_students
+from archive_store.duplicates.queries import merges_of
 from archive_store.duplicates.rules import Ground
+from archive_store.duplicates.unmerging import unmerge_students
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.record_check import records_unlike_history
@@ -143,18 +145,18 @@ async def test_candidates_by_what_the_viewer_may_read(school: School) -> None:
     first, second = await enter_twin(school)
     pair = ordered(first.key, second.key)
     found = await duplicate_candidates(school.store, await school.viewer("director"), first=10)
-    (held,) = [candidate for candidate in found.found if candidate.pair == pair]
+    (held,) = [candidate for candidate in found.rows if candidate.pair == pair]
     assert held.grounds >= {Ground.NAME, Ground.BIRTH_DATE, Ground.GUARDIAN}
     events = school.store.database.mongo["access_events"]
     read = await events.count_documents({})
     seen = await duplicate_candidates(school.store, await school.viewer("information"), first=10)
-    (same,) = [candidate for candidate in seen.found if candidate.pair == pair]
+    (same,) = [candidate for candidate in seen.rows if candidate.pair == pair]
     # Whoever may not read the numbers is told nothing by them, and has read nothing.
     assert same.grounds == held.grounds - {Ground.IDENTITY_NUMBER, Ground.NATIONAL_STUDENT_NUMBER}
     assert await events.count_documents({}) == read
     await merge(school, first, second)
     after = await duplicate_candidates(school.store, await school.viewer("director"), first=10)
-    assert pair not in {candidate.pair for candidate in after.found}
+    assert pair not in {candidate.pair for candidate in after.rows}
 
 
 async def test_a_field_that_the_asker_may_not_read_on_the_record_that_goes_on_cannot_be_taken(

@@ -12,7 +12,7 @@ from tests.duplicates.pairs import enter_twin
 from tests.school import School
 
 CANDIDATES = """query ($dismissed: Boolean!) { duplicateCandidates(withDismissed: $dismissed) {
-    isWhole candidates { score grounds isDismissed studentIds students { name } } } }"""
+    edges { node { score grounds isDismissed studentIds students { name } } } } }"""
 DISMISS = """mutation ($input: DuplicateDismissInput!) { duplicateDismiss(input: $input) {
     done errors { code field } } }"""
 REOPEN = """mutation ($input: DuplicateReopenInput!) { duplicateReopen(input: $input) {
@@ -26,10 +26,14 @@ APPROVE = """mutation ($id: ID!) { changeRequestApprove(input: {id: $id, comment
 CASES = """query ($id: ID!) { mergeCases(studentId: $id) { id status fields survivor { id } merged {
     id status mergedIntoId } } }"""
 
+NODE = """query ($id: ID!) { node(id: $id) { id ... on MergeCase { status auditHistory {
+    edges { node { kind changes { field after } } } } } } }"""
+RECORDS = "query ($id: ID!) { student(id: $id) { mergedRecords { id } } }"
+
 
 async def found(school: School, subject: str, *, dismissed: bool = False) -> list[dict[str, Any]]:
     data = await ask(school, subject, CANDIDATES, "核对重复", dismissed=dismissed)
-    return list(data["duplicateCandidates"]["candidates"])
+    return [edge["node"] for edge in data["duplicateCandidates"]["edges"]]
 
 
 async def test_a_pair_is_dismissed_and_looked_at_anew(school: School) -> None:
@@ -80,6 +84,16 @@ async def test_a_merge_and_its_reversal(school: School) -> None:
     assert case["merged"] == {"id": ids[1], "status": "VOIDED", "mergedIntoId": ids[0]}
     assert (case["survivor"]["id"], case["fields"]) == (ids[0], ["nativePlace"])
     assert (await ask(school, "logistics", CASES, id=ids[0]))["mergeCases"] == []
+    node = (await ask(school, "director", NODE, id=case["id"]))["node"]
+    assert [entry["node"]["kind"] for entry in node["auditHistory"]["edges"]] == ["merge:apply"]
+    told = {
+        change["field"]: change["after"] for change in node["auditHistory"]["edges"][0]["node"]["changes"]
+    }
+    assert (told["survivorId"], told["mergedId"]) == (ids[0], ids[1])
+    assert (await ask(school, "logistics", NODE, id=case["id"]))["node"] is None
+    shown = (await ask(school, "director", RECORDS, id=ids[0]))["student"]
+    assert [record["id"] for record in shown["mergedRecords"]] == [ids[1]]
+    assert (await ask(school, "logistics", RECORDS, id=ids[0]))["student"]["mergedRecords"] is None
     back = await ask(school, "information", UNMERGE, input={"id": case["id"], "reason": "误并"})
     request = back["studentUnmerge"]["changeRequest"]["id"]
     for subject in ("director", "vice-principal"):

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive_store.duplicates.rules import WEIGHTS, Ground, grounds, is_slip, score
+from archive_store.duplicates.rules import WEIGHTS, Ground, grounds, is_alike, is_slip, score
 
 _digits = st.text("0123456789", min_size=18, max_size=18)
 _rows = st.fixed_dictionaries(
@@ -22,7 +22,14 @@ _rows = st.fixed_dictionaries(
             ["110101201105030011", "110101201105030101", "110101201105031001"]
         ),
         "national_student_number": st.sampled_from(["G110101201105030011", "L110101201105030011"]),
-        "guardians": st.lists(st.fixed_dictionaries({"name": st.sampled_from(["李明", "王芳"])}), max_size=2),
+        "former_identity_number": st.lists(st.sampled_from(["110101201105030011", "110101110503001"])),
+        "former_national_student_number": st.lists(st.sampled_from(["G110101201105030101"])),
+        "guardians": st.lists(
+            st.fixed_dictionaries(
+                {"name": st.sampled_from(["李明", "王芳"])}, optional={"phone": st.just("1")}
+            ),
+            max_size=2,
+        ),
     },
 )
 
@@ -64,3 +71,25 @@ def test_strangers_of_one_name_and_day_stay_below_a_family() -> None:
         WEIGHTS[ground] for ground in strangers | {Ground.GUARDIAN}
     )
     assert WEIGHTS.keys() == set(Ground)
+
+
+@given(
+    _rows, _rows, st.sampled_from(["identity_number", "national_student_number", "guardians", "name_pinyin"])
+)
+def test_what_is_not_read_takes_no_other_ground_away(one: Any, other: Any, leaf: str) -> None:
+    hidden = {Ground.IDENTITY_NUMBER, Ground.NATIONAL_STUDENT_NUMBER, Ground.GUARDIAN, Ground.NAME_PINYIN}
+    less = grounds({**one, leaf: None}, {**other, leaf: None})
+    assert grounds(one, other) - hidden <= less <= grounds(one, other)
+
+
+def test_one_person_under_two_numbers() -> None:
+    assert is_alike("110101201105030011", "110101110503001")  # as it was written until 1999
+    assert is_alike(
+        "110101201105030011", "110101201105030217"
+    )  # one digit, and the check character that follows
+    assert not is_alike("110101201105030011", "110101201105031348")
+    assert not is_alike("110101201105030011", "110101120503001")
+    one = {"former_identity_number": ["110101201105030011"]}
+    assert grounds(one, {"identity_number": "110101201105030011"}) == {Ground.IDENTITY_NUMBER}
+    other = {"national_student_number": "G110101201105030011"}
+    assert grounds(one, other) == {Ground.NATIONAL_STUDENT_NUMBER}

@@ -189,7 +189,9 @@ DIVISIONS[next(demo_rows(1))["身份证件号"][:6]] = "known"
 
 @pytest.fixture
 def divisions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(division_warnings_module, "_state", lambda code: DIVISIONS.get(code, "unknown"))
+    monkeypatch.setattr(
+        division_warnings_module, "division_state", lambda code: DIVISIONS.get(code, "unknown")
+    )
 
 
 def warnings(**changes: str) -> list[tuple[str, WarningCode]]:
@@ -218,12 +220,12 @@ def test_divisions_are_warned_of_and_never_refused() -> None:
 
 
 def test_an_identity_number_of_an_unknown_division(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(division_warnings_module, "_state", lambda code: "unknown")
+    monkeypatch.setattr(division_warnings_module, "division_state", lambda code: "unknown")
     assert ("身份证件号", WarningCode.UNKNOWN_DIVISION) in warnings()
 
 
 def test_what_is_wrong_is_not_warned_of_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(division_warnings_module, "_state", lambda code: "unknown")
+    monkeypatch.setattr(division_warnings_module, "division_state", lambda code: "unknown")
     told = checked(身份证件号="110105200001010000")
     assert "身份证件号" in {error.column for error in told.errors}
     assert "身份证件号" not in {warning.column for warning in told.warnings}
