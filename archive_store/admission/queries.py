@@ -17,6 +17,7 @@ from archive_store.access.policy import ACCESS_RULE, FieldDecision, Withheld, re
 from archive_store.access.rules import Relationship
 from archive_store.access.viewer import Viewer
 from archive_store.admission.documents import (
+    WITH_RECORD,
     AdmissionCase,
     CaseStatus,
     ReviewSignature,
@@ -181,7 +182,8 @@ def _standing(viewer: Viewer, facts: Row, in_homeroom: bool) -> tuple[FieldDecis
         ties.add(Relationship.GUARDIAN)
     if in_homeroom:
         ties.add(Relationship.HOMEROOM_TEACHER)
-    if covers_admission(viewer.policy, viewer.business_lines):
+    # Of who has been entered the record's own status tells whose line it is.
+    if facts["status"] not in WITH_RECORD and covers_admission(viewer.policy, viewer.business_lines):
         ties.add(Relationship.BUSINESS_LINE)
     granted, purpose = frozenset[FieldClass](), None
     if _is_to_sign(viewer, facts):

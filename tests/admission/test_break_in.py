@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.admission.cases import (
     await_confirmation,
     candidate,
     open_case,
+    pass_review,
     review,
     stored,
 )
@@ -145,6 +147,25 @@ async def test_the_class_that_a_student_has_left_is_no_tie_to_their_case(school:
     with pytest.raises(RegistrarError) as caught:
         await visible_case(school.store, homeroom, key)
     assert caught.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_the_line_of_admission_ends_with_the_entry(school: School) -> None:
+    key = await open_case(school)
+    deputy = await school.viewer("deputy-1")
+    (line,) = [
+        name
+        for name, held in deputy.policy.rules.business_lines.items()
+        if held.student_statuses and "PENDING_ADMISSION" in held.student_statuses
+    ]
+    deputy = replace(deputy, business_lines=frozenset({line}))
+    paths = frozenset({"applicant.birth_date"})
+    (view,) = await cases_by_id(school.store, deputy, [key], paths)
+    assert view is not None and view.row["applicant"]["birth_date"] == "2013-05-03"
+    await add_papers(school, key)
+    await pass_review(school, key)
+    await act(school, "information", "enter", key)
+    (view,) = await cases_by_id(school.store, deputy, [key], paths)
+    assert view is not None and "birth_date" not in view.row["applicant"]
 
 
 async def test_and_the_class_that_they_joined_is_one(school: School) -> None:
