@@ -7,8 +7,8 @@ from typing import Any
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import NUMBERS, check_applicant, stored_values
-from archive_store.admission.collection import Source, change_values
+from archive_store.admission.applicants import NUMBERS, check_applicant, differing, stored_values
+from archive_store.admission.collection import Source, change_values, told_by_others
 from archive_store.admission.documents import AdmissionCase, CaseStatus, Channel
 from archive_store.admission.numbers import check_numbers, lookups_of
 from archive_store.admission.rules import RULE, AdmissionAction, channel_of
@@ -40,9 +40,7 @@ class AdmissionAmend(CasePayload):
 
 
 def _differing(case: AdmissionCase, payload: AdmissionAmend) -> dict[str, Any]:
-    held = case.applicant.model_dump(mode="json")
-    asked = {name: [] if name == "guardians" and v is None else v for name, v in payload.values.items()}
-    return {name: value for name, value in asked.items() if held[name] != value}
+    return differing(case.applicant.model_dump(mode="json"), payload.values)
 
 
 async def _check_amend(store: Store, viewer: Viewer, payload: AdmissionAmend) -> None:
@@ -51,19 +49,19 @@ async def _check_amend(store: Store, viewer: Viewer, payload: AdmissionAmend) ->
         raise RegistrarError(ErrorCode.FORBIDDEN, field="channel", rule=RULE)
     if not payload.values:
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="applicant")
-    differing = _differing(case, payload)
-    check_applicant(differing, case.applicant.model_dump(mode="json") | differing)
-    numbers = {name: value for name, value in differing.items() if name in NUMBERS}
+    changed = _differing(case, payload)
+    check_applicant(changed, case.applicant.model_dump(mode="json") | changed)
+    numbers = {name: value for name, value in changed.items() if name in NUMBERS}
     await check_numbers(store, viewer, {None: numbers}, purpose="admission.amend", own_case=case.key)
 
 
 async def _apply_amend(unit: UnitOfWork, payload: AdmissionAmend) -> ObjectId:
     case = await case_to_move(unit, payload.case_id, AdmissionAction.AMEND)
-    differing = _differing(case, payload)
-    if differing:
-        check_applicant(differing, case.applicant.model_dump(mode="json") | differing)
+    changed = _differing(case, payload) | told_by_others(unit, case, payload.values)
+    if changed:
+        check_applicant(changed, case.applicant.model_dump(mode="json") | changed)
         source = Source(case.stage, case.cohort, payload.channel)
-        await change_values(unit, case, differing, source, "amend")
+        await change_values(unit, case, changed, source, "amend")
     return case.key
 
 

@@ -84,6 +84,12 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, [], ())}
 
 
+def differing(held: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for and not said already, in the stored shape: None clears a list, too."""
+    values = {name: [] if name == "guardians" and value is None else value for name, value in asked.items()}
+    return {name: value for name, value in values.items() if held[name] != value}
+
+
 def check_applicant(
     touched: Mapping[str, Any], whole: Mapping[str, Any], *, field: str = "applicant"
 ) -> None:

@@ -10,9 +10,10 @@ from bson import ObjectId
 from archive_store.access.viewer import Viewer
 from archive_store.admission.confirmation import AdmissionConfirm, capacity_for
 from archive_store.admission.documents import AdmissionCase, Capacity, CaseStatus
-from archive_store.admission.queries import CaseFilter, condition_of, visible_cases
+from archive_store.admission.queries import CaseFilter, condition_of
 from archive_store.admission.review import AdmissionReview, seat_for
 from archive_store.admission.rules import AdmissionAction
+from archive_store.admission.sight import visible_cases
 from archive_store.admission.steps import CasePayload, visible_case
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError

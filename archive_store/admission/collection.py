@@ -17,7 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import NUMBERS, Applicant, check_applicant, given, stored_values
+from archive_store.admission.applicants import (
+    NUMBERS,
+    Applicant,
+    check_applicant,
+    differing,
+    given,
+    stored_values,
+)
 from archive_store.admission.documents import AdmissionCase, CaseStatus, Channel, SchoolStage, Supply
 from archive_store.admission.numbers import check_numbers, lookups_of
 from archive_store.admission.rules import RULE, SUPPLIERS, channel_of
@@ -26,13 +33,16 @@ from archive_store.admission.steps import (
 )
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
+from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.changes import StudentChanges
 
+_OF_APPLICANT = "applicant."
 SUPPLY_LIMIT = 200  # of one transaction
 _Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _Cohort = Annotated[int, Field(ge=1900, le=2200)]
@@ -113,7 +123,7 @@ async def supply(
 async def _check_supply(store: Store, viewer: Viewer, payload: AdmissionSupply) -> None:
     if payload.channel is not channel_of(viewer):
         raise RegistrarError(ErrorCode.FORBIDDEN, field="channel", rule=RULE)
-    known = await _cases_by_reference(store, payload.applicants)
+    known = await _numbers_by_reference(store, payload)
     seen: set[str] = set()
     for place, item in enumerate(payload.applicants):
         if item.reference is not None and item.reference in seen:
@@ -121,28 +131,41 @@ async def _check_supply(store: Store, viewer: Viewer, payload: AdmissionSupply) 
                 ErrorCode.DUPLICATE, field=f"applicants.{place}.reference", others="applicants"
             )
         seen |= {item.reference} if item.reference else set()
-    fresh = {
-        place: item.values
-        for place, item in enumerate(payload.applicants)
-        if item.reference is None or item.reference not in known
+    numbers: dict[int, Mapping[str, Any]] = {}
+    for place, item in enumerate(payload.applicants):
+        values = item.values
+        if item.reference is None or item.reference not in known:
+            check_applicant(values, values, field=f"applicants.{place}.applicant")
+            numbers[place] = values
+        elif (held := known[item.reference]) is not None:
+            numbers[place] = {
+                name: values[name]
+                for name in NUMBERS
+                if values.get(name) and held.isdisjoint(lookups_of(store, {name: values[name]}))
+            }
+    await check_numbers(store, viewer, numbers, purpose="admission.supply")
+
+
+async def _numbers_by_reference(store: Store, payload: AdmissionSupply) -> dict[str, set[str] | None]:
+    """The lookups that the case of each reference holds; None where it takes no changes any more."""
+    rows = store.database.collection(AdmissionCase).find(
+        _of_references(payload), {"reference": 1, "status": 1, "lookups": 1}
+    )
+    return {
+        row["reference"]: set(row["lookups"]) if row["status"] == CaseStatus.COLLECTING.value else None
+        async for row in rows
     }
-    for place, values in fresh.items():
-        check_applicant(values, values, field=f"applicants.{place}.applicant")
-    await check_numbers(store, viewer, fresh, purpose="admission.supply")
 
 
-async def _cases_by_reference(store: Store, applicants: Sequence[Supplied]) -> set[str]:
-    references = [item.reference for item in applicants if item.reference is not None]
-    rows = store.database.collection(AdmissionCase).find({"reference": {"$in": references}}, {"reference": 1})
-    return {row["reference"] async for row in rows}
+def _of_references(payload: AdmissionSupply) -> Row:
+    references = [item.reference for item in payload.applicants if item.reference is not None]
+    # A key counts within its stage and year: the next year's list begins at 1 again.
+    return {"stage": payload.stage, "cohort": payload.cohort, "reference": {"$in": references}}
 
 
 async def _apply_supply(unit: UnitOfWork, payload: AdmissionSupply) -> list[tuple[ObjectId, SupplyOutcome]]:
     source = Source(payload.stage, payload.cohort, payload.channel, payload.batch, payload.origin)
-    references = [item.reference for item in payload.applicants if item.reference is not None]
-    rows = unit.store.database.collection(AdmissionCase).find(
-        {"reference": {"$in": references}}, session=unit.session
-    )
+    rows = unit.store.database.collection(AdmissionCase).find(_of_references(payload), session=unit.session)
     known = {row["reference"]: await unit.decrypted(AdmissionCase, row) for row in await rows.to_list()}
     outcomes: dict[int, tuple[ObjectId, SupplyOutcome]] = {}
     fresh: dict[int, Supplied] = {}
@@ -210,29 +233,42 @@ async def _supply_again(
     unit: UnitOfWork, case: AdmissionCase, item: Supplied, source: Source, place: str
 ) -> bool:
     held = case.applicant.model_dump(mode="json")
-    differing = {name: value for name, value in item.values.items() if held[name] != value}
-    if not differing:
+    changed = differing(held, item.values) | told_by_others(unit, case, item.values)
+    if not changed:
         return False
     if case.status is not CaseStatus.COLLECTING:
         raise RegistrarError(ErrorCode.WRONG_STATE, field=f"{place}.reference", rule=RULE, state=case.status)
-    check_applicant(differing, held | differing, field=f"{place}.applicant")
-    await change_values(unit, case, differing, source, "supply")
+    check_applicant(changed, held | changed, field=f"{place}.applicant")
+    await change_values(unit, case, changed, source, "supply")
     return True
 
 
+def told_by_others(unit: UnitOfWork, case: AdmissionCase, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Sensitive values that somebody else supplied: that one is as it was would confirm a guess at it."""
+    sensitive = {
+        path.split(".")[1] for path in encrypted_paths(AdmissionCase) if path.startswith(_OF_APPLICANT)
+    }
+    last = {name: supply.supplied_by for supply in case.supplies for name in supply.fields}
+    return {
+        name: value
+        for name, value in given(values).items()
+        if name in sensitive and last.get(name) != unit.actor.person_id
+    }
+
+
 async def change_values(
-    unit: UnitOfWork, case: AdmissionCase, differing: Mapping[str, Any], source: Source, verb: str
+    unit: UnitOfWork, case: AdmissionCase, changed: Mapping[str, Any], source: Source, verb: str
 ) -> None:
     """Write fields of the candidate, and from where they came."""
     held = case.applicant.model_dump(mode="json")
-    applicant = Applicant.model_validate({**held, **differing})
+    applicant = Applicant.model_validate({**held, **changed})
     values: dict[str, Any] = {
         "applicant": applicant,
-        "supplies": [*case.supplies, _supply_of(unit, source, differing)],
+        "supplies": [*case.supplies, _supply_of(unit, source, changed)],
     }
-    if not NUMBERS.keys().isdisjoint(differing):
+    if not NUMBERS.keys().isdisjoint(changed):
         values["lookups"] = lookups_of(unit.store, stored_values(applicant))
-    changes = [FieldChange(f"applicant.{name}", held[name], value) for name, value in differing.items()]
+    changes = [FieldChange(f"applicant.{name}", held[name], value) for name, value in changed.items()]
     await write(unit, case, verb, values, changes=changes)
 
 

@@ -21,6 +21,7 @@ from archive_store.admission.rules import (
     capacity_of,
     check_fields,
 )
+from archive_store.admission.sight import homeroom_students
 from archive_store.admission.steps import (
     CasePayload,
     case_operation,
@@ -58,7 +59,7 @@ class Spoken(CasePayload):
 class AdmissionConfirm(Spoken):
     """Payload of `admission.confirm`; without `fields`, all of them."""
 
-    fields: Annotated[tuple[str, ...], Field(max_length=100)] | None = None
+    fields: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)] | None = None
 
 
 class ObjectionRaised(BaseModel):
@@ -84,8 +85,7 @@ class AdmissionObject(Spoken):
 async def capacity_for(store: Store, viewer: Viewer, case_id: ObjectId, action: AdmissionAction) -> Capacity:
     """As what the viewer speaks; FORBIDDEN where the record is not theirs to confirm."""
     case = await require_on(store, viewer, case_id, action)
-    student = await store.database.collection(Student).find_one({"_id": case.student_id}, {"class_name": 1})
-    capacity = capacity_of(viewer, case, student["class_name"] if student else None)
+    capacity = capacity_of(viewer, case, case.student_id in await homeroom_students(store, viewer))
     if capacity is None:
         raise RegistrarError(ErrorCode.FORBIDDEN, rule=RULE)
     return capacity

@@ -46,11 +46,15 @@ class ObjectionAnswer(BaseModel):
 
 
 class AdmissionCorrect(Payload):
-    """Payload of `admission.correct`: an answer to each open objection, and the changes of the record."""
+    """Payload of `admission.correct`: an answer to each open objection, and the changes of the record.
+
+    `objections` is how many the case had, open or not: what is raised later is no answer's business.
+    """
 
     case_id: PydanticObjectId
     student_id: PydanticObjectId
     changes: StudentChanges
+    objections: int
     answers: Annotated[tuple[ObjectionAnswer, ...], Field(min_length=1, max_length=40)]
 
     @property
@@ -59,7 +63,12 @@ class AdmissionCorrect(Payload):
 
 
 def _check_answers(case: AdmissionCase, payload: AdmissionCorrect) -> None:
-    """Refuse, by place, an answer that fits no open objection, and an objection without an answer."""
+    """Refuse, by place, an answer that fits no open objection, and an objection without an answer.
+
+    CONFLICT where another was raised since: it may be to the same field, and say something else.
+    """
+    if payload.objections != len(case.objections):
+        raise RegistrarError(ErrorCode.CONFLICT, field="answers", rule=RULE, fields="objections")
     objected = {held.field for held in case.open_objections}
     seen: set[str] = set()
     for place, answer in enumerate(payload.answers):

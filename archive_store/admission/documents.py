@@ -132,7 +132,7 @@ class AdmissionCase(Record):
     """One candidate's way to a confirmed record.
 
     `student_id` is reserved for the record from the beginning, so that papers can be filed before there is one.
-    `reference` is the source's own key; what comes again under it changes the case and makes no second one. `lookups`
+    `reference` is the source's own key of a stage and cohort; what comes again under it changes the case. `lookups`
     are blind indexes of the candidate's numbers while the case is under way. `due_at` is when the open objections must
     be answered. `fields_to_confirm` are those that the record said something in when it was entered.
     """
@@ -174,7 +174,11 @@ class AdmissionCase(Record):
             IndexModel([("status", 1), ("_id", 1)]),
             IndexModel([("status", 1), ("due_at", 1)]),
             IndexModel("import_id", sparse=True),
-            IndexModel("reference", unique=True, partialFilterExpression={"reference": {"$type": "string"}}),
+            IndexModel(
+                [("stage", 1), ("cohort", 1), ("reference", 1)],
+                unique=True,
+                partialFilterExpression={"reference": {"$type": "string"}},
+            ),
             IndexModel("lookups", unique=True, partialFilterExpression={"lookups.0": {"$exists": True}}),
         ]
 

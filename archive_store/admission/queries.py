@@ -36,7 +36,8 @@ from archive_store.admission.rules import (
     require_state,
     seats_of,
 )
-from archive_store.admission.steps import digest_of, homeroom_students, visible_case
+from archive_store.admission.sight import homeroom_students, visible_cases
+from archive_store.admission.steps import digest_of, visible_case
 from archive_store.approvals.permissions import Permission
 from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.database import Row
@@ -63,7 +64,6 @@ CASE_FACTS = (
     "updated_at",
 )
 _SENSITIVE = frozenset({FieldClass.F0, FieldClass.F1, FieldClass.F2, FieldClass.F3})
-_NONE: Row = {"_id": {"$exists": False}}
 _FILTER_TEXT_LIMIT = 100
 
 
@@ -81,14 +81,11 @@ class CaseFilter:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case as one viewer sees it: `row` holds `CASE_FACTS` and the leaves that were asked for and may be read.
-
-    `class_name` is that of the record where it is in a homeroom of the viewer, None anywhere else.
-    """
+    """A case as one viewer sees it: `row` holds `CASE_FACTS` and the leaves that were asked for and may be read."""
 
     row: Row
     decision: FieldDecision
-    class_name: str | None = None
+    in_homeroom: bool = False  # of the viewer, as the record says now
 
     @property
     def id(self) -> ObjectId:
@@ -112,7 +109,7 @@ class CaseView:
     def may(self, viewer: Viewer, action: AdmissionAction) -> Permission:
         """What trying it would answer, as far as it is told without the candidate's values."""
         try:
-            _require_may(viewer, _case_of(self.row), action, self.class_name)
+            _require_may(viewer, _case_of(self.row), action, self.in_homeroom)
         except RegistrarError as refusal:
             return Permission(refusal, posts=posts_for(action))
         return Permission()
@@ -131,27 +128,33 @@ class CaseView:
         return {path: self.decision.why_withheld(classes[path]) for path in paths - self.decision.readable}
 
 
-def _case_of(facts: Row) -> AdmissionCase:
-    """A case that holds `CASE_FACTS` and nothing else, for the rules."""
+def _case_of(row: Row) -> AdmissionCase:
+    """As far as `CASE_FACTS` go."""
     signatures = [
         ReviewSignature.model_construct(**held | {"seat": Seat(held["seat"])})
-        for held in facts.get("signatures", ())
+        for held in row.get("signatures", ())
     ]
-    told = {name: facts.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
+    facts = {name: row.get(name) for name in ("student_id", "round", "due_at", "submitted_by")}
     case: AdmissionCase = AdmissionCase.model_construct(
-        status=CaseStatus(facts["status"]), signatures=signatures, **told
+        status=CaseStatus(row["status"]), signatures=signatures, **facts
     )
     return case
 
 
-def _require_may(
-    viewer: Viewer, case: AdmissionCase, action: AdmissionAction, class_name: str | None = None
-) -> None:
+def _is_to_sign(viewer: Viewer, facts: Row) -> bool:
+    try:
+        require_seat(_case_of(facts), viewer.person_id, seats_of(viewer))
+    except RegistrarError:
+        return False
+    return True
+
+
+def _require_may(viewer: Viewer, case: AdmissionCase, action: AdmissionAction, in_homeroom: bool) -> None:
     if action is AdmissionAction.REVIEW:
         require_seat(case, viewer.person_id, seats_of(viewer))
         return
     if action in (AdmissionAction.CONFIRM, AdmissionAction.OBJECT):
-        if capacity_of(viewer, case, class_name) is None:
+        if capacity_of(viewer, case, in_homeroom) is None:
             raise RegistrarError(ErrorCode.FORBIDDEN, rule=RULE)
     else:
         viewer.require_any(posts_for(action), rule=RULE)
@@ -165,41 +168,24 @@ class _Group:
     ids: list[ObjectId] = field(default_factory=list)
 
 
-async def visible_cases(store: Store, viewer: Viewer) -> Row:
-    """A filter, as `steps.sees_case` decides."""
-    if viewer.reads_by_post:
-        return {}
-    tied = viewer.own_student_ids | viewer.ward_ids | (await homeroom_students(store, viewer)).keys()
-    if not tied:
-        return _NONE
-    return {"student_id": {"$in": sorted(tied)}, "status": {"$in": sorted(WITH_RECORD)}}
-
-
-def _standing(viewer: Viewer, facts: Row, *, is_of_homeroom: bool) -> tuple[FieldDecision, str | None]:
+def _standing(viewer: Viewer, facts: Row, in_homeroom: bool) -> tuple[FieldDecision, str | None]:
     """The decision on a case, and what it is read for without saying so."""
     ties = set()
     if facts["student_id"] in viewer.own_student_ids:
         ties.add(Relationship.SELF)
     if facts["student_id"] in viewer.ward_ids:
         ties.add(Relationship.GUARDIAN)
-    if is_of_homeroom:
+    if in_homeroom:
         ties.add(Relationship.HOMEROOM_TEACHER)
-    if covers_admission(viewer.policy, viewer.business_lines):
+    # Of who has been entered the record's own status tells whose line it is.
+    if facts["status"] not in WITH_RECORD and covers_admission(viewer.policy, viewer.business_lines):
         ties.add(Relationship.BUSINESS_LINE)
     granted, purpose = frozenset[FieldClass](), None
-    if _awaits_signature_of(viewer, facts):
+    if _is_to_sign(viewer, facts):
         granted, purpose = _SENSITIVE, REVIEWING
     elif facts["status"] == CaseStatus.OBJECTED and viewer.holds_any(ENTERERS) and not viewer.is_service:
         granted, purpose = _SENSITIVE, CORRECTING
     return viewer.decide(AdmissionCase, frozenset(ties), granted), purpose
-
-
-def _awaits_signature_of(viewer: Viewer, facts: Row) -> bool:
-    try:
-        _require_may(viewer, _case_of(facts), AdmissionAction.REVIEW)
-    except RegistrarError:
-        return False
-    return True
 
 
 async def cases_by_id(
@@ -223,8 +209,12 @@ async def list_cases(
 ) -> Page[CaseView]:
     """A page of visible cases, newest first; a filter by what may not be read is refused by name."""
     check_page_size(first, store.settings.page_size_limit)
-    chosen = condition_of(viewer, where or CaseFilter(), store.clock.now())
-    query = {"$and": [chosen, await visible_cases(store, viewer)]}
+    query = {
+        "$and": [
+            condition_of(viewer, where or CaseFilter(), store.clock.now()),
+            await visible_cases(store, viewer),
+        ]
+    }
     collection = store.database.collection(AdmissionCase)
     page = await page_of_newest(collection, query, dict.fromkeys(CASE_FACTS, 1), first=first, after=after)
     return Page(await _views(store, viewer, page.rows, paths), page.has_next)
@@ -276,7 +266,7 @@ async def _views(store: Store, viewer: Viewer, facts: Sequence[Row], paths: froz
     decisions: dict[ObjectId, FieldDecision] = {}
     homeroom = await homeroom_students(store, viewer)
     for row in facts:
-        decision, purpose = _standing(viewer, row, is_of_homeroom=row["student_id"] in homeroom)
+        decision, purpose = _standing(viewer, row, row["student_id"] in homeroom)
         decisions[row["_id"]] = decision
         key = (paths & decision.readable, purpose)
         groups.setdefault(key, _Group(decision, purpose)).ids.append(row["_id"])
@@ -289,7 +279,7 @@ async def _views(store: Store, viewer: Viewer, facts: Sequence[Row], paths: froz
         await record_reading(store, viewer, AdmissionCase, [read], purpose=group.purpose)
     rows = [loaded[row["_id"]] for row in facts if row["_id"] in loaded]
     await store.cipher.decrypt_paths(rows, encrypted_paths(AdmissionCase) & paths)
-    return [CaseView(row, decisions[row["_id"]], homeroom.get(row["student_id"])) for row in rows]
+    return [CaseView(row, decisions[row["_id"]], row["student_id"] in homeroom) for row in rows]
 
 
 async def _load(store: Store, ids: Sequence[ObjectId], paths: frozenset[str]) -> list[Row]:

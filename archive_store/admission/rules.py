@@ -157,7 +157,7 @@ def channel_of(viewer: Viewer) -> Channel:
     return Channel.INFORMATION_GROUP
 
 
-def capacity_of(viewer: Viewer, case: AdmissionCase, class_name: str | None) -> Capacity | None:
+def capacity_of(viewer: Viewer, case: AdmissionCase, is_of_homeroom: bool) -> Capacity | None:
     """As what the viewer speaks of the record; None where it is not theirs to confirm."""
     if case.student_id in viewer.own_student_ids:
         return Capacity.SELF
@@ -165,7 +165,7 @@ def capacity_of(viewer: Viewer, case: AdmissionCase, class_name: str | None) -> 
         return Capacity.GUARDIAN
     if viewer.is_service:
         return None
-    if Post.INFORMATION_GROUP in viewer.posts or class_name in viewer.homeroom_class_names:
+    if Post.INFORMATION_GROUP in viewer.posts or is_of_homeroom:
         return Capacity.AT_SCHOOL
     return None
 

@@ -12,7 +12,7 @@ from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.admission.documents import WITH_RECORD, AdmissionCase, AdmissionPolicy, default_policy
+from archive_store.admission.documents import AdmissionCase, AdmissionPolicy, default_policy
 from archive_store.admission.rules import (
     AdmissionAction,
     awaited_posts,
@@ -21,6 +21,7 @@ from archive_store.admission.rules import (
     require_state,
     signed_content,
 )
+from archive_store.admission.sight import visible_cases
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
@@ -29,7 +30,6 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
-from archive_store.students.documents import Student
 
 
 class CasePayload(Payload):
@@ -43,38 +43,15 @@ async def policy_in_force(store: Store) -> AdmissionPolicy:
     return await newest_version(store, AdmissionPolicy, default=default_policy)
 
 
-async def homeroom_students(store: Store, viewer: Viewer) -> dict[ObjectId, str]:
-    """The students of the viewer's homerooms, and their class.
-
-    By the record as it is now: the class that a candidate was meant for gives no sight of who has left it.
-    """
-    if not viewer.homeroom_class_names:
-        return {}
-    rows = store.database.collection(Student).find(
-        {"class_name": {"$in": sorted(viewer.homeroom_class_names)}}, {"class_name": 1}
-    )
-    return {row["_id"]: row["class_name"] async for row in rows}
-
-
-async def sees_case(store: Store, viewer: Viewer, case: AdmissionCase) -> bool:
-    """By a post that reads records; a family and the homeroom teacher from the entry on."""
-    if viewer.reads_by_post:
-        return True
-    if case.status not in WITH_RECORD:
-        return False
-    is_familys = case.student_id in viewer.own_student_ids | viewer.ward_ids
-    return is_familys or case.student_id in await homeroom_students(store, viewer)
-
-
 async def visible_case(store: Store, viewer: Viewer, case_id: ObjectId) -> AdmissionCase:
     """The whole case, for deciding on an operation; NOT_FOUND out of sight."""
-    row = await store.database.collection(AdmissionCase).find_one({"_id": case_id})
-    if row is not None:
-        await store.cipher.decrypt_paths([row], encrypted_paths(AdmissionCase))
-        case: AdmissionCase = AdmissionCase.model_validate(row)
-        if await sees_case(store, viewer, case):
-            return case
-    raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    query = {"$and": [{"_id": case_id}, await visible_cases(store, viewer)]}
+    row = await store.database.collection(AdmissionCase).find_one(query)
+    if row is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
+    await store.cipher.decrypt_paths([row], encrypted_paths(AdmissionCase))
+    case: AdmissionCase = AdmissionCase.model_validate(row)
+    return case
 
 
 async def require_on(

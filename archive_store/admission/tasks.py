@@ -6,8 +6,9 @@ from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.admission.documents import AdmissionCase, CaseStatus
-from archive_store.admission.queries import CaseView, cases_by_id, visible_cases
+from archive_store.admission.queries import CaseView, cases_by_id
 from archive_store.admission.rules import ENTERERS, SUPPLIERS, seats_of
+from archive_store.admission.sight import visible_cases
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page, page_of_newest
 from archive_store.foundation.store import Store

@@ -71,7 +71,7 @@ async def merge_students(
 ) -> Outcome:
     """Ask for the merge; `fields` of the merged record are taken as they are now.
 
-    FORBIDDEN for a field that the asker may not read there: the request would show it to them.
+    FORBIDDEN for a field that the asker may not read on both: the request would show them what either says.
     """
     viewer.require_any(MERGERS, rule="operation student.merge")
     if unknown := sorted(set(fields) - set(StudentChanges.model_fields)):
@@ -79,6 +79,9 @@ async def merge_students(
     scope = student_scope(viewer)
     row = await current_row(store, None, merged_id, frozenset(fields), scope.visible)
     readable = scope.decide(row).without_grants.readable
+    if fields:
+        survivor = await current_row(store, None, survivor_id, frozenset(), scope.visible)
+        readable &= scope.decide(survivor).without_grants.readable
     leaves = {name: frozenset(leaves_of(Student, name)) - {"guardians.person_id"} for name in fields}
     for name, needed in leaves.items():
         if not needed <= readable:

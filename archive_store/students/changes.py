@@ -32,7 +32,7 @@ LongLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 Number = Annotated[
     Line, BeforeValidator(lambda value: plain_text(value).upper() if isinstance(value, str) else value)
 ]
-Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$")]
 
 
 class GuardianChange(BaseModel):

@@ -201,6 +201,7 @@ async def resolve_correct(
     values = {
         "case_id": key,
         "student_id": case.student_id,
+        "objections": len(case.objections),
         "changes": {} if input.changes is None else input.changes.values(),
         "answers": [
             {

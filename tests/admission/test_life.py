@@ -72,7 +72,13 @@ async def correct(school: School, key: ObjectId, changes: dict[str, Any], **answ
         {"field": held.field, "is_corrected": held.field in changes, **answer}
         for held in case.open_objections
     ]
-    told = {"case_id": key, "student_id": case.student_id, "changes": changes, "answers": answers}
+    told = {
+        "case_id": key,
+        "student_id": case.student_id,
+        "objections": len(case.objections),
+        "changes": changes,
+        "answers": answers,
+    }
     payload = payload_of(AdmissionCorrect, told)
     viewer = await school.viewer("information")
     outcome = await perform(school.store, viewer, "admission.correct", payload, reason="家长异议")

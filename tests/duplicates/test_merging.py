@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -156,3 +157,24 @@ async def test_candidates_by_what_the_viewer_may_read(school: School) -> None:
     await merge(school, first, second)
     after = await duplicate_candidates(school.store, await school.viewer("director"), first=10)
     assert pair not in {candidate.pair for candidate in after.rows}
+
+
+async def test_a_field_that_the_asker_may_not_read_on_the_record_that_goes_on_cannot_be_taken(
+    school: School,
+) -> None:
+    first, second = await enter_twin(school, phone="13900007777")
+    # Their own child is on the one record; of the other they read no sensitive value.
+    viewer = await school.viewer("information", None)
+    viewer = replace(viewer, ward_ids=frozenset({second.key}))
+    before = await school.counts()
+    with pytest.raises(RegistrarError) as caught:
+        await merge_students(
+            school.store,
+            viewer,
+            survivor_id=first.key,
+            merged_id=second.key,
+            fields=["phone"],
+            asking=Asking("同一人"),
+        )
+    assert (caught.value.code, caught.value.field) == (ErrorCode.FORBIDDEN, "fields.phone")
+    assert await school.counts() == before
