@@ -183,7 +183,7 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         "The cell is a number and has lost digits; format it as text.",
     ),
     ErrorCode.UNREADABLE_WORKBOOK: ErrorText(
-        400, "文件无法作为 XLSX 或 CSV 读取。", "The file cannot be read as XLSX or CSV."
+        400, "文件无法作为 XLSX、XLS 或 CSV 读取。", "The file cannot be read as XLSX, XLS or CSV."
     ),
     ErrorCode.EMPTY_FILE: ErrorText(400, "文件是空的。", "The file is empty."),
     ErrorCode.HEADER_NOT_FOUND: ErrorText(

@@ -1,4 +1,4 @@
-"""Walking a part of a workbook as XML, with limits on all that could take memory: elements, names, depth, tags.
+"""Walking a part of a workbook as XML, piece by piece, with limits on all that could take memory or time.
 
 What the elements mean is not known here.
 """
@@ -6,46 +6,122 @@ What the elements mean is not known here.
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from xml.parsers import expat
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
-# A sheet of 5,000 rows and 100 columns has a million.
-ELEMENTS_LIMIT = 3_000_000
+PIECE = 64 * 1024
+# A sheet of 50,000 rows and 80 columns has 12 million, if each cell has its text inside.
+ELEMENTS_LIMIT = 12_000_000
 DEPTH_LIMIT = 100
 # Distinct names of elements and attributes; the parser keeps each.
 NAMES_LIMIT = 10_000
 # No tag holds `<`, so none is longer than the longest stretch without one. The texts of a roster are far shorter.
-_LONG_STRETCH = re.compile(rb"<[^<]{%d}" % (1024 * 1024))
+_STRETCH_LIMIT = 1024 * 1024
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+# What is kept of a piece for the shortcut, which takes whole elements only.
+_KEPT_LIMIT = 256 * 1024
 
 Start = Callable[[str, dict[str, str]], None]
+End = Callable[[str], None]
+Text = Callable[[str], None]
+# Takes the elements at a place of the bytes that it knows, and says where they end.
+Take = Callable[[bytes, int], int]
+
+
+class Walk:
+    """A walk through a part, as UTF-8 whatever it says; `start` and `end` measure the depth.
+
+    UNREADABLE_WORKBOOK at a DOCTYPE, so no entity is ever declared; TOO_LARGE; or an error of expat.
+
+    Most elements of a part are alike, and expat calls a handler for each piece of them. So `shortcut` may take over
+    behind each end tag `</name>` that `end` told `note_end` of: it takes the elements that it knows, and expat never
+    sees them. It is asked there alone where expat has just closed that element and has nothing left of what it was
+    fed, so it never looks into a comment or the like.
+    """
+
+    def __init__(self, start: Start, end: End, text: Text | None = None) -> None:
+        self._names: dict[str, str] = {}
+        self._parser = expat.ParserCreate("UTF-8", intern=self._names)
+        self._parser.buffer_text = True
+        self._parser.StartDoctypeDeclHandler = _refuse_doctype
+        self._parser.StartElementHandler = start
+        self._parser.EndElementHandler = end
+        self._parser.CharacterDataHandler = text
+        self._elements = self._stretch = self._fed = 0
+        self._last_end = -1
+
+    def note_end(self) -> None:
+        """Called by the handler of an end tag: what stands behind it may be taken by the shortcut."""
+        self._last_end = self._parser.CurrentByteIndex
+
+    def through(
+        self, pieces: Iterable[bytes], name: bytes = b"", shortcut: Take | None = None
+    ) -> Iterator[None]:
+        """Walk, and come back after each piece."""
+        tag = b"</" + name + b">"
+        rest = b""
+        is_first = True
+        for piece in pieces:
+            # Expat would follow a UTF-16 mark, and other readers would not: they would see different sheets.
+            if (is_first and piece.startswith(_UTF16)) or b"\0" in piece:
+                raise unreadable()
+            is_first = False
+            self._measure(piece)
+            if shortcut is None:
+                self._feed(piece)
+            else:
+                rest = self._feed_between(rest + piece, tag, shortcut)
+            if self._elements > ELEMENTS_LIMIT:
+                raise too_large(f"{ELEMENTS_LIMIT} elements")
+            yield
+        self._feed(rest)
+        self._parser.Parse(b"", True)
+        yield
+
+    def _feed_between(self, data: bytes, tag: bytes, shortcut: Take) -> bytes:
+        place = 0
+        while True:
+            if self._last_end == self._fed - len(tag):
+                place = shortcut(data, place)
+            stop = data.find(tag, place)
+            if stop < 0:
+                break
+            stop += len(tag)
+            self._feed(data[place:stop])
+            place = stop
+        if len(data) - place > _KEPT_LIMIT:
+            self._feed(data[place:])
+            return b""
+        return data[place:]
+
+    def _feed(self, data: bytes) -> None:
+        self._parser.Parse(data, False)
+        self._fed += len(data)
+        if len(self._names) > NAMES_LIMIT:
+            raise unreadable()
+
+    def _measure(self, piece: bytes) -> None:
+        first = piece.find(b"<")
+        if self._stretch + (len(piece) if first < 0 else first) > _STRETCH_LIMIT:
+            raise too_large("1 MiB in one element")
+        self._stretch = self._stretch + len(piece) if first < 0 else len(piece) - piece.rfind(b"<")
+        self._elements += piece.count(b"<") - piece.count(b"</")
 
 
 def walk(
-    part: bytes,
-    start: Start | None = None,
-    end: Callable[[str], None] | None = None,
-    text: Callable[[str], None] | None = None,
+    pieces: Iterable[bytes], start: Start | None = None, end: End | None = None, text: Text | None = None
 ) -> None:
-    """Walk a part, as UTF-8 whatever it says. UNREADABLE_WORKBOOK at a DOCTYPE, so no entity is ever declared."""
-    # Expat would follow a UTF-16 mark, the reader would not: the two would see different sheets.
-    if part.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in part:
-        raise unreadable()
-    if _LONG_STRETCH.search(part):
-        raise too_large("1 MiB in one element")
-    names: dict[str, str] = {}
-    elements = depth = 0
+    """Walk a small part to its end, with its depth measured. Raises as Walk does."""
+    depth = 0
 
     def enter(name: str, attributes: dict[str, str]) -> None:
-        nonlocal elements, depth
-        elements += 1
+        nonlocal depth
         depth += 1
-        if depth > DEPTH_LIMIT or len(names) > NAMES_LIMIT:
+        if depth > DEPTH_LIMIT:
             raise unreadable()
-        if elements > ELEMENTS_LIMIT:
-            raise too_large(f"{ELEMENTS_LIMIT} elements")
         if start:
             start(name, attributes)
 
@@ -55,13 +131,12 @@ def walk(
         if end:
             end(name)
 
-    parser = expat.ParserCreate("UTF-8", intern=names)
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = enter
-    parser.EndElementHandler = leave
-    parser.CharacterDataHandler = text
-    parser.Parse(part, True)
+    for _ in Walk(enter, leave, text).through(pieces):
+        pass
+
+
+def local_name(name: str) -> str:
+    return name.rpartition(":")[2]
 
 
 def _refuse_doctype(*_: object) -> None:

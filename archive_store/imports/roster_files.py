@@ -1,4 +1,4 @@
-"""Reading roster files: XLSX and CSV bytes to rows of text, told by content.
+"""Reading roster files: XLSX, XLS and CSV to rows of text, told by content, row by row whatever their size.
 
 Nothing of the file is executed or trusted: an archive is measured before it is opened, formulas are refused,
 and a number too long for a spreadsheet's arithmetic is not guessed at.
@@ -6,38 +6,50 @@ and a number too long for a spreadsheet's arithmetic is not guessed at.
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
+import lzma
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from itertools import chain
+from typing import BinaryIO
 from xml.parsers import expat
 
-from python_calamine import CalamineError, CalamineWorkbook
-
-from archive_store.foundation.code_tables import plain_text
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.imports.cell_texts import PlainTexts, column_letters
+from archive_store.imports.column_mapping import (
+    ColumnChoice,
+    ColumnMap,
+    check_header,
+    column_map,
+    header_not_found,
+    known_columns,
+    plain_header,
+)
+from archive_store.imports.old_workbooks import old_workbook_lines
 from archive_store.imports.part_walk import too_large, unreadable
 from archive_store.imports.roster_columns import COLUMN_BY_HEADER, REQUIRED_HEADERS
-from archive_store.imports.workbook_parts import COLUMN_LIMIT, checked_workbook
+from archive_store.imports.sheet_cells import COLUMN_LIMIT
+from archive_store.imports.sheet_lines import sheet_lines
+from archive_store.imports.text_lines import Score, text_lines
+from archive_store.imports.workbook_parts import open_workbook
 
 HEADER_SEARCHED_ROWS = 20
-_PIECE = 64 * 1024
-CELL_LIMIT = 2_000
-# Of one row, and of the rows that hold nothing: a table saved from a spreadsheet ends with many.
-ROW_TEXT_LIMIT = COLUMN_LIMIT * CELL_LIMIT
+# Rows that hold nothing: a table saved from a spreadsheet ends with many.
 BLANK_ROWS_LIMIT = 100_000
-# One character can become 18 plain ones; those of a roster hardly ever become two.
-GROWTH_LIMIT = 1_000_000
-# A spreadsheet number holds 15 digits; a longer one has lost some.
-EXACT_NUMBER_LIMIT = 10**15
-# Stands for a cell that cannot be taken as text; no rule accepts it.
-FORMULA_CELL = "\0formula"
-INEXACT_NUMBER = "\0inexact number"
-OVERLONG_TEXT = "\0overlong text"
+# What has fewer columns of ours is no header.
+_FEWEST_COLUMNS = 3
+_ARCHIVE = b"PK"
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# Of the libraries, for a file that is broken.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(NotImplementedError, RuntimeError, expat.ExpatError, LookupError, ValueError),
+)
+
+_Lines = Iterator[tuple[int, list[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,179 +60,151 @@ class RosterRow:
     cells: dict[str, str] = field(default_factory=dict)
 
 
-def read_roster(content: bytes, *, row_limit: int) -> list[RosterRow]:
-    """The rows below the header.
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A row as the sheet has it: its number, and the texts of its cells by position; the last may be left out."""
 
-    Raises EMPTY_FILE, UNREADABLE_WORKBOOK, TOO_LARGE, HEADER_NOT_FOUND, UNKNOWN_COLUMN, DUPLICATE_COLUMN, and
-    FORMULA where the header row itself holds one.
+    sheet_row: int
+    texts: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetReading:
+    """A sheet before its columns are mapped. `rows` reads on as it is asked, and raises as `open_sheet` does."""
+
+    headers: tuple[str, ...]
+    header_row: int
+    rows: Generator[SheetRow, None, None]
+
+
+@dataclass(frozen=True, slots=True)
+class RosterReading:
+    """A roster. `rows` reads on as it is asked, and raises as `open_roster` does."""
+
+    columns: ColumnMap
+    header_row: int
+    rows: Generator[RosterRow, None, None]
+
+
+def open_sheet(file: BinaryIO, *, row_limit: int) -> SheetReading:
+    """The sheet of a file whose columns may be headed as they like: `column_map` says which are which.
+
+    The header is the row, among the first 20, that has most columns of ours in known spellings. Raises EMPTY_FILE,
+    UNREADABLE_WORKBOOK, TOO_LARGE, HEADER_NOT_FOUND, FORMULA or TOO_LONG for a header that is none; and UNKNOWN_COLUMN
+    for a value under no header. The file must stay open until `rows` ends or is closed; a thread may ask for some
+    rows, and another go on later.
     """
-    if not content or content.isspace():
-        raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
-    is_archive = content[:2] == b"PK"
-    lines = _workbook_lines(content, row_limit) if is_archive else _csv_lines(content)
-    rows = list(_rows(lines, row_limit))
+    return _open(file, row_limit, lambda texts: len(known_columns(texts)), _FEWEST_COLUMNS)
+
+
+def open_roster(file: BinaryIO, *, row_limit: int, mapping: ColumnChoice | None = None) -> RosterReading:
+    """The rows of a roster under our headers, or under others that `mapping` tells of (see `column_map`).
+
+    Raises as `open_sheet` and `column_map` do.
+    """
+    ours = {plain_header(header) for header, column in (mapping or {}).items() if column}
+    ours.update(COLUMN_BY_HEADER)
+    sheet = _open(file, row_limit, lambda texts: len(ours.intersection(texts)), 1)
+    columns = column_map(sheet.headers, mapping, searched=sheet.header_row)
+    return RosterReading(columns, sheet.header_row, _mapped(sheet, columns))
+
+
+def read_roster(content: bytes, *, row_limit: int) -> list[RosterRow]:
+    """All rows at once, of a roster under our headers. Raises as `open_roster` does, and EMPTY_FILE without rows."""
+    rows = list(open_roster(io.BytesIO(content), row_limit=row_limit).rows)
     if not rows:
         raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
     return rows
 
 
-def _workbook_lines(content: bytes, row_limit: int) -> Iterator[list[str]]:
+def _mapped(sheet: SheetReading, columns: ColumnMap) -> Generator[RosterRow, None, None]:
     try:
-        checked, formulas = checked_workbook(content, row_limit)
-        workbook = CalamineWorkbook.from_filelike(checked)
-        for row_number, row in enumerate(workbook.get_sheet_by_index(0).iter_rows(), start=1):
-            line = [_cell_text(value) for value in row]
-            for column in formulas.get(row_number, ()):
-                line.extend("" for _ in range(column + 1 - len(line)))
-                line[column] = FORMULA_CELL
-            yield line
-    except (
-        *(zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError),
-        *(CalamineError, expat.ExpatError, LookupError, ValueError),
-    ) as error:
-        raise unreadable() from error
-    except BaseException as error:
-        # The reader is native code and may panic on a file that is broken on purpose.
-        if type(error).__name__ != "PanicException":
-            raise
-        raise unreadable() from error
+        for row in sheet.rows:
+            yield RosterRow(row.sheet_row, columns.cells(row.texts))
+    finally:
+        sheet.rows.close()
 
 
-def _column_letters(number: int) -> str:
-    letters = ""
-    number += 1
-    while number:
-        number, digit = divmod(number - 1, 26)
-        letters = chr(65 + digit) + letters
-    return letters
+def _open(file: BinaryIO, row_limit: int, score: Score, fewest: int) -> SheetReading:
+    plain = PlainTexts()
+    lines = _limited(_told_broken(_lines(file, row_limit, plain, score)), row_limit, plain)
+    searched: list[tuple[int, list[str]]] = []
+    for number, texts in lines:
+        searched.append((number, texts))
+        if number >= HEADER_SEARCHED_ROWS:
+            break
+    place = max(range(len(searched)), key=lambda p: score(searched[p][1]), default=0)
+    if not searched or score(searched[place][1]) < fewest:
+        raise header_not_found(len(searched), REQUIRED_HEADERS)
+    header_row, headers = searched[place]
+    while headers and not headers[-1]:
+        headers.pop()
+    for header in headers:
+        check_header(header)
+    rows = chain(searched[place + 1 :], lines)
+    return SheetReading(tuple(headers), header_row, _rows(rows, tuple(headers), row_limit, lines))
 
 
-def _cell_text(value: object) -> str:
-    """The text a person sees in the cell."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, (int, float)):
-        if abs(value) >= EXACT_NUMBER_LIMIT:
-            return INEXACT_NUMBER
-        return str(int(value)) if float(value).is_integer() else repr(value)
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value)
+def _lines(file: BinaryIO, row_limit: int, plain: PlainTexts, score: Score) -> _Lines:
+    """Rows as they stand, with their number. Errors of the libraries are not yet ours."""
+    file.seek(0)
+    start = file.read(64)
+    if start.isspace() or not start:
+        file.seek(0)
+        if not any(not piece.isspace() for piece in iter(lambda: file.read(1024 * 1024), b"")):
+            raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
+    if start.startswith(_ARCHIVE):
+        yield from sheet_lines(open_workbook(file, plain), row_limit)
+    elif start.startswith(_OLD_WORKBOOK):
+        yield from old_workbook_lines(file)
+    else:
+        plainly = lambda row: score([plain.of(text) for text in row])  # noqa: E731
+        yield from text_lines(file, plainly, searched=HEADER_SEARCHED_ROWS)
 
 
-def _csv_lines(content: bytes) -> Iterator[list[str]]:
-    """One list a row, blank ones too."""
-    if b"\0" in content:
-        raise unreadable()
-    text = io.TextIOWrapper(io.BytesIO(content), _encoding_of(content), newline="")
-    left = ROW_TEXT_LIMIT
-
-    def lines() -> Iterator[str]:
-        nonlocal left
-        while line := text.readline(left + 1):
-            left -= len(line)
-            if left < 0:
-                raise too_large(f"{ROW_TEXT_LIMIT} characters in one row")
-            yield line
-
+def _told_broken(lines: _Lines) -> _Lines:
     try:
-        for row in csv.reader(lines(), strict=True):
-            # A quoted cell may have line breaks, so that a row takes several lines.
-            left = ROW_TEXT_LIMIT
-            yield row
-    except csv.Error as error:
+        yield from lines
+    except _BROKEN as error:
         raise unreadable() from error
 
 
-def _encoding_of(content: bytes) -> str:
-    """UTF-8 where the bytes are UTF-8, else GB18030; the two are hardly ever both well formed."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            for start in range(0, len(content), _PIECE):
-                decoder.decode(content[start : start + _PIECE])
-            decoder.decode(b"", True)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise unreadable()
-
-
-class _PlainTexts:
-    """The plain texts of a file's cells, which together may not grow by more than GROWTH_LIMIT."""
-
-    def __init__(self) -> None:
-        self._growth = 0
-
-    def of(self, line: Sequence[str]) -> list[str]:
-        return [self._plain(text.strip()) for text in line]
-
-    def _plain(self, text: str) -> str:
-        if len(text) > CELL_LIMIT:
-            return OVERLONG_TEXT
-        plain = plain_text(text)
-        self._growth += max(0, len(plain) - len(text))
-        if self._growth > GROWTH_LIMIT:
-            raise too_large(f"{GROWTH_LIMIT} characters in compatibility forms")
-        return plain if len(plain) <= CELL_LIMIT else OVERLONG_TEXT
-
-
-def _rows(lines: Iterable[Sequence[str]], row_limit: int) -> Iterator[RosterRow]:
-    headers: list[str] | None = None
-    count = 0
-    searched: list[set[str]] = []
-    plain = _PlainTexts()
-    for sheet_row, line in enumerate(lines, start=1):
-        if sheet_row > row_limit + BLANK_ROWS_LIMIT:
+def _limited(
+    lines: _Lines, row_limit: int, plain: PlainTexts
+) -> Generator[tuple[int, list[str]], None, None]:
+    """The rows that hold something, as plain text."""
+    for number, line in lines:
+        if number > row_limit + BLANK_ROWS_LIMIT:
             raise too_large(f"{row_limit} rows")
-        if headers is not None and not any(map(str.strip, line)):
+        if not any(line):
             continue
         if len(line) > COLUMN_LIMIT:
             raise too_large(f"{COLUMN_LIMIT} columns")
-        texts = plain.of(line)
-        if headers is None:
-            searched.append(set(texts) & set(REQUIRED_HEADERS))
-            headers = _headers(texts)
-            if headers is None and sheet_row >= HEADER_SEARCHED_ROWS:
-                break
-            continue
-        if not any(texts):
-            continue
-        count += 1
-        if count > row_limit:
-            raise too_large(f"{row_limit} rows")
-        for column, text in enumerate(texts):
+        texts = [plain.of(text) for text in line]
+        if any(texts):
+            yield number, texts
+
+
+def _rows(
+    lines: Iterable[tuple[int, list[str]]], headers: Sequence[str], row_limit: int, source: Generator[object]
+) -> Generator[SheetRow, None, None]:
+    count = 0
+    nameless = [position for position, header in enumerate(headers) if not header]
+    try:
+        for number, texts in lines:
+            count += 1
+            if count > row_limit:
+                raise too_large(f"{row_limit} rows")
             # A value under no header would otherwise be lost without a word.
-            if text and (column >= len(headers) or not headers[column]):
-                raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=_column_letters(column))
-        yield RosterRow(sheet_row, {h: text for h, text in zip(headers, texts, strict=False) if text})
-    if headers is None:
-        best = max(searched, key=len, default=set())
-        missing = "、".join(header for header in REQUIRED_HEADERS if header not in best)
-        raise RegistrarError(
-            ErrorCode.HEADER_NOT_FOUND, field="file", searched=len(searched), missing=missing
-        )
+            if len(texts) > len(headers) or nameless:
+                _refuse_nameless(texts, headers)
+                del texts[len(headers) :]
+            yield SheetRow(number, texts)
+    finally:
+        source.close()
 
 
-def _headers(texts: list[str]) -> list[str] | None:
-    """The line as headers, if it is the header row: it has all required ones."""
-    if not set(REQUIRED_HEADERS) <= set(texts):
-        return None
-    while texts and not texts[-1]:
-        texts.pop()
-    seen: set[str] = set()
-    for text in texts:
-        if text == FORMULA_CELL:
-            raise RegistrarError(ErrorCode.FORMULA, field="file")
-        if text == OVERLONG_TEXT:
-            raise RegistrarError(ErrorCode.TOO_LONG, field="file", limit=CELL_LIMIT)
-        if text and text not in COLUMN_BY_HEADER:
-            raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=text[:50])
-        if text in seen and text:
-            raise RegistrarError(ErrorCode.DUPLICATE_COLUMN, field="file", name=text)
-        seen.add(text)
-    return texts
+def _refuse_nameless(texts: Sequence[str], headers: Sequence[str]) -> None:
+    for position, text in enumerate(texts):
+        if text and (position >= len(headers) or not headers[position]):
+            raise RegistrarError(ErrorCode.UNKNOWN_COLUMN, field="file", name=column_letters(position))

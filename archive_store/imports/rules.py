@@ -1,27 +1,37 @@
-"""Checking rows of a roster, pure: every row is accounted for, with one error a column at most."""
+"""Checking rows of a roster, pure: every row is accounted for, with one error a column at most.
+
+A row is checked by itself (`check_row`), so that a roster of any size can be checked in blocks. Which rows share a
+number is for the caller to find, by the `numbers` of each row; `check_rows` does it for a list.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 from archive_store.foundation.errors import ErrorCode, Message, RegistrarError
-from archive_store.foundation.texts import HAS_CONTROLS, has_bidi_controls, starts_formula
+from archive_store.foundation.texts import HAS_CONTROLS, check_text, starts_formula
+from archive_store.imports.cell_texts import CELL_LIMIT, FORMULA_CELL, INEXACT_NUMBER, OVERLONG_TEXT
+from archive_store.imports.division_warnings import RowWarning, division_warnings
 from archive_store.imports.roster_columns import COLUMNS, HEADER_BY_FIELD, CellError, Column, Value
-from archive_store.imports.roster_files import (
-    CELL_LIMIT,
-    FORMULA_CELL,
-    INEXACT_NUMBER,
-    OVERLONG_TEXT,
-    RosterRow,
-)
+from archive_store.imports.roster_files import RosterRow
 from archive_store.people.rules import CITIZEN_ID_LENGTH, identity_fault, identity_mismatches
 
 # Each number belongs to one person; the first that two rows share is the one reported.
-_UNIQUE_FIELDS = ("identity_number", "national_student_number", "auxiliary_number")
+UNIQUE_FIELDS = ("identity_number", "national_student_number", "auxiliary_number")
+_ORDER = {column.header: position for position, column in enumerate(COLUMNS)}
+# Nearly every cell: nothing that could be a formula, no control character, no mark of writing direction.
+_HARMLESS = re.compile(
+    "[0-9A-Za-z\u4e00-\u9fff][^\0-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]*"
+)
+_PLACES = ("guardians.0", "guardians.1")
+_GUARDIAN_FIELDS = {
+    place: tuple(column.field for column in COLUMNS if column.field.startswith(place)) for place in _PLACES
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,7 @@ class RowError:
 class BadRow:
     sheet_row: int
     errors: tuple[RowError, ...]
+    warnings: tuple[RowWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,28 @@ class GoodRow:
 
     sheet_row: int
     values: dict[str, Any]
+    warnings: tuple[RowWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowCheck:
+    """A row checked by itself.
+
+    `values` are those of GoodRow, and empty where there are errors. `numbers` are the ones, of UNIQUE_FIELDS, that are
+    right in themselves: no other row may have them, whether or not this one has errors elsewhere.
+    """
+
+    sheet_row: int
+    values: dict[str, Any]
+    numbers: dict[str, str]
+    errors: tuple[RowError, ...]
+    warnings: tuple[RowWarning, ...]
+
+    @property
+    def row(self) -> GoodRow | BadRow:
+        if self.errors:
+            return BadRow(self.sheet_row, self.errors, self.warnings)
+        return GoodRow(self.sheet_row, self.values, self.warnings)
 
 
 @dataclass
@@ -66,53 +99,92 @@ def row_error(header: str, code: ErrorCode, **details: Any) -> RowError:
     return RowError(header, code, RegistrarError(code, **details).message)
 
 
-def check_rows(rows: Sequence[RosterRow]) -> RosterCheck:
-    """Check each row by itself, then the numbers that rows must not share."""
-    checked = [(row.sheet_row, *_check_row(row)) for row in rows]
-    _check_shared_numbers(checked)
-    result = RosterCheck()
-    order = {column.header: position for position, column in enumerate(COLUMNS)}
-    for sheet_row, values, errors in checked:
-        if errors:
-            ordered = sorted(errors.values(), key=lambda error: order[error.column])
-            result.bad.append(BadRow(sheet_row, tuple(ordered)))
-        else:
-            result.good.append(GoodRow(sheet_row, _student_values(values)))
-    return result
+def shared_number_error(field_name: str, others: str) -> RowError:
+    """DUPLICATE: the number of `field_name` stands elsewhere, too; `others` says where (row numbers, records)."""
+    return row_error(HEADER_BY_FIELD[field_name], ErrorCode.DUPLICATE, others=others)
 
 
-def _check_row(row: RosterRow) -> tuple[dict[str, Value], Errors]:
+def with_error(check: RowCheck, error: RowError) -> RowCheck:
+    """The row with one more error, in the place of one that its column may have already."""
+    kept = [held for held in check.errors if held.column != error.column]
+    errors = sorted((*kept, error), key=lambda held: _ORDER[held.column])
+    return replace(check, values={}, errors=tuple(errors))
+
+
+def check_row(row: RosterRow) -> RowCheck:
+    """Check one row: its cells, and those that must go together."""
     values: dict[str, Value] = {}
     errors: Errors = {}
+    cells = row.cells
     for column in COLUMNS:
-        text = row.cells.get(column.header)
+        text = cells.get(column.header)
         try:
             if text is not None:
-                values[column.field] = _parse_cell(column, text)
+                if len(text) > column.limit or not _HARMLESS.fullmatch(text):
+                    _check_cell(column, text)
+                values[column.field] = column.parse(text)
             elif column.required:
                 raise CellError(ErrorCode.REQUIRED)
         except CellError as error:
             errors[column.field] = row_error(column.header, error.code, **error.details)
     _check_identity_number(values, errors)
     _check_some_number(values, errors)
-    for place in ("guardians.0", "guardians.1"):
-        told = any(held.startswith(place) for held in values)
-        if told and f"{place}.name" not in values:
+    for place in _PLACES:
+        if f"{place}.name" not in values and any(name in values for name in _GUARDIAN_FIELDS[place]):
             header = HEADER_BY_FIELD[f"{place}.name"]
             errors.setdefault(f"{place}.name", row_error(header, ErrorCode.REQUIRED))
-    return values, errors
+    return RowCheck(
+        row.sheet_row,
+        {} if errors else _student_values(values),
+        {name: str(values[name]) for name in UNIQUE_FIELDS if name in values and name not in errors},
+        tuple(sorted(errors.values(), key=lambda error: _ORDER[error.column])) if errors else (),
+        division_warnings({name: value for name, value in values.items() if name not in errors}),
+    )
 
 
-def _parse_cell(column: Column, text: str) -> Value:
+def check_rows(rows: Iterable[RosterRow]) -> RosterCheck:
+    """Check each row by itself, then the numbers that rows must not share."""
+    result = RosterCheck()
+    for checked in without_shared_numbers([check_row(row) for row in rows]):
+        if isinstance(row := checked.row, BadRow):
+            result.bad.append(row)
+        else:
+            result.good.append(row)
+    return result
+
+
+def without_shared_numbers(checked: Sequence[RowCheck]) -> list[RowCheck]:
+    """Every row of a group that shares a number is refused: none of them can be known to be right."""
+    result = list(checked)
+    reported: set[int] = set()
+    for field_name in UNIQUE_FIELDS:
+        holders: dict[str, list[int]] = defaultdict(list)
+        for position, row in enumerate(checked):
+            if field_name in row.numbers:
+                holders[row.numbers[field_name]].append(position)
+        for group in holders.values():
+            if len(group) < 2 or reported.issuperset(group):
+                continue
+            reported.update(group)
+            for position in group:
+                others = ", ".join(str(checked[other].sheet_row) for other in group if other != position)
+                result[position] = with_error(result[position], shared_number_error(field_name, others))
+    return result
+
+
+def _check_cell(column: Column, text: str) -> None:
     if text == FORMULA_CELL or starts_formula(text, is_phone=column.is_phone):
         raise CellError(ErrorCode.FORMULA)
     if text == INEXACT_NUMBER:
         raise CellError(ErrorCode.INEXACT_NUMBER)
-    if has_bidi_controls(text):
-        raise CellError(ErrorCode.INVALID_ARGUMENT, detail_zh=HAS_CONTROLS.zh, detail_en=HAS_CONTROLS.en)
     if text == OVERLONG_TEXT or len(text) > min(column.limit, CELL_LIMIT):
         raise CellError(ErrorCode.TOO_LONG, limit=column.limit)
-    return column.parse(text)
+    try:
+        check_text(text, field="file", limit=CELL_LIMIT)
+    except RegistrarError as error:
+        raise CellError(
+            ErrorCode.INVALID_ARGUMENT, detail_zh=HAS_CONTROLS.zh, detail_en=HAS_CONTROLS.en
+        ) from error
 
 
 def _check_identity_number(values: dict[str, Value], errors: Errors) -> None:
@@ -133,35 +205,16 @@ def _check_identity_number(values: dict[str, Value], errors: Errors) -> None:
 
 def _check_some_number(values: dict[str, Value], errors: Errors) -> None:
     """A row without any number could not be told from the next import of itself."""
-    if not any(name in values or name in errors for name in _UNIQUE_FIELDS):
+    if not any(name in values or name in errors for name in UNIQUE_FIELDS):
         header = HEADER_BY_FIELD["auxiliary_number"]
         errors["auxiliary_number"] = row_error(header, ErrorCode.REQUIRED)
 
 
-def _check_shared_numbers(checked: Sequence[tuple[int, dict[str, Value], Errors]]) -> None:
-    """Every row of a group that shares a number is refused: none of them can be known to be right."""
-    reported: set[int] = set()
-    for field_name in _UNIQUE_FIELDS:
-        holders: dict[Value, list[int]] = defaultdict(list)
-        for position, (_, values, errors) in enumerate(checked):
-            if field_name in values and field_name not in errors:
-                holders[values[field_name]].append(position)
-        for group in holders.values():
-            if len(group) < 2 or reported.issuperset(group):
-                continue
-            reported.update(group)
-            for position in group:
-                others = ", ".join(str(checked[other][0]) for other in group if other != position)
-                checked[position][2][field_name] = row_error(
-                    HEADER_BY_FIELD[field_name], ErrorCode.DUPLICATE, others=others
-                )
-
-
-def _student_values(values: dict[str, Value]) -> dict[str, Any]:
+def _student_values(values: Mapping[str, Value]) -> dict[str, Any]:
     student: dict[str, Any] = {}
     guardians: dict[str, dict[str, Value]] = defaultdict(dict)
     for path, value in values.items():
-        if path.startswith("guardians."):
+        if "." in path:
             _, number, leaf = path.split(".")
             guardians[number][leaf] = value
         else:

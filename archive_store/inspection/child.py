@@ -133,10 +133,15 @@ def give_up_rights() -> None:
 
     for encoding in _ENCODINGS:
         codecs.lookup(encoding)
+    take_limits(memory=_MEMORY, seconds=_SECONDS)
+
+
+def take_limits(*, memory: int, seconds: int) -> None:
+    """From now on no file can be opened or written, no process be started, and no more memory or time be taken."""
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_AS, _MEMORY)
-    _limit(resource.RLIMIT_CPU, _SECONDS)
+    _limit(resource.RLIMIT_AS, memory)
+    _limit(resource.RLIMIT_CPU, seconds)
     _limit(resource.RLIMIT_NPROC, 0)
     _limit(resource.RLIMIT_NOFILE, 3)
 

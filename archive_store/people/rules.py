@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from operator import mul
 
 from archive_store.foundation.errors import ErrorCode
 
@@ -50,7 +51,9 @@ class CitizenIdFacts:
 
 def check_character(first_seventeen: str) -> str:
     """The eighteenth character by MOD 11-2."""
-    return _CHECK_CHARACTERS[sum(int(d) * w for d, w in zip(first_seventeen, _WEIGHTS, strict=True)) % 11]
+    if len(first_seventeen) != len(_WEIGHTS):
+        raise ValueError("not 17 digits")
+    return _CHECK_CHARACTERS[sum(map(mul, map(int, first_seventeen), _WEIGHTS)) % 11]
 
 
 def check_citizen_id(value: str) -> ErrorCode | None:

@@ -12,9 +12,10 @@ import archive_store.imports.operations as operations
 import archive_store.imports.part_walk as part_walk
 from api.dev.roster import demo_workbook
 from archive_store.foundation.errors import ErrorCode
+from archive_store.imports.cell_texts import CELL_LIMIT
 from archive_store.imports.operations import import_roster
 from archive_store.imports.part_walk import DEPTH_LIMIT, NAMES_LIMIT
-from archive_store.imports.roster_files import BLANK_ROWS_LIMIT, CELL_LIMIT, read_roster
+from archive_store.imports.roster_files import BLANK_ROWS_LIMIT, read_roster
 from archive_store.imports.rules import RosterCheck, check_rows
 from tests.imports.test_roster_files import HEADERS, LIMIT, SHEET, csv_bytes, refused, table, zip_with
 from tests.school import School
