@@ -26,7 +26,8 @@ _REMARK = re.compile(r"[(\[{【〔《<][^)\]}】〕》>]*[)\]}】〕》>]")
 _NOT_SAID = re.compile(r"[\W_]+")
 _NAME_SHOWN = 50
 _SIMILAR = 0.6
-# So that headers made to be slow are not compared.
+# So that headers made to be slow are neither looked through nor compared.
+_SQUEEZED_LENGTH = 100
 _COMPARED_LENGTH = 40
 
 ColumnChoice = Mapping[str, str | None]
@@ -176,7 +177,7 @@ def known_columns(headers: Sequence[str]) -> set[str]:
 
 
 def _squeezed(header: str) -> str:
-    if len(header) > CELL_LIMIT:
+    if len(header) > _SQUEEZED_LENGTH:
         return ""
     plain = plain_text(header)
     # A header that is nothing but a remark is one all the same.

@@ -18,11 +18,12 @@ import pytest
 import archive_store.imports.old_workbooks as old_workbooks
 from api.dev.roster import demo_rows
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.imports.old_formulas import formula_cells
+from archive_store.imports.old_formulas import _records, formula_cells
 from archive_store.imports.roster_files import open_roster, read_roster
 from archive_store.imports.rules import check_rows
 
 SAMPLE = (Path(__file__).parent.parent / "samples" / "roster.xls").read_bytes()
+_STYLE_OF_A_CELL, _END = 0x00E0, 0x000A
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -54,6 +55,20 @@ def test_where_formulas_are() -> None:
     """Those of the first sheet alone."""
     column = list(demo_rows(1).__next__()).index("籍贯")
     assert formula_cells(SAMPLE) == {6: {column}, 7: {column}}
+
+
+@pytest.mark.parametrize(
+    ("number_format", "is_day"), [(14, True), (31, True), (57, True), (0, False), (2, False)]
+)
+def test_days_under_formats_that_a_file_does_not_write_out(number_format: int, is_day: bool) -> None:
+    content = bytearray(SAMPLE)
+    for kind, place, _ in _records(SAMPLE, 512):
+        if kind == _STYLE_OF_A_CELL:
+            content[place + 2 : place + 4] = number_format.to_bytes(2, "little")
+        elif kind == _END:
+            break
+    shown = {row.sheet_row: row.cells["出生日期"] for row in read_roster(bytes(content), row_limit=100)}
+    assert shown[5] == ("2010-09-15" if is_day else "40436")
 
 
 @pytest.mark.parametrize("size", [0, 8, 100, 511, 512, 600, 4_000, len(SAMPLE) // 2])

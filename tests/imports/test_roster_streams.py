@@ -328,6 +328,23 @@ def test_numbers_as_a_person_sees_them(kept: str, shown: str | None) -> None:
     assert number_text(kept) == shown
 
 
+@pytest.mark.parametrize(
+    ("number_format", "is_day"), [(14, True), (31, True), (57, True), (20, False), (2, False)]
+)
+def test_days_under_formats_that_a_file_does_not_write_out(number_format: int, is_day: bool) -> None:
+    name = "xl/styles.xml"
+    content = sheet([[date(2011, 5, 3)]], inline=False)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {entry: archive.read(entry) for entry in archive.namelist()}
+    parts[name] = parts[name].replace(b'numFmtId="164"', b'numFmtId="%d"' % number_format)
+    parts[name] = re.sub(rb"<numFmts.*?</numFmts>", b"", parts[name])
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as out:
+        for entry, body in parts.items():
+            out.writestr(entry, body)
+    assert lines_of(target.getvalue())[0] == (1, ["2011-05-03" if is_day else "40666"])
+
+
 def test_a_serial_number_is_a_day_by_its_style_alone() -> None:
     styled = lines_of(sheet([[date(2011, 5, 3), 40666]], inline=False))
     assert styled[0] == (1, ["2011-05-03", "40666"])
