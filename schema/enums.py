@@ -64,7 +64,7 @@ _name(
         "RETENTION_TABLE": "保管期限表",
         "RETRIEVAL_GRANT": "调阅授权",
         "ROLE_GRANT": "岗位授权",
-        "ROSTER_IMPORT": "导入批次",
+        "IMPORT_BATCH": "导入批次",
         "SCAN": "扫描件",
         "STUDENT": "学籍",
         "WORK_CALENDAR": "工作日历",

@@ -17,6 +17,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import (
+    REMOVALS,
     Actor,
     AuditEvent,
     RevisionConflictError,
@@ -65,6 +66,10 @@ def _check_whole(unit: UnitOfWork) -> None:
     for subject, fields in unit.to_tell.items():
         if untold := fields - told[subject]:
             raise AssertionError(f"{unit.operation} wrote {sorted(untold)} of {subject} without telling")
+    # As the last of its entries, and of no other record: verification goes by it.
+    last = {event.subject: event.kind in REMOVALS for event in unit.events}
+    if unremoved := unit.removed ^ {subject for subject, removes in last.items() if removes}:
+        raise AssertionError(f"{unit.operation} does not tell what became of {unremoved}")
 
 
 async def _append_entries(unit: UnitOfWork) -> None:

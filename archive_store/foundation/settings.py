@@ -86,8 +86,11 @@ class Settings(BaseSettings):
     crisis_review_days: int = Field(
         7, ge=1, description="Days in which a crisis team's review is due, policy §四(一)."
     )
-    roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
-    roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
+    roster_size_limit: int = Field(50 * MIB, gt=0, description="Largest roster file.")
+    roster_row_limit: int = Field(50_000, gt=0, description="Most rows of a roster.")
+    import_expiry_hours: float = Field(
+        72, gt=0, description="Hours that a roster is kept which was begun and nobody ran."
+    )
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
     scan_page_limit: int = Field(5_000, gt=0, description="Most pages of a scan.")
     scan_cipher: ScanCipherName = Field(

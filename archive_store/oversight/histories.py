@@ -16,7 +16,7 @@ from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
-from archive_store.imports.documents import RosterImport
+from archive_store.imports.documents import ImportBatch
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
 from archive_store.preservation.fixity_documents import FixityRun
 from archive_store.preservation.histories import DISPOSAL_BATCH_HISTORY, LEGAL_HOLD_HISTORY
@@ -47,12 +47,12 @@ class SubjectType(StrEnum):
     KEY_CHANGE = "KeyChange"  # 密钥变更
     LEGAL_HOLD = "LegalHold"  # 冻结
     FIXITY_RUN = "FixityRun"  # 固化检查
+    IMPORT_BATCH = "ImportBatch"  # 导入批次
     PERSON = "Person"  # 自然人
     REASON_TEMPLATES = "ReasonTemplates"  # 常用意见
     RETENTION_TABLE = "RetentionTable"  # 保管期限表
     RETRIEVAL_GRANT = "RetrievalGrant"  # 调阅授权
     ROLE_GRANT = "RoleGrant"  # 授权
-    ROSTER_IMPORT = "RosterImport"  # 导入批次
     SCAN = "Scan"  # 扫描件
     STUDENT = "Student"  # 学籍
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
@@ -75,12 +75,12 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.KEY_CHANGE: by_class(KeyChange),
     SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,
     SubjectType.FIXITY_RUN: by_class(FixityRun),
+    SubjectType.IMPORT_BATCH: by_class(ImportBatch),
     SubjectType.PERSON: PERSON_HISTORY,
     SubjectType.REASON_TEMPLATES: by_class(ReasonTemplates, FieldClass.F0),
     SubjectType.RETENTION_TABLE: by_class(RetentionTable, FieldClass.F0),
     SubjectType.RETRIEVAL_GRANT: RETRIEVAL_GRANT_HISTORY,
     SubjectType.ROLE_GRANT: ROLE_GRANT_HISTORY,
-    SubjectType.ROSTER_IMPORT: by_class(RosterImport),
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),

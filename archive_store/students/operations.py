@@ -90,7 +90,7 @@ async def _check(store: Store, viewer: Viewer, payload: StudentUpdate, past: dat
         return
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
     leaves = frozenset(path for field in touched for path in leaves_of(Student, field))
-    if leaves <= readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
+    if leaves <= readable and all(same_value(field, row.get(field), value) for field, value in touched.items()):
         # To whoever may read it, it confirms the value.
         read = ReadRows(leaves & encrypted_paths(Student), [payload.student_id])
         await record_reading(store, viewer, Student, [read])
@@ -107,7 +107,7 @@ def _check_first_day(store: Store, periods: Sequence[Row], day: date) -> None:
         )
 
 
-def _same(field: str, stored: Any, asked: Any) -> bool:
+def same_value(field: str, stored: Any, asked: Any) -> bool:
     if field == "guardians":
         stored = [{name: held for name, held in item.items() if name != "person_id"} for item in stored or []]
     return bool(stored == asked)
