@@ -27,11 +27,15 @@ AUXILIARY = "auxiliary_number"
 
 @dataclass(frozen=True, slots=True)
 class JudgedRow:
-    """A row, and what it would become: ADDED, ALREADY_ON_RECORD with its person, or REFUSED with its errors."""
+    """A row, and what it would become: ADDED, ALREADY_ON_RECORD with its person, or REFUSED with its errors.
+
+    `found` are the numbers that are on record.
+    """
 
     check: RowCheck
     outcome: RowOutcome
     person_id: ObjectId | None = None
+    found: frozenset[str] = frozenset()
 
 
 async def judge(
@@ -80,7 +84,7 @@ def _judged(
     if not found:
         return JudgedRow(check, RowOutcome.ADDED)
     if principal in found and len(set(found.values())) == 1:
-        return JudgedRow(check, RowOutcome.ALREADY_ON_RECORD, found[principal])
+        return JudgedRow(check, RowOutcome.ALREADY_ON_RECORD, found[principal], frozenset(found))
     clash = next(field for field in found if field != principal or len(set(found.values())) > 1)
     error = row_error(HEADER_BY_FIELD[clash], ErrorCode.DUPLICATE, others="学籍 student records")
     return JudgedRow(with_error(check, error), RowOutcome.REFUSED)

@@ -1,11 +1,12 @@
 """The policy UPDATE: of students on record, the fields that differ are asked for, as any change is (`student.update`).
 
-Only fields that the importer may read are compared and asked for: whether another one differs would tell of it.
+Fields that the importer may not read are asked for as the row has them, whatever is on record: that one differs, or
+does not, would tell of it. The numbers by which the student was found are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -22,7 +23,7 @@ from archive_store.imports.matching import JudgedRow
 from archive_store.people.sign_in import viewer_of_person
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import Student
-from archive_store.students.operations import request_decisions, same_value
+from archive_store.students.operations import STUDENT_NUMBERS, request_decisions, same_value
 
 # What became of a row on record: what asks for its change, the error that refuses it, or None where all is the same.
 Update = Prepared | RegistrarError | None
@@ -41,7 +42,7 @@ async def prepared_updates(
     decisions = await request_decisions(store, viewer, [row["_id"] for row in found])
     values = {row["_id"]: known[row["person_id"]].check.values for row in found}
     compared = {
-        key: {field for field in values[key] if _is_open(field, decision.readable)}
+        key: {field for field in values[key] if decision.readable.issuperset(leaves_of(Student, field))}
         for key, decision in decisions.items()
     }
     read = [ReadRows(_sensitive(fields), [key]) for key, fields in compared.items()]
@@ -50,14 +51,18 @@ async def prepared_updates(
     updates: dict[int, tuple[ObjectId, Update]] = {}
     for row in found:
         key = row["_id"]
-        asked = {field: values[key][field] for field in sorted(compared.get(key, ()))}
-        sheet_row = known[row["person_id"]].check.sheet_row
-        updates[sheet_row] = (key, await _prepared(store, viewer, batch, row, asked))
+        if key not in compared:  # out of the importer's sight
+            continue
+        judged = known[row["person_id"]]
+        same = {field for field in STUDENT_NUMBERS if field in judged.found}
+        asked = {
+            field: value
+            for field, value in values[key].items()
+            if field in StudentChanges.model_fields and field not in same
+        }
+        update = await _prepared(store, viewer, batch, row, asked, compared[key])
+        updates[judged.check.sheet_row] = (key, update)
     return updates
-
-
-def _is_open(field: str, readable: frozenset[str]) -> bool:
-    return field in StudentChanges.model_fields and readable.issuperset(leaves_of(Student, field))
 
 
 def _sensitive(fields: set[str]) -> frozenset[str]:
@@ -66,14 +71,19 @@ def _sensitive(fields: set[str]) -> frozenset[str]:
 
 
 async def _prepared(
-    store: Store, viewer: Viewer, batch: ImportBatch, row: Row, asked: Mapping[str, Any]
+    store: Store,
+    viewer: Viewer,
+    batch: ImportBatch,
+    row: Row,
+    asked: Mapping[str, Any],
+    compared: Collection[str],
 ) -> Update:
     try:
         wanted = payload_of(StudentUpdate, {"student_id": row["_id"], "changes": asked})
         differing = {
             field: asked[field]
             for field, value in wanted.values.items()
-            if not same_value(field, row.get(field), value)
+            if field not in compared or not same_value(field, row.get(field), value)
         }
         if not differing:
             return None
