@@ -12,6 +12,7 @@ from api.exports import export_students
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
 from api.health import Readiness, live, metrics, ready
+from api.imports import begin_import
 from api.keys import measure_keys
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/scans/{id}/preview", scan_preview, methods=["GET"]),
             Route("/scans/{id}/thumbnail", scan_thumbnail, methods=["GET"]),
             Route("/exports/students.csv", export_students, methods=["GET"]),
+            Route("/imports", begin_import, methods=["PUT"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),

@@ -33,7 +33,7 @@ from schema.crisis.mutations import (
     resolve_crisis_team_submit_review,
 )
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
-from schema.imports.mutations import RosterImportPayload, resolve_roster_import
+from schema.imports.mutations import ImportMutations
 from schema.people.delegations import (
     DelegationPayload,
     resolve_delegation_end,
@@ -82,7 +82,7 @@ from schema.students.status import (
 @strawberry.type(
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
-class Mutation(AdmissionMutations):
+class Mutation(AdmissionMutations, ImportMutations):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )
@@ -201,7 +201,4 @@ class Mutation(AdmissionMutations):
     )
     calendar_load: CalendarLoadPayload = strawberry.field(
         resolver=resolve_calendar_load, description="Ask for the work calendar of a year (节假日安排)."
-    )
-    roster_import: RosterImportPayload = strawberry.field(
-        resolver=resolve_roster_import, description="Import a roster (花名册)."
     )

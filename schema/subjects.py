@@ -13,6 +13,7 @@ from archive_store.approvals.queries import visible_request_ids
 from archive_store.crisis.queries import teams_by_id
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.imports.queries import batches_by_id as imports_by_id
 from archive_store.preservation.queries import batches_by_id, holds_by_id
 from archive_store.scans.queries import scans_by_id
 from archive_store.students.queries import facts_by_id
@@ -34,6 +35,10 @@ async def _visible_batch_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectI
     return {batch.key for batch in await batches_by_id(store, viewer, ids) if batch is not None}
 
 
+async def _visible_import_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {batch.key for batch in await imports_by_id(store, viewer, ids) if batch is not None}
+
+
 async def _visible_hold_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
     return {hold.key for hold in await holds_by_id(store, viewer, ids) if hold is not None}
 
@@ -45,6 +50,7 @@ _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitab
     "CrisisTeam": _visible_team_ids,
     "DisposalBatch": _visible_batch_ids,
     "EmergencyAction": visible_emergency_ids,
+    "ImportBatch": _visible_import_ids,
     "LegalHold": _visible_hold_ids,
     "Scan": _visible_scan_ids,
     "Student": facts_by_id,

@@ -31,13 +31,18 @@ _OF_RECORDS = (UndoObstacle.ADMISSION_CASE, AdmissionCase.Settings.name, "studen
 
 
 async def dependents_of(
-    store: Store, session: AsyncClientSession | None, students: Sequence[ObjectId], applicants: Collection[ObjectId]
+    store: Store,
+    session: AsyncClientSession | None,
+    students: Sequence[ObjectId],
+    applicants: Collection[ObjectId],
 ) -> dict[ObjectId, UndoObstacle]:
     """The first thing that depends on each student, or on each applicant by the id that is reserved for the record."""
     found: dict[ObjectId, UndoObstacle] = {}
     for lines, asked in (((*_PATHS, _OF_RECORDS), set(students)), (_PATHS, set(applicants))):
         for obstacle, name, path in lines if asked else ():
-            held = await store.database.mongo[name].distinct(path, {path: {"$in": list(asked)}}, session=session)
+            held = await store.database.mongo[name].distinct(
+                path, {path: {"$in": list(asked)}}, session=session
+            )
             for key in asked.intersection(held):
                 found.setdefault(key, obstacle)
     return found

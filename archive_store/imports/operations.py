@@ -18,7 +18,8 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text, size_text
 from archive_store.foundation.workers import Workers
 from archive_store.imports.batch_steps import read_batch
-from archive_store.imports.batches import FILE_NAME_LIMIT, BatchTerms, ask_for_run, begin
+from archive_store.imports.batches import ask_for_run
+from archive_store.imports.beginning import FILE_NAME_LIMIT, BatchTerms, begin
 from archive_store.imports.documents import WORKING_STATUSES, ImportKind, RowOutcome, UndoObstacle
 from archive_store.imports.matching import JudgedRow, judge, student_ids_of
 from archive_store.imports.rights import may_begin

@@ -24,7 +24,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.leases import Lease, LeaseLostError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Actor, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import Actor, UnitOfWork
 from archive_store.imports.batch_steps import load_batch, read_batch, subject_of, write
 from archive_store.imports.documents import (
     ENDED_STATUSES,
@@ -52,6 +52,7 @@ from archive_store.imports.updates import Update, prepared_updates, updated_row
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.operations import register_students
 
+SMALL_ROWS = 1_000
 _LEASE_SECONDS = 10.0
 # Where another import enters the same numbers at the same moment.
 _ATTEMPTS = 4
@@ -90,6 +91,12 @@ async def advance(store: Store, batch_id: ObjectId) -> bool:
     if batch.status in ENDED_STATUSES:
         await remove_blocks(store, batch_id)
     return True
+
+
+async def advance_small(store: Store, batch_id: ObjectId) -> None:
+    """As `advance` for a batch of few rows, which is done before anybody looks; a larger one is left to the job."""
+    if (await read_batch(store, batch_id)).rows <= SMALL_ROWS:
+        await advance(store, batch_id)
 
 
 async def _held(lease: Lease) -> bool:

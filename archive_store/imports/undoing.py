@@ -110,7 +110,9 @@ async def _undo(unit: UnitOfWork, batch: ImportBatch, rows: Sequence[Row]) -> No
         if request is not None and request.status in WITHDRAWABLE_STATUSES:
             await withdraw_in(unit, request)
     if free:
-        done = [UpdateOne({"_id": row["_id"]}, {"$set": {"outcome": RowOutcome.UNDONE.value}}) for row in free]
+        done = [
+            UpdateOne({"_id": row["_id"]}, {"$set": {"outcome": RowOutcome.UNDONE.value}}) for row in free
+        ]
         await unit.store.database.mongo[ROWS].bulk_write(done, session=unit.session)  # house-rule: no record
     outcomes = Counter(row["outcome"] for row in free)
     values: dict[str, Any] = {

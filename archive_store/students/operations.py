@@ -90,7 +90,9 @@ async def _check(store: Store, viewer: Viewer, payload: StudentUpdate, past: dat
         return
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
     leaves = frozenset(path for field in touched for path in leaves_of(Student, field))
-    if leaves <= readable and all(same_value(field, row.get(field), value) for field, value in touched.items()):
+    if leaves <= readable and all(
+        same_value(field, row.get(field), value) for field, value in touched.items()
+    ):
         # To whoever may read it, it confirms the value.
         read = ReadRows(leaves & encrypted_paths(Student), [payload.student_id])
         await record_reading(store, viewer, Student, [read])

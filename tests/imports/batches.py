@@ -6,7 +6,8 @@ import io
 from typing import Any
 
 from archive_store.imports.batch_steps import read_batch
-from archive_store.imports.batches import BatchTerms, ask_for_run, ask_for_undo, begin
+from archive_store.imports.batches import ask_for_run, ask_for_undo
+from archive_store.imports.beginning import BatchTerms, begin
 from archive_store.imports.documents import ROWS, ImportBatch, ImportKind, RowPolicy
 from archive_store.imports.running import advance
 from tests.imports.test_roster_files import HEADERS, csv_bytes

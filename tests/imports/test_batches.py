@@ -9,13 +9,14 @@ import pytest
 import archive_store.imports.staging as staging
 from api.dev.roster import demo_rows
 from archive_store.admission.documents import AdmissionCase, SchoolStage
-from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, RequestStatus, Tier
 from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
+from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, RequestStatus, Tier
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.imports.batch_steps import read_batch
-from archive_store.imports.batches import ask_for_run, cancel, remap
+from archive_store.imports.batches import ask_for_run, cancel
+from archive_store.imports.beginning import remap
 from archive_store.imports.documents import BLOCKS, ROWS, BatchStatus, ImportKind, RowPolicy
 from archive_store.imports.jobs import expire, run_due
 from archive_store.imports.running import advance, enter_block
@@ -233,7 +234,9 @@ async def test_what_nobody_runs_expires(school: School) -> None:
 
 async def test_what_was_signed_is_what_runs(school: School) -> None:
     rules = [
-        rule.model_copy(update={"chain": (Tier.DEPARTMENT_HEAD,)} if rule.operation == "roster.import" else {})
+        rule.model_copy(
+            update={"chain": (Tier.DEPARTMENT_HEAD,)} if rule.operation == "roster.import" else {}
+        )
         for rule in DEFAULT_APPROVAL_RULES
     ]
     policy = ApprovalPolicy(version=2, effective_from=date(2026, 1, 1), rules=tuple(rules))

@@ -1,4 +1,4 @@
-"""Undoing a batch: refused with the reason where something depends on it; the history keeps all, the numbers are free."""
+"""Undoing a batch: refused with the reason where something depends on it; the history keeps all it was."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ async def entered(school: School) -> ImportBatch:
 async def test_a_batch_is_taken_out_and_the_corrected_file_enters(school: School) -> None:
     batch = await entered(school)
     keys = [
-        row["student_id"] async for row in school.store.database.mongo["import_rows"].find({"batch_id": batch.key})
+        row["student_id"]
+        async for row in school.store.database.mongo["import_rows"].find({"batch_id": batch.key})
     ]
     before = await school.counts()
     done = await undo(school, batch)
@@ -216,7 +217,9 @@ async def test_an_update_that_was_made_refuses_the_undoing(school: School) -> No
     request = await school.store.database.collection(ChangeRequest).find_one({})
     assert request is not None
     values = {"status": RequestStatus.APPLIED.value}
-    await school.store.database.collection(ChangeRequest).update_one({"_id": request["_id"]}, {"$set": values})
+    await school.store.database.collection(ChangeRequest).update_one(
+        {"_id": request["_id"]}, {"$set": values}
+    )
     with pytest.raises(RegistrarError) as caught:
         await ask_for_undo(school.store, await school.viewer("information"), batch.key, "文件有误")
     assert caught.value.code is ErrorCode.DEPENDED_ON
