@@ -6,7 +6,7 @@ The file itself is never on a disk in clear: while it is read, it lies encrypted
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
+from typing import BinaryIO, TypeVar, cast
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -55,7 +55,8 @@ async def begin_import(request: Request) -> Response:
                     raise too_large
         except ClientDisconnect:
             return Response(status_code=499)
-        batch = await begin(store, viewer, file, file_name=told.get("fileName", ""), terms=terms)
+        content = cast("BinaryIO", file)
+        batch = await begin(store, viewer, content, file_name=told.get("fileName", ""), terms=terms)
     earlier = batch.earlier_batch_id
     return JSONResponse(
         {

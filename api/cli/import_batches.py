@@ -50,12 +50,8 @@ def _print_batch(out: Console, batch: dict[str, Any]) -> None:
 
 async def write_report(url: str, token: str, key: str, to: Path | None) -> int:
     """Each row of a batch as CSV, to a file that must not exist or to standard output; how many."""
-    file: TextIO
     with contextlib.ExitStack() as stack:
-        if to is None:
-            file = sys.stdout
-        else:
-            file = stack.enter_context(to.open("x", encoding="utf-8-sig", newline=""))
+        file = sys.stdout if to is None else stack.enter_context(_new_file(to))
         writer = csv.writer(file)
         writer.writerow(["row", "outcome", "column", "code", "zh", "en", "student", "case", "request"])
         count = 0
@@ -67,3 +63,7 @@ async def write_report(url: str, token: str, key: str, to: Path | None) -> int:
                     told = [cell.get(name, "") for name in ("column", "code", "messageZh", "messageEn")]
                     writer.writerow([row["sheetRow"], row["outcome"], *told, *ids])
     return count
+
+
+def _new_file(path: Path) -> TextIO:
+    return path.open("x", encoding="utf-8-sig", newline="")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiofiles
+import aiofiles.os
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -82,7 +83,7 @@ async def _begin(server: httpx.AsyncClient, roster: Path, terms: Terms) -> dict[
             while piece := await file.read(_PIECE):
                 yield piece
 
-    size = str(roster.stat().st_size)
+    size = str((await aiofiles.os.stat(roster)).st_size)
     response = await server.put(
         "/imports", params=told, content=body(), headers={"Content-Length": size}, timeout=600
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from bson import ObjectId
-from pymongo import ReplaceOne
+from pymongo import InsertOne, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
@@ -84,7 +84,7 @@ async def _append_entries(unit: UnitOfWork) -> None:
     sealed = iter(await store.cipher.encrypt_many(contents))
     key, hash_name = store.keyring.audit, store.settings.audit_hash
     entries: list[Row] = []
-    new_heads: list[ReplaceOne[Row]] = []
+    new_heads: list[ReplaceOne[Row] | InsertOne[Row]] = []
     for subject, events in by_subject.items():
         identifier = head_id(subject)
         head = heads[subject] or {"sequence": 0, "hash": FIRST_PREVIOUS_HASH}
@@ -109,11 +109,9 @@ async def _append_entries(unit: UnitOfWork) -> None:
             entry["log_index"] = None  # the sequencer gives it
             entries.append(entry)
         seal = head_seal(key, identifier, sequence, last_hash, hash_name)
-        new_heads.append(
-            ReplaceOne(
-                {"_id": identifier}, {"sequence": sequence, "hash": last_hash, "seal": seal}, upsert=True
-            )
-        )
+        new_head = {"_id": identifier, "sequence": sequence, "hash": last_hash, "seal": seal}
+        is_first = heads[subject] is None
+        new_heads.append(InsertOne(new_head) if is_first else ReplaceOne({"_id": identifier}, new_head))
     await database[ENTRIES].insert_many(entries, session=unit.session)
     await database[HEADS].bulk_write(new_heads, session=unit.session, ordered=False)
 

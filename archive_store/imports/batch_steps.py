@@ -26,7 +26,8 @@ async def read_batch(store: Store, batch_id: ObjectId) -> ImportBatch:
     row = await store.database.collection(ImportBatch).find_one({"_id": batch_id})
     if row is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    return ImportBatch.model_validate(row)
+    batch: ImportBatch = ImportBatch.model_validate(row)
+    return batch
 
 
 async def load_batch(unit: UnitOfWork, batch_id: ObjectId) -> ImportBatch:

@@ -76,7 +76,7 @@ class SealedFile(io.RawIOBase):
         opening = Cipher(self._key, modes.CTR(first.to_bytes(_BLOCK, "big"))).decryptor()
         self._held, self._held_at = opening.update(self._file.read(_BUFFER)), first * _BLOCK
 
-    def read(self, size: int = -1) -> bytes:  # type: ignore[override]
+    def read(self, size: int = -1) -> bytes:
         """As many as asked for, unless the file ends: a raw file may give fewer, and its readers do not ask again."""
         parts = []
         left = self._size - self._position if size is None or size < 0 else size

@@ -106,7 +106,7 @@ async def _undo(unit: UnitOfWork, batch: ImportBatch, rows: Sequence[Row]) -> No
     await _remove_students(unit, students, persons)
     await _remove_cases(unit, [found.cases[row["case_id"]] for row in entered if "case_id" in row])
     for row in free:
-        request = found.requests.get(row.get("request_id"))
+        request = found.request_of(row)
         if request is not None and request.status in WITHDRAWABLE_STATUSES:
             await withdraw_in(unit, request)
     if free:
@@ -162,7 +162,7 @@ class _Held:
     students: dict[ObjectId, Student]
     persons: dict[ObjectId, Person]
     cases: dict[ObjectId, AdmissionCase]
-    requests: dict[ObjectId | None, ChangeRequest]
+    requests: dict[ObjectId, ChangeRequest]
     heads: dict[Subject, Row | None]
     dependents: dict[ObjectId, UndoObstacle]
 
@@ -173,16 +173,20 @@ class _Held:
         held.students = await _records(store, session, Student, entered, "student_id")
         held.persons = await _records(store, session, Person, entered, "person_id")
         held.cases = await _records(store, session, AdmissionCase, entered, "case_id")
-        held.requests = {**await _records(store, session, ChangeRequest, rows, "request_id")}
+        held.requests = await _records(store, session, ChangeRequest, rows, "request_id")
         records = [*held.students.values(), *held.persons.values(), *held.cases.values()]
         held.heads = await _heads(store, session, records)
         cases = {case.student_id for case in held.cases.values()}
         held.dependents = await dependents_of(store, session, list(held.students), cases)
         return held
 
+    def request_of(self, row: Row) -> ChangeRequest | None:
+        key = row.get("request_id")
+        return None if key is None else self.requests.get(key)
+
     def obstacle(self, row: Row) -> UndoObstacle | None:
         if row["outcome"] == RowOutcome.UPDATED:
-            request = self.requests.get(row.get("request_id"))
+            request = self.request_of(row)
             is_applied = request is None or request.status is RequestStatus.APPLIED
             return UndoObstacle.UPDATE_APPLIED if is_applied else None
         if "case_id" in row:

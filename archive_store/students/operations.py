@@ -229,14 +229,17 @@ async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> No
     """Insert new records with their persons; `person_id` of each is taken as the new person's key."""
     persons = [_person_of(unit, student) for student in students]
     await unit.insert(*persons)
-    await unit.insert(*students)
-    for student in students:
-        row = student.to_bson()
-        changes = [
-            FieldChange(field, None, row[field])
-            for field in row
-            if field not in Student.bookkeeping and row[field] not in (None, [])
+    # Before they are encrypted.
+    told = [
+        [
+            FieldChange(field, None, value)
+            for field, value in student.to_bson().items()
+            if field not in Student.bookkeeping and value not in (None, [])
         ]
+        for student in students
+    ]
+    await unit.insert(*students)
+    for student, changes in zip(students, told, strict=True):
         unit.audit(Subject(Student.subject_type, student.key), REGISTRATION, changes)
         unit.audit(Subject(Person.subject_type, student.person_id), "person:register")
 

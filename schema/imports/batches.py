@@ -84,7 +84,7 @@ async def resolve_begin(info: Request, input: ImportBeginInput) -> ImportPayload
         file_name=file.filename or "",
         terms=terms,
     )
-    return ImportPayload(import_batch=batch)  # type: ignore[arg-type]
+    return ImportPayload(import_batch=batch)
 
 
 @typed_errors(ImportPayload)
@@ -92,7 +92,7 @@ async def resolve_map(info: Request, input: ImportMapInput) -> ImportPayload:  #
     columns = None if input.columns is None else {held.header: held.column for held in input.columns}
     key = key_of(input.id, "ImportBatch", field="id")
     batch = await remap(info.context.store, info.context.viewer, key, columns, input.policy)
-    return ImportPayload(import_batch=batch)  # type: ignore[arg-type]
+    return ImportPayload(import_batch=batch)
 
 
 @typed_errors(ImportCheckPayload)

@@ -15,7 +15,7 @@ async def resolve_import_batch(info: Request, id: strawberry.ID) -> ImportBatch 
     """One batch; null when there is none to see."""
     key = key_of(id, "ImportBatch", field="id")
     (batch,) = await batches_by_id(info.context.store, info.context.viewer, [key])
-    return batch  # type: ignore[return-value]
+    return batch
 
 
 async def resolve_import_batches(

@@ -44,7 +44,7 @@ async def subscribe_to_import(info: Request, id: strawberry.ID) -> AsyncGenerato
         if batch.revision != seen:
             seen = batch.revision
             context.begin(viewer)
-            yield batch  # type: ignore[misc]
+            yield batch
         if batch.status in ENDED_STATUSES - {BatchStatus.UNDOING}:
             return
         await asyncio.sleep(LOOK_SECONDS)
