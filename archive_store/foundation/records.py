@@ -16,7 +16,6 @@ from pydantic import ConfigDict, Field
 
 from archive_store.foundation.field_classes import FieldClass
 
-
 _STORED_AS_IS = frozenset({str, int, float, bool, bytes, type(None), datetime, ObjectId, PydanticObjectId})
 _NOT_STORED = frozenset({"id", "revision_id"})
 

@@ -94,7 +94,11 @@ async def test_another_process_goes_on_and_each_row_is_entered_once(
 
 async def told(school: School) -> dict[str, Any]:
     """How many there are of all, and what became of the rows."""
-    counts = {name: count for name, count in (await school.counts()).items() if name not in ("leases", "audit_entries")}
+    counts = {
+        name: count
+        for name, count in (await school.counts()).items()
+        if name not in ("leases", "audit_entries")
+    }
     numbers = await school.store.database.collection(Student).distinct("auxiliary_number")
     batches = await school.store.database.mongo["import_batches"].find().sort("_id", 1).to_list()
     figures = ("status", "added", "updated", "already_on_record", "refused", "skipped", "undone", "position")
