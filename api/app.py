@@ -12,6 +12,7 @@ from api.exports import export_csv, export_workbook
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
 from api.health import Readiness, live, metrics, ready
+from api.imports import begin_import
 from api.keys import measure_keys
 from api.logs import RequestLog
 from api.problems import EXCEPTION_HANDLERS
@@ -22,7 +23,7 @@ from api.stalls import StallLimits
 from api.tus import one_upload, uploads
 from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
-from archive_store.archive import JOBS, SCAN_JOBS, SLOW_JOBS, open_archive
+from archive_store.archive import IMPORT_JOBS, JOBS, SCAN_JOBS, SLOW_JOBS, open_archive
 from archive_store.audit.feed import NotificationFeed
 from archive_store.foundation.settings import Settings
 from schema.root import build_schema
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> Starlette:
             working(
                 *worker_of_jobs(store, {**JOBS, "keys.measure": measure_keys}),
                 *worker_of_jobs(store, SCAN_JOBS, lease_name="scan-worker", renews=True),
+                *worker_of_jobs(store, IMPORT_JOBS, lease_name="import-worker", renews=True),
                 *worker_of_jobs(store, SLOW_JOBS, lease_name="slow-worker", renews=True),
                 *sequencer_of(store),
                 *publisher_of(store),
@@ -75,6 +77,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/scans/{id}/thumbnail", scan_thumbnail, methods=["GET"]),
             Route("/exports/students.csv", export_csv, methods=["GET"]),
             Route("/exports/students.xlsx", export_workbook, methods=["GET"]),
+            Route("/imports", begin_import, methods=["PUT"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),

@@ -54,8 +54,9 @@ from archive_store.foundation.root_key_providers import root_keys_of
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
-from archive_store.imports.documents import RosterImport
-from archive_store.imports.operations import ROSTER_IMPORT
+from archive_store.imports.batches import IMPORT_UNDO, ROSTER_IMPORT
+from archive_store.imports.documents import IMPORT_INDEXES, ImportBatch
+from archive_store.imports.jobs import expire, run_due
 from archive_store.organisation.assignments import CLASS_ASSIGN
 from archive_store.organisation.classes import CLASS_CHANGE, CLASS_CLOSE, CLASS_OPEN
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
@@ -132,6 +133,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Export,
     FieldAccessPolicy,
     FixityRun,
+    ImportBatch,
     KeyChange,
     LegalHold,
     MergeCase,
@@ -140,7 +142,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RetentionTable,
     RetrievalGrant,
     RoleGrant,
-    RosterImport,
     Scan,
     School,
     SchoolClass,
@@ -187,6 +188,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "duplicate.reopen": DUPLICATE_REOPEN,
     "homeroom.assign": HOMEROOM_ASSIGN,
     "homeroom.end": HOMEROOM_END,
+    "import.undo": IMPORT_UNDO,
     "policy.replace": POLICY_REPLACE,
     "reason_templates.replace": REASON_TEMPLATES_REPLACE,
     "retention_table.replace": RETENTION_TABLE_REPLACE,
@@ -229,6 +231,7 @@ JOBS: Mapping[str, Job] = {
     "archive_file.rewrap": rewrap_keys,
     "archive_file.rotate_keys": rotate_keys,
     "disposal.cancel_unasked": cancel_unasked,
+    "import.expire": expire,
 }
 
 # Beside them: these move whole files, and may take as long as a large one.
@@ -242,6 +245,9 @@ SCAN_JOBS: Mapping[str, Job] = {
 
 # As JOBS, beside them: what takes long and may end at any time.
 SLOW_JOBS: Mapping[str, Job] = {"verification.list": list_due, "archive.check": check_due}
+
+# A large roster takes minutes.
+IMPORT_JOBS: Mapping[str, Job] = {"import.run": run_due}
 
 
 @asynccontextmanager
@@ -270,6 +276,8 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await database.mongo[VIEWINGS].create_indexes(VIEWING_INDEXES)
             await database.mongo[CHECKS].create_indexes(CHECK_INDEXES)
             await database.mongo[ROLL].create_indexes(ROLL_INDEXES)
+            for collection, indexes in IMPORT_INDEXES.items():
+                await database.mongo[collection].create_indexes(indexes)
             await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store

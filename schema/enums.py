@@ -21,9 +21,9 @@ from archive_store.scans.documents import RetentionClass, ScanStatus
 from archive_store.scans.upload_documents import UploadStatus as ScanUploadStatus
 from archive_store.students.documents import STATUS_LABELS, Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
-from schema.enum_names import name_enum as _name
+from schema.enum_names import name_enum
 
-_name(
+name_enum(
     AuditSubjectType,
     "What an audit entry can be about (审计对象).",
     {
@@ -53,7 +53,7 @@ _name(
         "RETENTION_TABLE": "保管期限表",
         "RETRIEVAL_GRANT": "调阅授权",
         "ROLE_GRANT": "岗位授权",
-        "ROSTER_IMPORT": "导入批次",
+        "IMPORT_BATCH": "导入批次",
         "SCAN": "扫描件",
         "SCHOOL": "学校",
         "SCHOOL_CLASS": "班级",
@@ -64,7 +64,7 @@ _name(
     },
     name="AuditSubjectType",
 )
-_name(
+name_enum(
     CrisisTeamStatus,
     "临时小组状态.",
     {
@@ -75,19 +75,19 @@ _name(
         "CLOSED": "已结案",
     },
 )
-_name(Decision, "审批意见.", {"APPROVED": "批准", "REJECTED": "驳回", "RETURNED": "退回补正"})
-_name(
+name_enum(Decision, "审批意见.", {"APPROVED": "批准", "REJECTED": "驳回", "RETURNED": "退回补正"})
+name_enum(
     EmergencyStatus,
     "应急处置状态.",
     {"EXECUTED": "已执行", "REPORTED": "已报备", "RATIFIED": "已追认", "REVERSED": "已撤销"},
 )
 strawberry.enum(FieldClass, description="字段分级, F0 (open inside the school) to F4 (sealed).")
-_name(
+name_enum(
     Gender,
     "性别, GB/T 2261.1.",
     {"UNKNOWN": "未知的性别", "MALE": "男性", "FEMALE": "女性", "NOT_STATED": "未说明的性别"},
 )
-_name(
+name_enum(
     Post,
     "岗位, the posts of the school policy §二(一).",
     {
@@ -105,7 +105,7 @@ _name(
     },
 )
 strawberry.enum(ReasonUse, description="What a common reason is given for.")
-_name(
+name_enum(
     Relationship,
     "What ties a viewer to a student, beside posts.",
     {
@@ -116,7 +116,7 @@ _name(
         "SELF": "本人",
     },
 )
-_name(
+name_enum(
     RequestStatus,
     "申请状态.",
     {
@@ -132,7 +132,7 @@ _name(
     },
     name="ChangeRequestStatus",
 )
-_name(
+name_enum(
     ScanFindingCode,
     "提示 of the checks of an upload.",
     {
@@ -146,7 +146,7 @@ _name(
     },
     name="ScanFindingCode",
 )
-_name(
+name_enum(
     ScanUploadStatus,
     "上传状态.",
     {
@@ -159,18 +159,18 @@ _name(
     },
     name="ScanUploadStatus",
 )
-_name(
+name_enum(
     BatchStatus,
     "销毁批次状态.",
     {"PROPOSED": "待审批", "DISPOSED": "已销毁", "CANCELLED": "已撤销"},
     name="DisposalBatchStatus",
 )
-_name(
+name_enum(
     RetentionClass,
     "保管期限.",
     {"PERMANENT": "永久", "YEARS_30": "30年", "YEARS_10": "10年"},
 )
-_name(
+name_enum(
     ScanStatus,
     "扫描件状态.",
     {"FILED": "已归档", "ON_HOLD": "冻结", "DISPOSAL_PROPOSED": "待销毁鉴定", "DISPOSED": "已销毁"},
@@ -180,8 +180,8 @@ strawberry.enum(
     StudentDimension, description="What `studentStatistics` counts by; only open to personal values."
 )
 strawberry.enum(StudentOrder, description="Order of `students`.")
-_name(StudentStatus, "学籍状态.", {status.name: label for status, label in STATUS_LABELS.items()})
-_name(
+name_enum(StudentStatus, "学籍状态.", {status.name: label for status, label in STATUS_LABELS.items()})
+name_enum(
     Tier,
     "审批级别, policy §四(一).",
     {"DEPARTMENT_HEAD": "部门负责人", "VICE_PRINCIPAL": "分管副校长", "PRINCIPAL": "校长"},

@@ -35,7 +35,7 @@ from schema.crisis.mutations import (
 from schema.duplicates.mutations import DuplicateMutations
 from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
-from schema.imports.mutations import RosterImportPayload, resolve_roster_import
+from schema.imports.mutations import ImportMutations
 from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
     DelegationPayload,
@@ -87,7 +87,12 @@ from schema.students.status import (
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
 class Mutation(
-    AdmissionMutations, CodeTableMutations, DuplicateMutations, OrganisationMutations, VerificationMutations
+    AdmissionMutations,
+    CodeTableMutations,
+    DuplicateMutations,
+    ImportMutations,
+    OrganisationMutations,
+    VerificationMutations,
 ):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
@@ -207,7 +212,4 @@ class Mutation(
     )
     calendar_load: CalendarLoadPayload = strawberry.field(
         resolver=resolve_calendar_load, description="Ask for the work calendar of a year (节假日安排)."
-    )
-    roster_import: RosterImportPayload = strawberry.field(
-        resolver=resolve_roster_import, description="Import a roster (花名册)."
     )

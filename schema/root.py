@@ -40,6 +40,9 @@ from schema.duplicates.queries import DuplicateQueries, resolve_merge_case
 from schema.duties.code_table_types import CodeTableQueries
 from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
+from schema.imports.queries import ImportQueries, resolve_import_batch
+from schema.imports.subscriptions import subscribe_to_import
+from schema.imports.types import ImportBatch
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.mutation import Mutation
 from schema.nodes import Connection, Node, parse_global_id
@@ -106,6 +109,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "CrisisTeam": resolve_crisis_team,
         "DisposalBatch": resolve_disposal_batch,
         "EmergencyAction": resolve_emergency_action,
+        "ImportBatch": resolve_import_batch,
         "LegalHold": resolve_legal_hold,
         "MergeCase": resolve_merge_case,
         "RetrievalGrant": resolve_retrieval_grant,
@@ -120,7 +124,14 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(AdmissionQueries, CodeTableQueries, DuplicateQueries, OrganisationQueries, VerificationQueries):
+class Query(
+    AdmissionQueries,
+    CodeTableQueries,
+    DuplicateQueries,
+    ImportQueries,
+    OrganisationQueries,
+    VerificationQueries,
+):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
     student: Student | None = strawberry.field(
         resolver=resolve_student,
@@ -235,6 +246,10 @@ class Subscription:
     task_added: AsyncGenerator[Task, None] = strawberry.subscription(
         resolver=subscribe_to_tasks,
         description="待办: what comes to await the viewer's decision, from now on.",
+    )
+    import_progress: AsyncGenerator[ImportBatch, None] = strawberry.subscription(
+        resolver=subscribe_to_import,
+        description="导入进度: the batch now and whenever it goes on, until it has ended.",
     )
 
 

@@ -14,6 +14,7 @@ from archive_store.crisis.queries import teams_by_id
 from archive_store.duplicates.queries import merge_cases_by_id
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.imports.queries import batches_by_id as imports_by_id
 from archive_store.preservation.queries import batches_by_id, holds_by_id
 from archive_store.scans.queries import scans_by_id
 from archive_store.semester_verification.queries import campaigns_by_id, items_by_id
@@ -34,6 +35,10 @@ async def _visible_team_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId
 
 async def _visible_batch_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
     return {batch.key for batch in await batches_by_id(store, viewer, ids) if batch is not None}
+
+
+async def _visible_import_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {batch.key for batch in await imports_by_id(store, viewer, ids) if batch is not None}
 
 
 async def _visible_hold_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
@@ -61,6 +66,7 @@ _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitab
     "CrisisTeam": _visible_team_ids,
     "DisposalBatch": _visible_batch_ids,
     "EmergencyAction": visible_emergency_ids,
+    "ImportBatch": _visible_import_ids,
     "LegalHold": _visible_hold_ids,
     "MergeCase": _visible_merge_ids,
     "Scan": _visible_scan_ids,

@@ -62,6 +62,7 @@ from archive_store.students import queries
 from archive_store.students.changes import StudentUpdate
 from archive_store.students.documents import Student
 from scripts.bench_archive import bench_archive
+from scripts.bench_import import bench_import
 from scripts.bench_log import bench_log
 from scripts.bench_verification import verification
 
@@ -369,7 +370,19 @@ async def archive(settings: Settings, issuer: DemoIssuer, ports: dict[str, int],
     await bench_archive(settings, issuer, rounds=max(1, rounds // 12))
 
 
-BENCHES = {"reads": reads, "rights": rights, "write": write, "audit-log": audit_log, "archive": archive}
+async def imports(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
+    """Rosters from file to records, against bare inserts, and memory."""
+    await bench_import(settings, rounds=max(1, rounds // 12))
+
+
+BENCHES = {
+    "reads": reads,
+    "rights": rights,
+    "write": write,
+    "audit-log": audit_log,
+    "archive": archive,
+    "import": imports,
+}
 # These need no server; each is told how many entries.
 OFFLINE_BENCHES = {"audit-verify": verification}
 # One word for several.

@@ -10,6 +10,7 @@ import typer
 
 from api.cli.archive import archive_app
 from api.cli.console import fail, out
+from api.cli.import_commands import Kind, Policy, imports_app
 from api.cli.keyring import keyring_app
 from api.cli.options import DEFAULT_URL, Purpose, Token, Url
 from api.cli.running import Data, run, settings_from_environment, settings_of
@@ -22,6 +23,7 @@ app = typer.Typer(
 audit_app = typer.Typer(help="Export and verify the audit history.", no_args_is_help=True)
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 app.add_typer(scan_app, name="scan")
+app.add_typer(imports_app, name="imports")
 app.add_typer(audit_app, name="audit")
 app.add_typer(schema_app, name="schema")
 app.add_typer(keyring_app, name="keyring")
@@ -83,16 +85,30 @@ def install(
 
 @app.command("import")
 def import_roster(
-    roster: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="XLSX or CSV.")],
+    roster: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="XLSX, XLS or CSV.")],
     token: Token,
     url: Url = DEFAULT_URL,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and report; write nothing.")] = False,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="A column that is headed otherwise, HEADER=OURS; HEADER= ignores it."),
+    ] = None,
+    policy: Annotated[
+        Policy, typer.Option(case_sensitive=False, help="What becomes of rows that are bad or known.")
+    ] = Policy.SKIP,
+    kind: Annotated[
+        Kind, typer.Option(case_sensitive=False, help="Students on the register, or candidates.")
+    ] = Kind.REGISTER,
+    stage: Annotated[str | None, typer.Option(help="Of candidates, such as SENIOR.")] = None,
+    cohort: Annotated[int | None, typer.Option(help="Of candidates: the year of entrance (级).")] = None,
+    batch: Annotated[str | None, typer.Option(help="Of candidates: 批次.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and report; enter nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Import a roster (花名册). Exit status 2 when rows were refused."""
-    from api.cli.roster import import_file
+    from api.cli.roster import Terms, import_file
 
-    refused = run(import_file(out, url, token, roster, dry_run=dry_run, as_json=as_json))
+    terms = Terms(kind.name, policy.name, columns or (), stage, cohort, batch)
+    refused = run(import_file(out, url, token, roster, terms, dry_run=dry_run, as_json=as_json))
     if refused:
         raise typer.Exit(2)
 

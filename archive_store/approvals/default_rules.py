@@ -74,6 +74,8 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="homeroom.end", chain=()),
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
     ApprovalRule(operation="roster.import", chain=()),
+    # What many records came by is taken back by the head of the department.
+    ApprovalRule(operation="import.undo", chain=_HEAD),
     ApprovalRule(operation="scan.file", chain=()),
     # A hold keeps, so it is placed at once; what lets go of papers is signed, and the principal decides on destroying.
     ApprovalRule(operation="scan.hold", chain=()),

@@ -80,7 +80,22 @@ async def perform(
 
     Raises FORBIDDEN without a post that may ask, and whatever the operation's check refuses.
     """
-    asking = asking or Asking(reason)
+    asked = await prepare(store, viewer, name, payload, asking or Asking(reason))
+    result = await governed_transaction(store, viewer.actor, name, asked.work, reason=asked.reason)
+    return Outcome(result=result) if asked.applies else Outcome(change_request_id=result)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What was checked and may be written: `work` applies the operation, or makes a change request and gives its id."""
+
+    work: Callable[[UnitOfWork], Awaitable[Any]]
+    applies: bool
+    reason: str | None
+
+
+async def prepare(store: Store, viewer: Viewer, name: str, payload: Payload, asking: Asking) -> Prepared:
+    """`perform` up to its transaction, for who writes something beside it. Raises as it does."""
     asking = replace(asking, reason=(asking.reason or "").strip() or None)
     operation: Operation[Any] = store.operations[name]
     operation.require_asker(viewer)
@@ -99,8 +114,7 @@ async def perform(
                 await asking.beside(unit, None)
             return result
 
-        result = await governed_transaction(store, viewer.actor, name, apply, reason=asking.reason)
-        return Outcome(result=result)
+        return Prepared(apply, applies=True, reason=asking.reason)
     if operation.applies_at_once:
         raise UngovernedOperationError(f"{name} cannot wait for approval")
     require_reason(asking)
@@ -141,8 +155,7 @@ async def perform(
             await asking.beside(unit, request_id)
         return request_id
 
-    await governed_transaction(store, viewer.actor, operation.name, submit, reason=asking.reason)
-    return Outcome(change_request_id=request_id)
+    return Prepared(submit, applies=False, reason=asking.reason)
 
 
 def require_reason(asking: Asking) -> None:

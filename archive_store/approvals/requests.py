@@ -174,22 +174,27 @@ async def withdraw(store: Store, viewer: Viewer, request_id: ObjectId) -> Reques
     async def step(unit: UnitOfWork) -> RequestStatus:
         request = await load_visible(unit, viewer, request_id)
         require_requester(viewer, request, WITHDRAWABLE_STATUSES)
-        told: list[ObjectId | Post] = [*request.awaited_posts]
-        if request.awaited_person is not None:
-            told.append(request.awaited_person)
-        await unit.change(
-            request,
-            {
-                "status": RequestStatus.WITHDRAWN,
-                "awaited_posts": [],
-                "awaited_person": None,
-                "due_at": None,
-            },
-        )
-        subject = Subject(ChangeRequest.subject_type, request_id)
-        unit.audit(subject, "change_request:withdraw")
-        for recipient in told if request.status is not RequestStatus.DRAFT else ():
-            unit.notify(recipient, "change_request:withdrawn", subject)
+        await withdraw_in(unit, request)
         return RequestStatus.WITHDRAWN
 
     return await governed_transaction(store, viewer.actor, "change_request.withdraw", step)
+
+
+async def withdraw_in(unit: UnitOfWork, request: ChangeRequest) -> None:
+    """Withdraw a request that may be, as part of something else."""
+    told: list[ObjectId | Post] = [*request.awaited_posts]
+    if request.awaited_person is not None:
+        told.append(request.awaited_person)
+    await unit.change(
+        request,
+        {
+            "status": RequestStatus.WITHDRAWN,
+            "awaited_posts": [],
+            "awaited_person": None,
+            "due_at": None,
+        },
+    )
+    subject = Subject(ChangeRequest.subject_type, request.key)
+    unit.audit(subject, "change_request:withdraw")
+    for recipient in told if request.status is not RequestStatus.DRAFT else ():
+        unit.notify(recipient, "change_request:withdrawn", subject)

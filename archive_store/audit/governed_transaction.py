@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from bson import ObjectId
-from pymongo import ReplaceOne
+from pymongo import InsertOne, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
@@ -18,6 +18,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import (
+    REMOVALS,
     Actor,
     AuditEvent,
     RevisionConflictError,
@@ -67,6 +68,10 @@ def _check_whole(unit: UnitOfWork) -> None:
     for subject, fields in unit.to_tell.items():
         if untold := fields - told[subject]:
             raise AssertionError(f"{unit.operation} wrote {sorted(untold)} of {subject} without telling")
+    # As the last of its entries, and of no other record: verification goes by it.
+    last = {event.subject: event.kind in REMOVALS for event in unit.events}
+    if unremoved := unit.removed ^ {subject for subject, removes in last.items() if removes}:
+        raise AssertionError(f"{unit.operation} does not tell what became of {unremoved}")
 
 
 async def _append_entries(unit: UnitOfWork) -> None:
@@ -81,7 +86,7 @@ async def _append_entries(unit: UnitOfWork) -> None:
     sealed = iter(await store.cipher.encrypt_many(contents))
     key, hash_name = store.keyring.audit, store.settings.audit_hash
     entries: list[Row] = []
-    new_heads: list[ReplaceOne[Row]] = []
+    new_heads: list[ReplaceOne[Row] | InsertOne[Row]] = []
     for subject, events in by_subject.items():
         identifier = head_id(subject)
         head = heads[subject] or {"sequence": 0, "hash": FIRST_PREVIOUS_HASH}
@@ -106,11 +111,9 @@ async def _append_entries(unit: UnitOfWork) -> None:
             entry["log_index"] = None  # the sequencer gives it
             entries.append(entry)
         seal = head_seal(key, identifier, sequence, last_hash, hash_name)
-        new_heads.append(
-            ReplaceOne(
-                {"_id": identifier}, {"sequence": sequence, "hash": last_hash, "seal": seal}, upsert=True
-            )
-        )
+        new_head = {"_id": identifier, "sequence": sequence, "hash": last_hash, "seal": seal}
+        is_first = heads[subject] is None
+        new_heads.append(InsertOne(new_head) if is_first else ReplaceOne({"_id": identifier}, new_head))
     await database[ENTRIES].insert_many(entries, session=unit.session)
     await database[HEADS].bulk_write(new_heads, session=unit.session, ordered=False)
 

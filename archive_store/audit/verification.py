@@ -19,6 +19,7 @@ from archive_store.audit.remembered import Signed, recall
 from archive_store.foundation.database import Row
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import REMOVALS
 
 
 @dataclass
@@ -142,12 +143,15 @@ async def _verify_history(
         if not is_plain:
             report.findings.append(Finding(str(head["_id"]), 0, Flaw.DOUBLE_FIELD))
     seen: set[str] = set()
+    removed: set[str] = set()
     pending: list[Row] = []
 
     def close_chain() -> None:
         if pending:
             subject = "{}:{}".format(*_subject_of(pending[0]))
             seen.add(subject)
+            if pending[-1].get("kind") in REMOVALS:
+                removed.add(subject)
             report.subjects += 1
             report.findings.extend(verify_chain(key, subject, pending, heads.get(subject), hash_name))
             pending.clear()
@@ -174,9 +178,11 @@ async def _verify_history(
             if not is_plain:
                 report.findings.append(Finding(subject, 0, Flaw.DOUBLE_FIELD))
             without_record.discard(subject)
+            if subject in removed:
+                report.findings.append(Finding(subject, 0, Flaw.UNLIKE_RECORD))
             if subject not in heads and subject not in seen:
                 report.findings.append(Finding(subject, 0, Flaw.NO_HISTORY))
-        # Nothing is ever deleted by an operation.
-        report.findings += [Finding(subject, 0, Flaw.NO_RECORD) for subject in without_record]
+        # No operation deletes without an entry that tells what was there.
+        report.findings += [Finding(subject, 0, Flaw.NO_RECORD) for subject in without_record - removed]
     report.findings += [finding async for finding in verify_log(store, stored_entries, signed, session)]
     return report

@@ -60,6 +60,7 @@ class ErrorCode(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     CONFLICT = "conflict"
     WRONG_STATE = "wrong_state"
+    DEPENDED_ON = "depended_on"
     DISPOSED = "disposed"
     SELF_APPROVAL = "self_approval"
     SEAT_TAKEN = "seat_taken"
@@ -201,6 +202,11 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.WRONG_STATE: ErrorText(
         409, "当前状态为 {state},不能执行此操作。", "This cannot be done in the state {state}."
+    ),
+    ErrorCode.DEPENDED_ON: ErrorText(
+        409,
+        "第 {row} 行录入的内容已有后续业务,不能撤销:{what_zh}。",
+        "What row {row} entered cannot be taken out again, since something depends on it: {what_en}.",
     ),
     ErrorCode.DISPOSED: ErrorText(
         410,

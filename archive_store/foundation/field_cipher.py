@@ -1,7 +1,7 @@
 """Field encryption: MongoDB client-side encryption, called explicitly so that community servers serve.
 
 Values of F3 and F4 leaves are encrypted at random; an equality look-up goes by a keyed blind index beside
-them. libmongocrypt is synchronous, so whole batches go to a thread together, one of their own.
+them. Both ways are synchronous, so whole batches go to a thread together, one of their own.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import Any
 from bson.binary import STANDARD, Binary
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
-from pymongo.encryption import Algorithm, ClientEncryption  # type: ignore[attr-defined]
+from pymongo.encryption import ClientEncryption
 from pymongo.errors import EncryptionError
 
+from archive_store.foundation.sealed_values import ValueSealer, unwrapped_key
 from archive_store.foundation.workers import Workers
+
+Change = Callable[[Sequence[Any]], list[Any]]
 
 # So few values take less time than the way to a thread and back.
 _FEW = 3
 _KEY_NAME = "record-fields"
 # Several, so that a roster's values do not keep a reader waiting.
 _workers = Workers("field-cipher", 4)
-_RANDOM = Algorithm.AEAD_AES_256_CBC_HMAC_SHA_512_Random
+_OPTIONS: CodecOptions[Any] = CodecOptions(uuid_representation=STANDARD, tz_aware=True)
 
 
 class FieldCipher:
@@ -37,8 +40,10 @@ class FieldCipher:
             {"local": {"key": master_key}},
             f"{database}.field_keys",
             self._client,
-            CodecOptions(uuid_representation=STANDARD, tz_aware=True),
+            _OPTIONS,
         )
+        self._master_key = master_key
+        self._sealer: ValueSealer | None = None
         self._lookup_key = lookup_key
 
     async def prepare(self) -> None:
@@ -55,7 +60,7 @@ class FieldCipher:
             except EncryptionError:
                 if self._encryption.get_key_by_alt_name(_KEY_NAME) is None:
                     raise
-        # A wrong master key must stop the start, not the first reader.
+        # A wrong master key must stop the start, not the first reader; and what is sealed here must open there.
         self._encryption.decrypt(self._encrypt("probe"))
 
     def close(self) -> None:
@@ -63,15 +68,24 @@ class FieldCipher:
         self._client.close()
 
     def _encrypt(self, value: Any) -> Any:
-        return None if value is None else self._encryption.encrypt(value, _RANDOM, key_alt_name=_KEY_NAME)
+        return self._encrypt_all([value])[0]
+
+    def _encrypt_all(self, values: Sequence[Any]) -> list[Any]:
+        if self._sealer is None:
+            key = self._encryption.get_key_by_alt_name(_KEY_NAME)
+            if key is None:
+                raise EncryptionError(LookupError("there is no data key"))
+            material = unwrapped_key(self._master_key, bytes(key["keyMaterial"]))
+            self._sealer = ValueSealer(bytes(key["_id"]), material, _OPTIONS)
+        return self._sealer.seal(values)
 
     def _decrypt(self, value: Any) -> Any:
         return self._encryption.decrypt(value) if isinstance(value, Binary) and value.subtype == 6 else value
 
     async def encrypt_many(self, values: Sequence[Any]) -> list[Any]:
         if len(values) <= _FEW:
-            return [self._encrypt(value) for value in values]
-        return await _workers.run(lambda: [self._encrypt(value) for value in values])
+            return self._encrypt_all(values)
+        return await _workers.run(self._encrypt_all, values)
 
     async def encrypt(self, value: Any) -> Any:
         return (await self.encrypt_many([value]))[0]
@@ -81,14 +95,14 @@ class FieldCipher:
 
     async def encrypt_paths(self, documents: Sequence[dict[str, Any]], paths: Iterable[str]) -> None:
         """Replace the leaves at the dotted paths by their ciphertext, in place."""
-        await self._replace(documents, paths, self._encrypt)
+        await self._replace(documents, paths, self._encrypt_all)
 
     async def decrypt_paths(self, documents: Sequence[dict[str, Any]], paths: Iterable[str]) -> None:
         """The reverse, in place; leaves that were not loaded are passed over."""
-        await self._replace(documents, paths, self._decrypt)
+        await self._replace(documents, paths, lambda values: [self._decrypt(value) for value in values])
 
     async def _replace(
-        self, documents: Sequence[dict[str, Any]], paths: Iterable[str], change: Callable[[Any], Any]
+        self, documents: Sequence[dict[str, Any]], paths: Iterable[str], change: Change
     ) -> None:
         split = [path.split(".") for path in paths]
         # The way to a thread and back is saved where there is nothing to do there.
@@ -105,20 +119,21 @@ class FieldCipher:
         return hmac.new(self._lookup_key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()
 
 
-def _replace_leaves(
-    documents: Sequence[dict[str, Any]], paths: Sequence[list[str]], change: Callable[[Any], Any]
-) -> None:
+def _replace_leaves(documents: Sequence[dict[str, Any]], paths: Sequence[list[str]], change: Change) -> None:
+    places: list[tuple[dict[str, Any], str]] = []
     for document in documents:
         for parts in paths:
-            _replace_leaf(document, parts, change)
+            _find_leaf(document, parts, places)
+    for (node, name), value in zip(places, change([node[name] for node, name in places]), strict=True):
+        node[name] = value
 
 
-def _replace_leaf(node: Any, parts: list[str], change: Callable[[Any], Any]) -> None:
+def _find_leaf(node: Any, parts: list[str], places: list[tuple[dict[str, Any], str]]) -> None:
     if isinstance(node, list):
         for item in node:
-            _replace_leaf(item, parts, change)
+            _find_leaf(item, parts, places)
     elif isinstance(node, dict) and parts[0] in node:
-        if len(parts) == 1:
-            node[parts[0]] = change(node[parts[0]])
-        else:
-            _replace_leaf(node[parts[0]], parts[1:], change)
+        if len(parts) > 1:
+            _find_leaf(node[parts[0]], parts[1:], places)
+        elif node[parts[0]] is not None:
+            places.append((node, parts[0]))

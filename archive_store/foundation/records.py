@@ -16,6 +16,9 @@ from pydantic import ConfigDict, Field
 
 from archive_store.foundation.field_classes import FieldClass
 
+_STORED_AS_IS = frozenset({str, int, float, bool, bytes, type(None), datetime, ObjectId, PydanticObjectId})
+_NOT_STORED = frozenset({"id", "revision_id"})
+
 
 class Record(Document):
     """A stored document. `revision` counts its changes from 1; times are UTC."""
@@ -44,13 +47,20 @@ class Record(Document):
 
     def to_bson(self) -> dict[str, Any]:
         """The stored shape, not yet encrypted: dates as ISO text, enums as their codes."""
-        document = {name: bson_value(getattr(self, name)) for name in type(self).model_fields if name != "id"}
-        document.pop("revision_id", None)
+        # Where pydantic keeps them: Beanie's way to an attribute is several times as long.
+        held = self.__dict__
+        document = {
+            name: value if type(value) in _STORED_AS_IS else bson_value(value)
+            for name, value in held.items()
+            if name not in _NOT_STORED
+        }
         return {"_id": self.id, **document}
 
 
 def bson_value(value: Any) -> Any:
     """A Python value as it is stored."""
+    if type(value) in _STORED_AS_IS:
+        return value
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -62,7 +72,7 @@ def bson_value(value: Any) -> Any:
     if isinstance(value, dict):
         return {bson_value(name): bson_value(item) for name, item in value.items()}
     if hasattr(type(value), "model_fields"):
-        return {name: bson_value(getattr(value, name)) for name in type(value).model_fields}
+        return {name: bson_value(held) for name, held in value.__dict__.items()}
     return value
 
 

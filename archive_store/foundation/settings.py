@@ -92,8 +92,11 @@ class Settings(BaseSettings):
     verification_reminder_working_days: int = Field(
         3, ge=0, description="Working days before its end at which a verification reminds; 0 reminds nobody."
     )
-    roster_size_limit: int = Field(20 * MIB, gt=0, description="Largest roster file.")
-    roster_row_limit: int = Field(5_000, gt=0, description="Most rows of a roster; they commit as one.")
+    roster_size_limit: int = Field(50 * MIB, gt=0, description="Largest roster file.")
+    roster_row_limit: int = Field(50_000, gt=0, description="Most rows of a roster.")
+    import_expiry_hours: float = Field(
+        72, gt=0, description="Hours that a roster is kept which was begun and nobody ran."
+    )
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
     scan_page_limit: int = Field(5_000, gt=0, description="Most pages of a scan.")
     scan_cipher: ScanCipherName = Field(

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bson import ObjectId
-from pymongo import UpdateOne
+from pymongo import DeleteOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
@@ -52,6 +52,10 @@ class Subject:
 
 # Where the heads of audit chains lie, which `audit/` writes.
 HEADS = "audit_heads"
+
+
+# The kinds of entries that end a history: the record is gone, what it was is told whole.
+REMOVALS = frozenset({"student:register:undo", "person:register:undo", "admission:supply:undo"})
 
 
 def head_id(subject: Subject) -> str:
@@ -118,6 +122,7 @@ class UnitOfWork:
     events: list[AuditEvent] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     written: set[Subject] = field(default_factory=set)
+    removed: set[Subject] = field(default_factory=set)
     # Fields written of records whose history gives them whole.
     to_tell: dict[Subject, set[str]] = field(default_factory=dict)
     # Heads of audit chains as of this transaction, where they are known: none of what it inserts.
@@ -211,6 +216,24 @@ class UnitOfWork:
 
     def _set(self, record: Record, values: Row) -> Row:
         return {"$set": values | {"updated_at": self.at, "revision": record.revision + 1}}
+
+    async def remove(self, *records: Record) -> None:
+        """Remove records of one type that were read in this transaction, if their revisions still stand.
+
+        An entry of a kind of REMOVALS must tell all that each of them held: the history stays whole, and ends there.
+        """
+        if not records:
+            return
+        record_type = type(records[0])
+        for record in records:
+            self._must_tell(record, {n for n, value in record.to_bson().items() if value not in (None, [])})
+            self.removed.add(Subject(record_type.subject_type, record.key))
+        self.written |= self.removed
+        gone = [DeleteOne({"_id": record.key, "revision": record.revision}) for record in records]
+        collection = self.store.database.collection(record_type)
+        result = await collection.bulk_write(gone, session=self.session)
+        if result.deleted_count != len(records):
+            raise RevisionConflictError(f"{record_type.subject_type}: a record was changed")
 
     def _must_tell(self, record: Record, fields: set[str]) -> None:
         if record.bookkeeping is not None:

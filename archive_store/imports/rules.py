@@ -111,6 +111,13 @@ def with_error(check: RowCheck, error: RowError) -> RowCheck:
     return replace(check, values={}, errors=tuple(errors))
 
 
+def refused_row(check: RowCheck, error: RegistrarError) -> RowCheck:
+    """The row as refused by a rule of student records; the field that it names says the column."""
+    field_name = (error.field or "").removeprefix("changes.")
+    header = HEADER_BY_FIELD.get(field_name, HEADER_BY_FIELD["name"])
+    return with_error(check, RowError(header, error.code, error.message))
+
+
 def check_row(row: RosterRow) -> RowCheck:
     """Check one row: its cells, and those that must go together."""
     values: dict[str, Value] = {}

@@ -18,7 +18,7 @@ from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
-from archive_store.imports.documents import RosterImport
+from archive_store.imports.documents import ImportBatch
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
 from archive_store.preservation.fixity_documents import FixityRun
@@ -60,12 +60,12 @@ class SubjectType(StrEnum):
     LEGAL_HOLD = "LegalHold"  # 冻结
     MERGE_CASE = "MergeCase"  # 合并
     FIXITY_RUN = "FixityRun"  # 固化检查
+    IMPORT_BATCH = "ImportBatch"  # 导入批次
     PERSON = "Person"  # 自然人
     REASON_TEMPLATES = "ReasonTemplates"  # 常用意见
     RETENTION_TABLE = "RetentionTable"  # 保管期限表
     RETRIEVAL_GRANT = "RetrievalGrant"  # 调阅授权
     ROLE_GRANT = "RoleGrant"  # 授权
-    ROSTER_IMPORT = "RosterImport"  # 导入批次
     SCAN = "Scan"  # 扫描件
     SCHOOL = "School"  # 学校
     SCHOOL_CLASS = "SchoolClass"  # 班级
@@ -98,12 +98,12 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,
     SubjectType.MERGE_CASE: by_class(MergeCase),
     SubjectType.FIXITY_RUN: by_class(FixityRun),
+    SubjectType.IMPORT_BATCH: by_class(ImportBatch),
     SubjectType.PERSON: PERSON_HISTORY,
     SubjectType.REASON_TEMPLATES: by_class(ReasonTemplates, FieldClass.F0),
     SubjectType.RETENTION_TABLE: by_class(RetentionTable, FieldClass.F0),
     SubjectType.RETRIEVAL_GRANT: RETRIEVAL_GRANT_HISTORY,
     SubjectType.ROLE_GRANT: ROLE_GRANT_HISTORY,
-    SubjectType.ROSTER_IMPORT: by_class(RosterImport),
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.SCHOOL: by_class(School),
     SubjectType.SCHOOL_CLASS: by_class(SchoolClass),

@@ -90,7 +90,9 @@ async def _check(store: Store, viewer: Viewer, payload: StudentUpdate, past: dat
         return
     # Saying "no change" of a value the asker may not read would confirm a guess at it.
     leaves = frozenset(path for field in touched for path in leaves_of(Student, field))
-    if leaves <= readable and all(_same(field, row.get(field), value) for field, value in touched.items()):
+    if leaves <= readable and all(
+        same_value(field, row.get(field), value) for field, value in touched.items()
+    ):
         # To whoever may read it, it confirms the value.
         read = ReadRows(leaves & encrypted_paths(Student), [payload.student_id])
         await record_reading(store, viewer, Student, [read])
@@ -107,7 +109,7 @@ def _check_first_day(store: Store, periods: Sequence[Row], day: date) -> None:
         )
 
 
-def _same(field: str, stored: Any, asked: Any) -> bool:
+def same_value(field: str, stored: Any, asked: Any) -> bool:
     if field == "guardians":
         stored = [{name: held for name, held in item.items() if name != "person_id"} for item in stored or []]
     return bool(stored == asked)
@@ -227,14 +229,17 @@ async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> No
     """Insert new records with their persons; `person_id` of each is taken as the new person's key."""
     persons = [_person_of(unit, student) for student in students]
     await unit.insert(*persons)
-    await unit.insert(*students)
-    for student in students:
-        row = student.to_bson()
-        changes = [
-            FieldChange(field, None, row[field])
-            for field in row
-            if field not in Student.bookkeeping and row[field] not in (None, [])
+    # Before they are encrypted.
+    told = [
+        [
+            FieldChange(field, None, value)
+            for field, value in student.to_bson().items()
+            if field not in Student.bookkeeping and value not in (None, [])
         ]
+        for student in students
+    ]
+    await unit.insert(*students)
+    for student, changes in zip(students, told, strict=True):
         unit.audit(Subject(Student.subject_type, student.key), REGISTRATION, changes)
         unit.audit(Subject(Person.subject_type, student.person_id), "person:register")
 

@@ -19,6 +19,8 @@ from archive_store.students.status_periods import status_on
 
 # The kind of every student's first entry.
 REGISTRATION = "student:register"
+# The last one of a record that an undone import had made: there is none from then on, and for no day.
+REGISTRATION_UNDONE = "student:register:undo"
 # What the registration tells was so before any change that is on record.
 _FROM_EVER = date.min
 # What the history gives, with what a field is that nothing was told of.
@@ -88,6 +90,6 @@ def effective_day(entry: Row) -> date:
 
 
 def at_moment(entries: Sequence[Row], moment: Moment) -> Row | None:
-    """The record at the moment, of all of a student's entries; None before it was recorded."""
+    """The record at the moment, of all of a student's entries; None before it was recorded and once that is undone."""
     known = known_by(entries, moment.known_at)
-    return record_on(known, moment.as_of) if known else None
+    return record_on(known, moment.as_of) if known and known[-1]["kind"] != REGISTRATION_UNDONE else None

@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.imports.queries import batches_by_id
 from schema.admission.types import AdmissionCase
 from schema.approvals.types import ChangeRequest
 from schema.audit.loaders import GrantKey
@@ -26,6 +27,11 @@ async def _admission_case(info: Request, key: ObjectId) -> Any:
     return await AdmissionCase.resolve_reference(info, key)
 
 
+async def _import(info: Request, key: ObjectId) -> Any:
+    (batch,) = await batches_by_id(info.context.store, info.context.viewer, [key])
+    return batch
+
+
 _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "AdmissionCase": _admission_case,
     "ChangeRequest": ChangeRequest.resolve_reference,
@@ -34,6 +40,7 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "DisposalBatch": lambda info, key: info.context.loaders.disposal_batches.load(key),
     "EmergencyAction": lambda info, key: info.context.loaders.emergency_actions.load(key),
     "MergeCase": lambda info, key: info.context.loaders.merge_cases.load(key),
+    "ImportBatch": _import,
     "LegalHold": lambda info, key: info.context.loaders.legal_holds.load(key),
     "Person": lambda info, key: info.context.loaders.audit.staff.load(key),
     "RetrievalGrant": _grant,

@@ -41,7 +41,7 @@ async def told_from_now(info: Request) -> AsyncGenerator[StoredNotification, Non
     """
     context, started, ended, events = info.context, time.perf_counter(), "left", 0
     try:
-        presence, viewer = _presence(context), context.viewer
+        presence, viewer = presence_of(context), context.viewer
         async with presence.feed.subscribe(viewer) as subscription:
             while True:
                 await subscription.wait(VIEWER_CHECK_SECONDS)
@@ -77,7 +77,7 @@ async def when_reachable(ask: Callable[[], Awaitable[Answer]]) -> Answer:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
-def _presence(context: Context) -> Presence:
+def presence_of(context: Context) -> Presence:
     if context.viewer.is_service:
         raise RegistrarError(ErrorCode.FORBIDDEN)
     if context.presence is None:

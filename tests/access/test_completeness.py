@@ -185,6 +185,23 @@ REVIEWED: dict[str, str] = {
         RosterReport.rows RosterReport.valid RosterReport.added RosterReport.alreadyOnRecord RosterReport.refused
         RosterBadRow.sheetRow RosterRowError.column RosterRowError.code RosterRowError.messageZh
         RosterRowError.messageEn""",
+    "an import: for those who import, told of their own file; of a student on record only that they are": """
+        ImportBatch.fileName ImportBatch.fileSha256 ImportBatch.earlierBatchId ImportBatch.kind ImportBatch.policy
+        ImportBatch.stage ImportBatch.cohort ImportBatch.status ImportBatch.isMapped ImportBatch.columns
+        ImportBatch.rowCount ImportBatch.processed ImportBatch.added ImportBatch.updated ImportBatch.alreadyOnRecord
+        ImportBatch.refused ImportBatch.skipped ImportBatch.undone ImportBatch.begunByName ImportBatch.begunAt
+        ImportBatch.startedAt ImportBatch.endedAt ImportBatch.changeRequestId ImportBatch.obstacle ImportBatch.rows
+        ImportBatch.id ImportBatch.auditHistory ImportBatchConnection.edges ImportBatchConnection.pageInfo
+        ImportBatchEdge.node ImportBatchEdge.cursor ImportRowConnection.edges ImportRowConnection.pageInfo
+        ImportRowEdge.node ImportRowEdge.cursor ImportRow.sheetRow ImportRow.outcome ImportRow.errors
+        ImportRow.warnings ImportRow.studentId ImportRow.admissionCaseId ImportRow.changeRequestId
+        ImportColumn.header ImportColumn.column ImportColumn.suggested ImportColumn.certainty
+        ImportObstacle.sheetRow ImportObstacle.reason ImportObstacle.messageZh ImportObstacle.messageEn
+        ImportDryRun.counts ImportDryRun.told ImportDryRun.hasMore ImportDryRunCounts.rows ImportDryRunCounts.added
+        ImportDryRunCounts.alreadyOnRecord ImportDryRunCounts.refused ImportDryRunCounts.warned
+        ImportDryRunCounts.enters ImportPayload.importBatch ImportPayload.changeRequest ImportPayload.errors
+        ImportCheckPayload.report ImportCheckPayload.errors RosterReport.importBatchId
+        Subscription.importProgress""",
     "an error names fields and rules, and never a stored value": """
         CampusPayload.errors ClassAssignPayload.errors ClassAssignmentPreview.errors ClassAssignmentProposal.errors
         CohortPayload.errors SchoolClassPayload.errors SchoolPayload.errors

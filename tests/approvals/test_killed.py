@@ -71,10 +71,6 @@ async def to_approve(school: School) -> dict[str, Any]:
     return {"viewer": "vice-principal", "request": str(request)}
 
 
-async def to_import_students(school: School) -> dict[str, Any]:
-    return {"viewer": "information", "students": 9}
-
-
 async def to_file_paper(school: School) -> dict[str, Any]:
     return {"viewer": "archive", "student": str((await school.student()).key)}
 
@@ -88,7 +84,6 @@ def records(stored: Mapping[str, Any]) -> dict[str, Any]:
     ("act", "prepare"),
     [
         (mortal.approve, to_approve),
-        (mortal.import_students, to_import_students),
         (mortal.file_paper, to_file_paper),
     ],
 )

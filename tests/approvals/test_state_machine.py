@@ -448,7 +448,7 @@ class Approvals(RuleBasedStateMachine):
             for key, given in model.delegations.items()
         }
         assert await self._entries() == self.entries_before + model.entries
-        notices = await database["notifications"].find({"subject_type": {"$ne": "RosterImport"}}).to_list()
+        notices = await database["notifications"].find({"subject_type": {"$ne": "ImportBatch"}}).to_list()
         told = Counter(
             (row["recipient_post"] or self.subjects[row["recipient_person"]], row["kind"], row["subject_id"])
             for row in notices

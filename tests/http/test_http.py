@@ -350,14 +350,14 @@ async def test_a_roster_over_the_limit_is_told_its_limit(
         "operations": json.dumps({"query": query, "variables": {"file": None}}),
         "map": json.dumps({"0": ["variables.file"]}),
     }
-    files = {"0": ("roster.xlsx", bytes(20 * 1024 * 1024 + over))}
+    files = {"0": ("roster.xlsx", bytes(50 * 1024 * 1024 + over))}
     told = (await http.post("/graphql", data=form, files=files, headers=bearer("information"))).json()
     if "error" in told:
         error = told["error"] | {"messageEn": told["error"]["message"]["en"]}
     else:
         (error,) = told["data"]["rosterImport"]["errors"]
     assert (error["code"], error["field"]) == ("too_large", "file")
-    assert error["messageEn"] == "The content is larger than the limit of 20 MiB."
+    assert error["messageEn"] == "The content is larger than the limit of 50 MiB."
 
 
 async def test_a_stored_row_that_does_not_fit_is_not_shown_in_the_log(

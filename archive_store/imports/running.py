@@ -1,0 +1,267 @@
+"""The run of a batch: block by block, each one transaction with its records, entries, rows and the batch's counters.
+
+A process may be killed at any point: what is committed tells exactly which block comes next. Two processes at one
+batch do no harm, since each block is guarded by the batch's revision; a lease keeps them from the useless work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date
+from typing import Any
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+
+from archive_store.admission.collection import Source, open_cases
+from archive_store.admission.documents import Channel
+from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.database import Row
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.leases import Lease, LeaseLostError
+from archive_store.foundation.posts import Post
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Actor, UnitOfWork
+from archive_store.imports.batch_steps import load_batch, read_batch, subject_of, write
+from archive_store.imports.documents import (
+    ENDED_STATUSES,
+    ROWS,
+    BatchStatus,
+    ImportBatch,
+    ImportKind,
+    RowOutcome,
+    RowPolicy,
+)
+from archive_store.imports.matching import JudgedRow, judge
+from archive_store.imports.row_reports import sealed_report
+from archive_store.imports.rules import RowCheck, refused_row
+from archive_store.imports.shared_numbers import check_numbers_of_file, without_shared
+from archive_store.imports.staging import (
+    check_block,
+    load_block,
+    mapping_digest,
+    reading,
+    remove_blocks,
+    stored_map,
+)
+from archive_store.imports.undoing import undo_some
+from archive_store.imports.updates import Update, prepared_updates, updated_row
+from archive_store.students.documents import StatusPeriod, Student, StudentStatus
+from archive_store.students.operations import register_students
+
+SMALL_ROWS = 1_000
+_LEASE_SECONDS = 10.0
+# Where another import enters the same numbers at the same moment.
+_ATTEMPTS = 4
+
+
+async def advance(store: Store, batch_id: ObjectId) -> bool:
+    """Go on with the batch until it waits for nobody; False where another process does so."""
+    lease = Lease(store.database, f"import:{batch_id}", seconds=_LEASE_SECONDS)
+    following: asyncio.Task[list[RowCheck]] | None = None
+    try:
+        while True:
+            if not await _held(lease):
+                return False
+            batch = await read_batch(store, batch_id)
+            if batch.status is BatchStatus.UNDOING:
+                await undo_some(store, batch)
+            elif batch.status is not BatchStatus.RUNNING:
+                break
+            elif batch.checked_with is None:
+                await _check_file(store, batch)
+            elif batch.enters is None:
+                await _decide(store, batch)
+            else:
+                checks = await (following or _checks(store, batch, batch.position))
+                following = None
+                if batch.position + 1 < batch.blocks:
+                    # While this block is written, the next one is read.
+                    following = asyncio.create_task(_checks(store, batch, batch.position + 1))
+                if not await enter_block(store, batch, checks) and following is not None:
+                    await _dropped(following)
+                    following = None
+    finally:
+        if following is not None:
+            await _dropped(following)
+        await lease.release()
+    if batch.status in ENDED_STATUSES:
+        await remove_blocks(store, batch_id)
+    return True
+
+
+async def advance_small(store: Store, batch_id: ObjectId) -> None:
+    """As `advance` for a batch of few rows, which is done before anybody looks; a larger one is left to the job."""
+    if (await read_batch(store, batch_id)).rows <= SMALL_ROWS:
+        await advance(store, batch_id)
+
+
+async def _held(lease: Lease) -> bool:
+    if lease.is_held:
+        with suppress(LeaseLostError):
+            await lease.renew()
+    return await lease.acquire()
+
+
+async def _dropped(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+async def _checks(store: Store, batch: ImportBatch, number: int) -> list[RowCheck]:
+    assert batch.mapping is not None  # noqa: S101 - nothing runs without
+    block = await load_block(store, batch.key, number)
+    checks = await reading.run(check_block, stored_map(batch.mapping), block)
+    return without_shared(checks, block)
+
+
+async def _check_file(store: Store, batch: ImportBatch) -> None:
+    await check_numbers_of_file(store, batch)
+    assert batch.mapping is not None  # noqa: S101 - nothing runs without
+    digest = mapping_digest(batch.mapping)
+
+    async def note(unit: UnitOfWork) -> None:
+        held = await load_batch(unit, batch.key)
+        if held.status is BatchStatus.RUNNING and held.checked_with is None:
+            await write(unit, held, "check", {"checked_with": digest})
+
+    await governed_transaction(store, actor_of(batch), "roster.import", note)
+
+
+async def _decide(store: Store, batch: ImportBatch) -> None:
+    """Of FAIL: whether all rows may enter, before the first one does."""
+    enters = True
+    for number in range(batch.blocks):
+        judged = await judge(store, None, batch.kind, await _checks(store, batch, number))
+        if any(row.outcome is not RowOutcome.ADDED for row in judged):
+            enters = False
+            break
+
+    async def note(unit: UnitOfWork) -> None:
+        held = await load_batch(unit, batch.key)
+        if held.status is BatchStatus.RUNNING and held.enters is None:
+            await write(unit, held, "decide", {"enters": enters})
+
+    await governed_transaction(store, actor_of(batch), "roster.import", note)
+
+
+def actor_of(batch: ImportBatch) -> Actor:
+    return Actor(batch.run_by, batch.run_by_name or "", tuple(batch.run_by_posts))
+
+
+async def enter_block(store: Store, batch: ImportBatch, checks: Sequence[RowCheck]) -> bool:
+    """Whether the block was entered; False where the batch is elsewhere by now."""
+    for attempt in range(_ATTEMPTS):
+        updates: Mapping[int, tuple[ObjectId, Update]] = {}
+        if batch.policy is RowPolicy.UPDATE and batch.kind is ImportKind.REGISTER:
+            updates = await prepared_updates(store, batch, await judge(store, None, batch.kind, checks))
+
+        async def enter(unit: UnitOfWork, updates: Mapping[int, Any] = updates) -> bool:
+            held = await load_batch(unit, batch.key)
+            if held.status is not BatchStatus.RUNNING or held.position != batch.position:
+                return False
+            unit.change_request = held.change_request_id
+            await _enter(unit, held, checks, updates)
+            return True
+
+        try:
+            return await governed_transaction(store, actor_of(batch), "roster.import", enter)
+        except RegistrarError as error:
+            # Somebody else entered one of the numbers meanwhile: then that row is on record.
+            if error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN) or attempt + 1 == _ATTEMPTS:
+                raise
+    return False
+
+
+async def _enter(
+    unit: UnitOfWork,
+    batch: ImportBatch,
+    checks: Sequence[RowCheck],
+    updates: Mapping[int, tuple[ObjectId, Update]],
+) -> None:
+    judged = await judge(unit.store, unit.session, batch.kind, checks)
+    is_whole = all(row.outcome is RowOutcome.ADDED for row in judged)
+    fails = batch.policy is RowPolicy.FAIL and batch.enters is True and not is_whole
+    enters = batch.enters is True and not fails
+    made = await _made(unit, batch, judged) if enters else {}
+    rows: list[Row] = []
+    for row in judged:
+        number, outcome, told = row.check.sheet_row, row.outcome, made.get(row.check.sheet_row, {})
+        check = row.check
+        if outcome is RowOutcome.ADDED and not enters:
+            outcome = RowOutcome.SKIPPED
+        elif outcome is RowOutcome.ALREADY_ON_RECORD and enters and number in updates:
+            student_id, update = updates[number]
+            if isinstance(update, RegistrarError):
+                outcome, check = RowOutcome.REFUSED, refused_row(check, update)
+            elif update is not None:
+                outcome = RowOutcome.UPDATED
+                told = updated_row(student_id, update, await update.work(unit))
+        rows.append({"batch_id": batch.key, "sheet_row": number, "outcome": outcome.value, **told})
+        if report := sealed_report(check):
+            rows[-1]["sealed"] = report
+    await _seal(unit.store, rows)
+    await unit.store.database.mongo[ROWS].insert_many(rows, session=unit.session)  # house-rule: no record
+    await _count(unit, batch, Counter(row["outcome"] for row in rows), fails=fails)
+
+
+async def _seal(store: Store, rows: Sequence[Row]) -> None:
+    told = [row for row in rows if "sealed" in row]
+    for row, sealed in zip(
+        told, await store.cipher.encrypt_many([row["sealed"] for row in told]), strict=True
+    ):
+        row["sealed"] = sealed
+
+
+async def _made(unit: UnitOfWork, batch: ImportBatch, judged: Sequence[JudgedRow]) -> dict[int, Row]:
+    """Enter the new rows; by row of the sheet, the ids of what was made."""
+    new = [row.check for row in judged if row.outcome is RowOutcome.ADDED]
+    if batch.kind is ImportKind.ADMISSION:
+        assert batch.stage is not None  # noqa: S101 - required of such a batch
+        assert batch.cohort is not None  # noqa: S101
+        source = Source(
+            batch.stage, batch.cohort, Channel.ROSTER, batch.label, batch.file_name[:100], batch.key
+        )
+        keys = await open_cases(unit, [check.values for check in new], source) if new else []
+        return {check.sheet_row: {"case_id": key} for check, key in zip(new, keys, strict=True)}
+    students = [student_of(unit, check.values) for check in new]
+    await register_students(unit, students)
+    return {
+        check.sheet_row: {"student_id": student.key, "person_id": student.person_id}
+        for check, student in zip(new, students, strict=True)
+    }
+
+
+def student_of(unit: UnitOfWork, values: Mapping[str, Any]) -> Student:
+    since = date.fromisoformat(f"{values['enrolled_month']}-01")
+    period = StatusPeriod(status=StudentStatus.ENROLLED, effective_from=since, recorded_at=unit.at)
+    return Student(person_id=PydanticObjectId(), status_periods=[period], **values)
+
+
+async def _count(unit: UnitOfWork, batch: ImportBatch, outcomes: Counter[str], *, fails: bool) -> None:
+    counters = {
+        "added": batch.added + outcomes[RowOutcome.ADDED],
+        "updated": batch.updated + outcomes[RowOutcome.UPDATED],
+        "already_on_record": batch.already_on_record + outcomes[RowOutcome.ALREADY_ON_RECORD],
+        "refused": batch.refused + outcomes[RowOutcome.REFUSED],
+        "skipped": batch.skipped + outcomes[RowOutcome.SKIPPED],
+    }
+    values: dict[str, Any] = counters | {"position": batch.position + 1}
+    verb = "enter"
+    if fails:
+        verb = "fail"
+        values |= {"status": BatchStatus.UNDOING, "ends_as": BatchStatus.FAILED}
+        values["skipped"] = batch.rows - sum(counters.values()) + counters["skipped"]
+    elif batch.position + 1 == batch.blocks:
+        verb = "end" if batch.enters else "fail"
+        values |= {
+            "status": BatchStatus.DONE if batch.enters else BatchStatus.FAILED,
+            "ended_at": unit.at,
+        }
+        unit.notify(Post.DIRECTOR, "roster:imported", subject_of(batch))
+    await write(unit, batch, verb, values)
