@@ -14,8 +14,10 @@ from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import WITHDRAWABLE_STATUSES, ChangeRequest
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import Asking, payload_of, perform, prepare
+from archive_store.approvals.requests import withdraw_in
 from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
@@ -112,7 +114,10 @@ async def _apply_run(unit: UnitOfWork, payload: ImportPayload) -> ObjectId:
 
 
 async def cancel(store: Store, viewer: Viewer, batch_id: ObjectId) -> ImportBatch:
-    """Stop between two blocks: what entered stays, or by FAIL is taken out again. WRONG_STATE once it has ended."""
+    """Stop between two blocks: what entered stays, or by FAIL is taken out again. WRONG_STATE once it has ended.
+
+    A request for its run that waits is withdrawn.
+    """
     batch = await visible_batch(store, viewer, batch_id)
     may_begin(viewer, batch.kind)
 
@@ -120,6 +125,10 @@ async def cancel(store: Store, viewer: Viewer, batch_id: ObjectId) -> ImportBatc
         held = await load_batch(unit, batch_id)
         if held.status not in STAGED_STATUSES | {BatchStatus.RUNNING}:
             raise wrong_state(held)
+        if held.status is BatchStatus.WAITING and held.change_request_id is not None:
+            request = await unit.load(ChangeRequest, held.change_request_id)
+            if request is not None and request.status in WITHDRAWABLE_STATUSES:
+                await withdraw_in(unit, request)
         done = held.added + held.updated + held.already_on_record + held.refused
         values: dict[str, Any] = {"status": BatchStatus.CANCELLED, "skipped": held.rows - done}
         if held.policy is RowPolicy.FAIL and held.added:

@@ -97,9 +97,10 @@ class ImportBatch(Record):
     """One roster: its file, what was decided of it, how far it is, and what became of its rows.
 
     `mapping` is None until each required column is known. `checked_with` is the digest of the mapping by which the
-    blocks tell which rows share a number. `enters` is what FAIL decided before the first row. `position` is the block
-    that comes next, or while undoing the last row of the sheet that is done. Every row is accounted for: rows = added +
-    updated + already_on_record + refused + skipped, once it is done.
+    blocks tell which rows share a number. `enters` is what FAIL decided before the first row, and `named_row` the one
+    row that is named where every reason is a number out of the importer's sight. `position` is the block that comes
+    next, or while undoing the last row of the sheet that is done. Every row is accounted for: rows = added + updated
+    + already_on_record + refused + skipped, once it is done.
     """
 
     subject_type: ClassVar[str] = "ImportBatch"
@@ -122,6 +123,7 @@ class ImportBatch(Record):
 
     status: Annotated[BatchStatus, F1] = BatchStatus.BEGUN
     enters: Annotated[bool | None, F1] = None
+    named_row: Annotated[int | None, F1] = None
     position: Annotated[int, F1] = 0
     added: Annotated[int, F1] = 0
     updated: Annotated[int, F1] = 0

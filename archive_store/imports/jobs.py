@@ -24,10 +24,21 @@ from archive_store.imports.staging import remove_blocks
 
 
 async def run_due(store: Store, now: datetime) -> int:
-    """`import.run`: go on with every batch that is asked for, the oldest first; how many."""
+    """`import.run`: go on with every batch that is asked for, the oldest first; how many.
+
+    One that cannot go on keeps no other from it; what it raised is raised in the end.
+    """
     query = {"status": {"$in": sorted(WORKING_STATUSES)}}
     rows = await store.database.collection(ImportBatch).find(query, {"_id": 1}).sort("_id", 1).to_list()
-    return sum([await advance(store, row["_id"]) for row in rows])
+    done, failure = 0, None
+    for row in rows:
+        try:
+            done += await advance(store, row["_id"])
+        except Exception as error:
+            failure = failure or error
+    if failure is not None:
+        raise failure
+    return done
 
 
 async def expire(store: Store, now: datetime) -> int:

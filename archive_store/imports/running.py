@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from typing import Any
@@ -47,6 +47,7 @@ from archive_store.imports.staging import (
     remove_blocks,
     stored_map,
 )
+from archive_store.imports.telling import first_reason, record_told, told_numbers, told_rows, viewer_of_run
 from archive_store.imports.undoing import undo_some
 from archive_store.imports.updates import Update, prepared_updates, updated_row
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
@@ -134,18 +135,24 @@ async def _check_file(store: Store, batch: ImportBatch) -> None:
 
 
 async def _decide(store: Store, batch: ImportBatch) -> None:
-    """Of FAIL: whether all rows may enter, before the first one does."""
-    enters = True
+    """Of FAIL: whether all rows may enter, before the first one does, and which row is named if not."""
+    numbers = told_numbers(await viewer_of_run(store, batch))
+    enters, named_row = True, None
     for number in range(batch.blocks):
-        judged = await judge(store, None, batch.kind, await _checks(store, batch, number))
-        if any(row.outcome is not RowOutcome.ADDED for row in judged):
-            enters = False
+        checks = await _checks(store, batch, number)
+        judged = await judge(store, None, batch.kind, checks)
+        if (reason := first_reason(judged)) is None:
+            continue
+        enters, named_row = False, named_row or reason
+        # One that may be told is reason enough; until then, none of the others is the only one.
+        if first_reason(await told_rows(store, None, batch, checks, judged, numbers)) is not None:
+            named_row = None
             break
 
     async def note(unit: UnitOfWork) -> None:
         held = await load_batch(unit, batch.key)
         if held.status is BatchStatus.RUNNING and held.enters is None:
-            await write(unit, held, "decide", {"enters": enters})
+            await write(unit, held, "decide", {"enters": enters, "named_row": named_row})
 
     await governed_transaction(store, actor_of(batch), "roster.import", note)
 
@@ -156,6 +163,14 @@ def actor_of(batch: ImportBatch) -> Actor:
 
 async def enter_block(store: Store, batch: ImportBatch, checks: Sequence[RowCheck]) -> bool:
     """Whether the block was entered; False where the batch is elsewhere by now."""
+    numbers: tuple[str, ...] = ()
+    if batch.policy is RowPolicy.FAIL:
+        viewer = await viewer_of_run(store, batch)
+        numbers = told_numbers(viewer)
+        if not batch.enters:
+            judged = await judge(store, None, batch.kind, checks)
+            told = await told_rows(store, None, batch, checks, judged, numbers, batch.named_row)
+            await record_told(store, viewer, told, numbers)
     for attempt in range(_ATTEMPTS):
         updates: Mapping[int, tuple[ObjectId, Update]] = {}
         if batch.policy is RowPolicy.UPDATE and batch.kind is ImportKind.REGISTER:
@@ -166,7 +181,7 @@ async def enter_block(store: Store, batch: ImportBatch, checks: Sequence[RowChec
             if held.status is not BatchStatus.RUNNING or held.position != batch.position:
                 return False
             unit.change_request = held.change_request_id
-            await _enter(unit, held, checks, updates)
+            await _enter(unit, held, checks, updates, numbers)
             return True
 
         try:
@@ -183,11 +198,16 @@ async def _enter(
     batch: ImportBatch,
     checks: Sequence[RowCheck],
     updates: Mapping[int, tuple[ObjectId, Update]],
+    numbers: Collection[str],
 ) -> None:
     judged = await judge(unit.store, unit.session, batch.kind, checks)
-    is_whole = all(row.outcome is RowOutcome.ADDED for row in judged)
-    fails = batch.policy is RowPolicy.FAIL and batch.enters is True and not is_whole
+    reason = first_reason(judged)
+    fails = batch.policy is RowPolicy.FAIL and batch.enters is True and reason is not None
     enters = batch.enters is True and not fails
+    if not enters:
+        # Where it fails on the way, somebody else entered the number meanwhile: that row is the reason.
+        named_row = reason if fails else batch.named_row
+        judged = await told_rows(unit.store, unit.session, batch, checks, judged, numbers, named_row)
     made = await _made(unit, batch, judged) if enters else {}
     rows: list[Row] = []
     for row in judged:

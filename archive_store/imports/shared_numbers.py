@@ -26,7 +26,7 @@ async def check_numbers_of_file(store: Store, batch: ImportBatch) -> None:
         block = await load_block(store, batch.key, number)
         checks = await reading.run(check_block, columns, block)
         await store.database.mongo[BLOCKS].update_one(  # house-rule: no record
-            {"_id": block["_id"]}, {"$set": {"numbers": numbers_of(store, checks), "shared": []}}
+            {"_id": block["_id"]}, {"$set": {"numbers": numbers_of(store, checks)}}
         )
     await mark_shared(store, batch.key)
 
@@ -68,6 +68,9 @@ async def mark_shared(store: Store, batch_id: ObjectId) -> None:
         await store.database.mongo[BLOCKS].bulk_write(  # house-rule: no record
             [UpdateOne({"_id": key}, {"$set": {"shared": shared}}) for key, shared in by_block.items()]
         )
+    # Not before: whoever runs the batch beside must never find none where there are some.
+    unshared = {"batch_id": batch_id, "_id": {"$nin": list(by_block)}, "shared": {"$ne": []}}
+    await store.database.mongo[BLOCKS].update_many(unshared, {"$set": {"shared": []}})  # house-rule: no record
 
 
 def without_shared(checks: list[RowCheck], block: dict[str, Any]) -> list[RowCheck]:

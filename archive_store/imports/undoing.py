@@ -101,13 +101,14 @@ async def _undo(unit: UnitOfWork, batch: ImportBatch, rows: Sequence[Row]) -> No
     free = [row for row in rows if found.obstacle(row) is None]
     obstacle = next(((row["sheet_row"], why) for row in rows if (why := found.obstacle(row))), None)
     entered = [row for row in free if row["outcome"] == RowOutcome.ADDED]
-    students = [found.students[row["student_id"]] for row in entered if "student_id" in row]
-    persons = [found.persons[row["person_id"]] for row in entered if "person_id" in row]
-    await _remove_students(unit, students, persons)
-    await _remove_cases(unit, [found.cases[row["case_id"]] for row in entered if "case_id" in row])
-    for row in free:
-        request = found.request_of(row)
-        if request is not None and request.status in WITHDRAWABLE_STATUSES:
+    await _remove_students(
+        unit,
+        await _records(unit, Student, entered, "student_id"),
+        await _records(unit, Person, entered, "person_id"),
+    )
+    await _remove_cases(unit, await _records(unit, AdmissionCase, entered, "case_id"))
+    for request in await _records(unit, ChangeRequest, free, "request_id"):
+        if request.status in WITHDRAWABLE_STATUSES:
             await withdraw_in(unit, request)
     if free:
         done = [
@@ -157,12 +158,12 @@ async def _remove_cases(unit: UnitOfWork, cases: Sequence[AdmissionCase]) -> Non
 
 
 class _Held:
-    """What rows entered, as it is now, and what depends on it."""
+    """How what rows entered stands now, with nothing of it opened, and what depends on it."""
 
-    students: dict[ObjectId, Student]
-    persons: dict[ObjectId, Person]
-    cases: dict[ObjectId, AdmissionCase]
-    requests: dict[ObjectId, ChangeRequest]
+    students: dict[ObjectId, Row]
+    persons: dict[ObjectId, Row]
+    cases: dict[ObjectId, Row]
+    requests: dict[ObjectId, Row]
     heads: dict[Subject, Row | None]
     dependents: dict[ObjectId, UndoObstacle]
 
@@ -170,61 +171,75 @@ class _Held:
     async def of(cls, store: Store, session: AsyncClientSession | None, rows: Sequence[Row]) -> _Held:
         held = cls()
         entered = [row for row in rows if row["outcome"] == RowOutcome.ADDED]
-        held.students = await _records(store, session, Student, entered, "student_id")
-        held.persons = await _records(store, session, Person, entered, "person_id")
-        held.cases = await _records(store, session, AdmissionCase, entered, "case_id")
-        held.requests = await _records(store, session, ChangeRequest, rows, "request_id")
-        records = [*held.students.values(), *held.persons.values(), *held.cases.values()]
-        held.heads = await _heads(store, session, records)
-        cases = {case.student_id for case in held.cases.values()}
+        held.students = await _standings(store, session, Student, entered, "student_id")
+        held.persons = await _standings(store, session, Person, entered, "person_id")
+        held.cases = await _standings(store, session, AdmissionCase, entered, "case_id")
+        held.requests = await _standings(store, session, ChangeRequest, rows, "request_id")
+        subjects = [
+            Subject(kind.subject_type, key)
+            for kind, found in ((Student, held.students), (Person, held.persons), (AdmissionCase, held.cases))
+            for key in found
+        ]
+        held.heads = await _heads(store, session, subjects)
+        cases = {case["student_id"] for case in held.cases.values()}
         held.dependents = await dependents_of(store, session, list(held.students), cases)
         return held
 
-    def request_of(self, row: Row) -> ChangeRequest | None:
-        key = row.get("request_id")
-        return None if key is None else self.requests.get(key)
-
     def obstacle(self, row: Row) -> UndoObstacle | None:
         if row["outcome"] == RowOutcome.UPDATED:
-            request = self.request_of(row)
-            is_applied = request is None or request.status is RequestStatus.APPLIED
+            request = self.requests.get(row["request_id"]) if row.get("request_id") else None
+            is_applied = request is None or request["status"] == RequestStatus.APPLIED
             return UndoObstacle.UPDATE_APPLIED if is_applied else None
         if "case_id" in row:
             case = self.cases.get(row["case_id"])
             if case is None:
                 return UndoObstacle.GONE
-            if case.status is not CaseStatus.COLLECTING or self._went_on(case):
+            if case["status"] != CaseStatus.COLLECTING or self._went_on(AdmissionCase, case):
                 return UndoObstacle.CASE_WENT_ON
-            return self.dependents.get(case.student_id)
+            return self.dependents.get(case["student_id"])
         student, person = self.students.get(row["student_id"]), self.persons.get(row["person_id"])
         if student is None or person is None:
             return UndoObstacle.GONE
         # First what says more than that there is an entry about it.
-        if why := self.dependents.get(student.key):
+        if why := self.dependents.get(student["_id"]):
             return why
-        return UndoObstacle.CHANGED if self._went_on(student) or self._went_on(person) else None
+        went_on = self._went_on(Student, student) or self._went_on(Person, person)
+        return UndoObstacle.CHANGED if went_on else None
 
-    def _went_on(self, record: Record) -> bool:
-        head = self.heads[Subject(record.subject_type, record.key)]
-        return head is None or head["sequence"] != 1 or record.revision != 1
+    def _went_on(self, kind: type[Record], row: Row) -> bool:
+        head = self.heads[Subject(kind.subject_type, row["_id"])]
+        return head is None or head["sequence"] != 1 or row["revision"] != 1
 
 
-async def _records(
-    store: Store, session: AsyncClientSession | None, record_type: type[Kind], rows: Sequence[Row], field: str
-) -> dict[ObjectId, Kind]:
-    keys = [row[field] for row in rows if row.get(field) is not None]
-    if not keys:
+def _keys(rows: Sequence[Row], field: str) -> list[ObjectId]:
+    return [row[field] for row in rows if row.get(field) is not None]
+
+
+async def _standings(
+    store: Store, session: AsyncClientSession | None, kind: type[Record], rows: Sequence[Row], field: str
+) -> dict[ObjectId, Row]:
+    if not (keys := _keys(rows, field)):
         return {}
-    collection = store.database.collection(record_type)
-    found = await collection.find({"_id": {"$in": keys}}, session=session).to_list()
-    await store.cipher.decrypt_paths(found, encrypted_paths(record_type))
-    return {row["_id"]: record_type.model_validate(row) for row in found}
+    told = {"revision": 1, "status": 1} | ({"student_id": 1} if kind is AdmissionCase else {})
+    found = store.database.collection(kind).find({"_id": {"$in": keys}}, told, session=session)
+    return {row["_id"]: row async for row in found}
+
+
+async def _records(unit: UnitOfWork, kind: type[Kind], rows: Sequence[Row], field: str) -> list[Kind]:
+    """Those that the rows name, opened, in the order of the rows."""
+    if not (keys := _keys(rows, field)):
+        return []
+    collection = unit.store.database.collection(kind)
+    found = await collection.find({"_id": {"$in": keys}}, session=unit.session).to_list()
+    await unit.store.cipher.decrypt_paths(found, encrypted_paths(kind))
+    by_key = {row["_id"]: kind.model_validate(row) for row in found}
+    return [by_key[key] for key in keys if key in by_key]
 
 
 async def _heads(
-    store: Store, session: AsyncClientSession | None, records: Sequence[Record]
+    store: Store, session: AsyncClientSession | None, subjects: Sequence[Subject]
 ) -> dict[Subject, Row | None]:
-    by_id = {head_id(s): s for s in (Subject(r.subject_type, r.key) for r in records)}
+    by_id = {head_id(subject): subject for subject in subjects}
     found = store.database.mongo[HEADS].find({"_id": {"$in": list(by_id)}}, session=session)
     heads: dict[Subject, Row | None] = dict.fromkeys(by_id.values())
     return heads | {by_id[head["_id"]]: head async for head in found}

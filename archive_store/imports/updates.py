@@ -20,7 +20,7 @@ from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.store import Store
 from archive_store.imports.documents import ImportBatch, RowOutcome
 from archive_store.imports.matching import JudgedRow
-from archive_store.people.sign_in import viewer_of_person
+from archive_store.imports.telling import viewer_of_run
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import Student
 from archive_store.students.operations import STUDENT_NUMBERS, request_decisions, same_value
@@ -36,8 +36,7 @@ async def prepared_updates(
     known = {row.person_id: row for row in rows if row.outcome is RowOutcome.ALREADY_ON_RECORD}
     if not known:
         return {}
-    assert batch.run_by is not None  # noqa: S101 - it runs
-    viewer = (await viewer_of_person(store, batch.run_by)).for_purpose(f"roster import {batch.key}")
+    viewer = await viewer_of_run(store, batch)
     found = await store.database.collection(Student).find({"person_id": {"$in": list(known)}}).to_list()
     decisions = await request_decisions(store, viewer, [row["_id"] for row in found])
     values = {row["_id"]: known[row["person_id"]].check.values for row in found}
