@@ -70,7 +70,9 @@ async def mark_shared(store: Store, batch_id: ObjectId) -> None:
         )
     # Not before: whoever runs the batch beside must never find none where there are some.
     unshared = {"batch_id": batch_id, "_id": {"$nin": list(by_block)}, "shared": {"$ne": []}}
-    await store.database.mongo[BLOCKS].update_many(unshared, {"$set": {"shared": []}})  # house-rule: no record
+    await store.database.mongo[BLOCKS].update_many(
+        unshared, {"$set": {"shared": []}}
+    )  # house-rule: no record
 
 
 def without_shared(checks: list[RowCheck], block: dict[str, Any]) -> list[RowCheck]:

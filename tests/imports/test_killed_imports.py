@@ -94,10 +94,12 @@ async def test_another_process_goes_on_and_each_row_is_entered_once(
 
 async def told(school: School) -> dict[str, Any]:
     """How many there are of all, and what became of the rows."""
+    counts = await school.counts()
+    # Whoever goes on looks the rows up again, and records that it did.
+    counts["audit_heads"] -= counts["access_events"]
     counts = {
         name: count
-        for name, count in (await school.counts()).items()
-        # Whoever goes on looks the rows up again, and records that it did.
+        for name, count in counts.items()
         if name not in ("leases", "audit_entries", "access_events")
     }
     numbers = await school.store.database.collection(Student).distinct("auxiliary_number")
