@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
-from api.exports import export_students
+from api.exports import export_csv, export_workbook
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
 from api.health import Readiness, live, metrics, ready
@@ -75,8 +75,9 @@ def create_app(settings: Settings) -> Starlette:
             Route("/scans/{id}/content", download_scan, methods=["GET"]),
             Route("/scans/{id}/preview", scan_preview, methods=["GET"]),
             Route("/scans/{id}/thumbnail", scan_thumbnail, methods=["GET"]),
-            Route("/exports/students.csv", export_students, methods=["GET"]),
             Route("/imports", begin_import, methods=["PUT"]),
+            Route("/exports/students.csv", export_csv, methods=["GET"]),
+            Route("/exports/students.xlsx", export_workbook, methods=["GET"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),

@@ -1,4 +1,4 @@
-"""Exports of student records, streamed as CSV."""
+"""Exports of student records, streamed as CSV or XLSX."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.students.documents import StudentStatus
 from archive_store.students.export_columns import COLUMNS
+from archive_store.students.export_files import FileType
 from archive_store.students.exports import RunningExport, begin_export
 from archive_store.students.queries import StudentFilter
 from schema.errors import camel_case
@@ -27,8 +28,11 @@ _FILTERS = {
 # A column may be named as GraphQL names the field, too.
 _HEADERS = {camel_case(column.field): column.header for column in COLUMNS}
 _COMMA = re.compile("[,,、]")
+_MEDIA_TYPES = {
+    FileType.CSV: "text/csv; charset=utf-8",
+    FileType.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 _HEADERS_OF_ANSWER = {
-    "Content-Disposition": 'attachment; filename="students.csv"',
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
@@ -46,8 +50,12 @@ class _ExportResponse(Response):
         try:
             # Read now, so that what fails at once is an error and not a torn answer.
             first = await anext(pieces)
+            file_type = self._export.file_type
+            named = {"Content-Disposition": f'attachment; filename="students.{file_type}"'}
             answer = StreamingResponse(
-                _after(first, pieces), media_type="text/csv; charset=utf-8", headers=_HEADERS_OF_ANSWER
+                _after(first, pieces),
+                media_type=_MEDIA_TYPES[file_type],
+                headers={**_HEADERS_OF_ANSWER, **named},
             )
             await answer(scope, receive, send)
         except ClientDisconnect:
@@ -63,14 +71,25 @@ async def _after(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncIterat
         yield piece
 
 
-async def export_students(request: Request) -> Response:
+async def export_csv(request: Request) -> Response:
     """GET /exports/students.csv?columns=HEADER,HEADER&className=NAME… , for the purpose that the header states."""
+    return await _export(request, FileType.CSV)
+
+
+async def export_workbook(request: Request) -> Response:
+    """GET /exports/students.xlsx, with the same parameters."""
+    return await _export(request, FileType.XLSX)
+
+
+async def _export(request: Request, file_type: FileType) -> Response:
     state = request.app.state
     viewer = await state.sign_in.viewer_of(request)
     told = _parameters(request)
     columns = told.pop("columns", None)
     headers = None if columns is None else _headers(columns)
-    export = await begin_export(state.store, viewer, headers=headers, where=_filter(told))
+    export = await begin_export(
+        state.store, viewer, headers=headers, where=_filter(told), file_type=file_type
+    )
     return _ExportResponse(export)
 
 

@@ -37,8 +37,14 @@ from archive_store.crisis.reviews import (
     mark_reviews_due,
     stand_down_ended,
 )
+from archive_store.duplicates.dismissals import DUPLICATE_DISMISS, DUPLICATE_REOPEN
+from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
+from archive_store.duplicates.merging import STUDENT_MERGE
+from archive_store.duplicates.unmerging import STUDENT_UNMERGE
+from archive_store.duties.code_tables import CODE_TABLE_LOAD
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.foundation.clock import Clock
+from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.database import Database
 from archive_store.foundation.field_cipher import FieldCipher
 from archive_store.foundation.keyring import Keyring
@@ -77,6 +83,23 @@ from archive_store.scans.rotation import rewrap_keys, rotate_keys
 from archive_store.scans.upload_documents import UPLOAD_INDEXES, UPLOADS
 from archive_store.scans.uploads import finish_left, remove_expired
 from archive_store.scans.viewings import VIEWING_INDEXES, VIEWINGS
+from archive_store.semester_verification.campaigns import (
+    VERIFICATION_CANCEL,
+    VERIFICATION_CLOSE,
+    VERIFICATION_EXTEND,
+    VERIFICATION_OPEN,
+)
+from archive_store.semester_verification.corrections import VERIFICATION_SETTLE, follow_requests
+from archive_store.semester_verification.documents import (
+    ROLL,
+    ROLL_INDEXES,
+    VerificationCampaign,
+    VerificationItem,
+)
+from archive_store.semester_verification.jobs import close_ended, remind_of_end
+from archive_store.semester_verification.listing import list_due
+from archive_store.semester_verification.operations import VERIFICATION_CONFIRM
+from archive_store.semester_verification.reports import VERIFICATION_REPORT_MISMATCH
 from archive_store.students.documents import Export, Student
 from archive_store.students.operations import STUDENT_UPDATE
 from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND
@@ -88,9 +111,11 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ApprovalPolicy,
     ArchiveFile,
     ChangeRequest,
+    CodeTableVersion,
     CrisisTeam,
     Delegation,
     DisposalBatch,
+    DuplicateDismissal,
     EmergencyAction,
     Export,
     FieldAccessPolicy,
@@ -98,6 +123,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ImportBatch,
     KeyChange,
     LegalHold,
+    MergeCase,
     Person,
     ReasonTemplates,
     RetentionTable,
@@ -105,6 +131,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RoleGrant,
     Scan,
     Student,
+    VerificationCampaign,
+    VerificationItem,
     WorkCalendar,
 )
 
@@ -123,6 +151,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "admission_policy.replace": ADMISSION_POLICY_REPLACE,
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
     "calendar.load": CALENDAR_LOAD,
+    "code_table.load": CODE_TABLE_LOAD,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
     "crisis_team.close": CRISIS_TEAM_CLOSE,
@@ -134,6 +163,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "disposal.cancel": DISPOSAL_CANCEL,
     "disposal.propose": DISPOSAL_PROPOSE,
     "import.undo": IMPORT_UNDO,
+    "duplicate.dismiss": DUPLICATE_DISMISS,
+    "duplicate.reopen": DUPLICATE_REOPEN,
     "policy.replace": POLICY_REPLACE,
     "reason_templates.replace": REASON_TEMPLATES_REPLACE,
     "retention_table.replace": RETENTION_TABLE_REPLACE,
@@ -146,9 +177,18 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "scan.file": SCAN_FILE,
     "scan.hold": SCAN_HOLD,
     "scan.release_hold": SCAN_RELEASE_HOLD,
+    "student.merge": STUDENT_MERGE,
     "student.resume": STUDENT_RESUME,
     "student.suspend": STUDENT_SUSPEND,
+    "student.unmerge": STUDENT_UNMERGE,
     "student.update": STUDENT_UPDATE,
+    "verification.cancel": VERIFICATION_CANCEL,
+    "verification.close": VERIFICATION_CLOSE,
+    "verification.confirm": VERIFICATION_CONFIRM,
+    "verification.extend": VERIFICATION_EXTEND,
+    "verification.open": VERIFICATION_OPEN,
+    "verification.report_mismatch": VERIFICATION_REPORT_MISMATCH,
+    "verification.settle": VERIFICATION_SETTLE,
 }
 
 # What one worker among all processes does every few seconds, in this order.
@@ -160,6 +200,9 @@ JOBS: Mapping[str, Job] = {
     "admission.tell_overdue": tell_overdue,
     "crisis_team.stand_down_ended": stand_down_ended,
     "crisis_team.mark_reviews_due": mark_reviews_due,
+    "verification.follow_requests": follow_requests,
+    "verification.remind": remind_of_end,
+    "verification.close": close_ended,
     "archive_file.rewrap": rewrap_keys,
     "archive_file.rotate_keys": rotate_keys,
     "disposal.cancel_unasked": cancel_unasked,
@@ -176,7 +219,7 @@ SCAN_JOBS: Mapping[str, Job] = {
 }
 
 # As JOBS, beside them: what takes long and may end at any time.
-SLOW_JOBS: Mapping[str, Job] = {"archive.check": check_due}
+SLOW_JOBS: Mapping[str, Job] = {"verification.list": list_due, "archive.check": check_due}
 
 # A large roster takes minutes.
 IMPORT_JOBS: Mapping[str, Job] = {"import.run": run_due}
@@ -209,6 +252,7 @@ async def open_archive(settings: Settings, *, prepares: bool = True) -> AsyncIte
             await database.mongo[CHECKS].create_indexes(CHECK_INDEXES)
             for collection, indexes in IMPORT_INDEXES.items():
                 await database.mongo[collection].create_indexes(indexes)
+            await database.mongo[ROLL].create_indexes(ROLL_INDEXES)
             await require_log_of_settings(store)
             await store.objects.ensure_bucket()
         yield store

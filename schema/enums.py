@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 import strawberry
-from strawberry.types.enum import has_enum_definition
 
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import Secrecy
 from archive_store.access.rules import Relationship
-from archive_store.admission.collection import SupplyOutcome as AdmissionSupplyOutcome
-from archive_store.admission.documents import Capacity as AdmissionCapacity
-from archive_store.admission.documents import CaseStatus as AdmissionCaseStatus
-from archive_store.admission.documents import Channel as AdmissionChannel
-from archive_store.admission.documents import SchoolStage
-from archive_store.admission.documents import Seat as AdmissionSeat
 from archive_store.analysis.dimensions import StudentDimension
 from archive_store.approvals.documents import Decision, RequestStatus, Tier
 from archive_store.approvals.emergency_documents import EmergencyStatus
@@ -30,15 +21,7 @@ from archive_store.scans.documents import RetentionClass, ScanStatus
 from archive_store.scans.upload_documents import UploadStatus as ScanUploadStatus
 from archive_store.students.documents import STATUS_LABELS, Gender, StudentStatus
 from archive_store.students.queries import StudentOrder
-
-
-def _name(kind: type[Enum], description: str, words: dict[str, str], *, name: str | None = None) -> None:
-    """Name the enum in the schema, and each of its values in Chinese."""
-    strawberry.enum(kind, name=name, description=description)
-    assert has_enum_definition(kind)  # noqa: S101
-    for value in kind.__strawberry_definition__.values:
-        value.description = words[value.name]
-
+from schema.enum_names import name_enum as _name
 
 _name(
     AuditSubjectType,
@@ -50,15 +33,18 @@ _name(
         "APPROVAL_POLICY": "审批规则",
         "ARCHIVE_FILE": "案卷",
         "CHANGE_REQUEST": "变更申请",
+        "CODE_TABLE_VERSION": "代码表版本",
         "CRISIS_TEAM": "临时小组",
         "DELEGATION": "委托",
         "DISPOSAL_BATCH": "销毁批次",
+        "DUPLICATE_DISMISSAL": "非重复",
         "EMERGENCY_ACTION": "应急处置",
         "EXPORT": "导出",
         "FIELD_ACCESS_POLICY": "字段权限",
         "KEY_CHANGE": "密钥变更",
         "LEGAL_HOLD": "冻结",
         "FIXITY_RUN": "固化检查",
+        "MERGE_CASE": "合并",
         "PERSON": "自然人",
         "REASON_TEMPLATES": "常用意见",
         "RETENTION_TABLE": "保管期限表",
@@ -67,67 +53,11 @@ _name(
         "IMPORT_BATCH": "导入批次",
         "SCAN": "扫描件",
         "STUDENT": "学籍",
+        "VERIFICATION_CAMPAIGN": "学期核验",
+        "VERIFICATION_ITEM": "核验项",
         "WORK_CALENDAR": "工作日历",
     },
     name="AuditSubjectType",
-)
-_name(
-    AdmissionCapacity,
-    "As what somebody confirms or objects.",
-    {"SELF": "本人", "GUARDIAN": "监护人", "AT_SCHOOL": "到校, written down by a member of staff"},
-    name="AdmissionCapacity",
-)
-_name(
-    AdmissionCaseStatus,
-    "入学办理状态.",
-    {
-        "COLLECTING": "信息采集",
-        "IN_REVIEW": "资格审核, two seats sign",
-        "REVIEW_FAILED": "审核未通过",
-        "READY_FOR_ENTRY": "待录入",
-        "ENTERED": "已录入",
-        "AWAITING_CONFIRMATION": "待确认",
-        "OBJECTED": "有异议",
-        "CORRECTED": "已更正, to be confirmed again",
-        "CONFIRMED": "已确认",
-    },
-    name="AdmissionCaseStatus",
-)
-_name(
-    AdmissionChannel,
-    "来源: by which way information came.",
-    {
-        "ADMISSIONS_OFFICE": "招生办",
-        "INFORMATION_GROUP": "信息管理组",
-        "ROSTER": "花名册, a file",
-        "FEED": "数据接口, another system",
-    },
-    name="AdmissionChannel",
-)
-_name(
-    AdmissionSeat,
-    "The two seats of the qualification review (资格审核).",
-    {"ACADEMIC_AFFAIRS": "教务处", "DEPARTMENT": "学籍管理部门"},
-    name="AdmissionSeat",
-)
-_name(
-    AdmissionSupplyOutcome,
-    "What became of a candidate who was supplied.",
-    {"OPENED": "新开", "CHANGED": "已更新", "UNCHANGED": "无变化"},
-    name="AdmissionSupplyOutcome",
-)
-_name(
-    SchoolStage,
-    "学段.",
-    {
-        "PRIMARY": "小学",
-        "JUNIOR": "初中",
-        "SENIOR": "普通高中",
-        "VOCATIONAL": "中等职业",
-        "UNDERGRAD": "本专科",
-        "POSTGRAD": "研究生",
-        "SPECIAL": "特殊教育",
-    },
 )
 _name(
     CrisisTeamStatus,
@@ -254,11 +184,6 @@ _name(
 strawberry.enum(Withheld, name="WithheldReason", description="Why a value is kept back.")
 
 __all__ = [
-    "AdmissionCapacity",
-    "AdmissionCaseStatus",
-    "AdmissionChannel",
-    "AdmissionSeat",
-    "AdmissionSupplyOutcome",
     "AuditSubjectType",
     "BatchStatus",
     "CrisisTeamStatus",
@@ -274,7 +199,6 @@ __all__ = [
     "ScanFindingCode",
     "ScanStatus",
     "ScanUploadStatus",
-    "SchoolStage",
     "Secrecy",
     "StudentDimension",
     "StudentOrder",

@@ -17,6 +17,7 @@ from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.emergency_queries import emergency_actions_by_id, emergency_contents_for
 from archive_store.approvals.queries import change_requests_by_id, contents_for
 from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
+from archive_store.duplicates.queries import MergeView, merge_cases_by_id, merged_students
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
@@ -25,6 +26,14 @@ from archive_store.preservation.documents import DisposalBatch, LegalHold
 from archive_store.preservation.queries import batches_by_id, holds_by_id, open_reasons
 from archive_store.readings.queries import Access
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
+from archive_store.semester_verification.documents import VerificationCampaign
+from archive_store.semester_verification.queries import (
+    ItemView,
+    campaigns_by_id,
+    items_by_id,
+)
+from archive_store.semester_verification.texts import OpenedTexts
+from archive_store.semester_verification.texts import open_texts as open_verification_texts
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
@@ -101,12 +110,32 @@ class Loaders:
         async def load_crisis_teams(ids: list[ObjectId]) -> list[TeamView | None]:
             return await teams_by_id(store, viewer, ids)
 
+        async def load_merge_cases(ids: list[ObjectId]) -> list[MergeView | None]:
+            return await merge_cases_by_id(store, viewer, ids)
+
+        async def load_merged_students(ids: list[ObjectId]) -> list[list[ObjectId] | None]:
+            found = await merged_students(store, viewer, ids)
+            return [found.get(key) for key in ids]
+
         async def load_crisis_texts(keys: list[TextsKey]) -> list[Row]:
             wanted: dict[ObjectId, frozenset[str]] = {}
             for key in keys:
                 wanted[key.id] = wanted.get(key.id, frozenset()) | key.paths
             opened = await open_texts(store, viewer, wanted)
             return [opened.get(key.id, {}) for key in keys]
+
+        async def load_verification_campaigns(ids: list[ObjectId]) -> list[VerificationCampaign | None]:
+            return await campaigns_by_id(store, viewer, ids)
+
+        async def load_verification_items(ids: list[ObjectId]) -> list[ItemView | None]:
+            return await items_by_id(store, viewer, ids)
+
+        async def load_verification_texts(keys: list[tuple[ObjectId, str]]) -> list[OpenedTexts | None]:
+            wanted: dict[ObjectId, frozenset[str]] = {}
+            for key, path in keys:
+                wanted[key] = wanted.get(key, frozenset()) | {path}
+            opened = await open_verification_texts(store, viewer, wanted)
+            return [opened.get(key) for key, _ in keys]
 
         async def load_emergency_actions(ids: list[ObjectId]) -> list[EmergencyAction | None]:
             return await emergency_actions_by_id(store, viewer, ids)
@@ -180,6 +209,12 @@ class Loaders:
         self.crisis_teams: DataLoader[ObjectId, TeamView | None] = DataLoader(
             load_fn=load_crisis_teams, cache=False
         )
+        self.merge_cases: DataLoader[ObjectId, MergeView | None] = DataLoader(
+            load_fn=load_merge_cases, cache=False
+        )
+        self.merged_students: DataLoader[ObjectId, list[ObjectId] | None] = DataLoader(
+            load_fn=load_merged_students, cache=False
+        )
         self.crisis_texts: DataLoader[TextsKey, Row] = DataLoader(load_fn=load_crisis_texts, cache=False)
         self.request_contents: DataLoader[ContentKey, RequestContent] = DataLoader(
             load_fn=load_contents, cache=False
@@ -201,4 +236,13 @@ class Loaders:
         self.visible_subjects: DataLoader[Subject, bool] = DataLoader(load_fn=load_visible, cache=False)
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False
+        )
+        self.verification_campaigns: DataLoader[ObjectId, VerificationCampaign | None] = DataLoader(
+            load_fn=load_verification_campaigns, cache=False
+        )
+        self.verification_items: DataLoader[ObjectId, ItemView | None] = DataLoader(
+            load_fn=load_verification_items, cache=False
+        )
+        self.verification_texts: DataLoader[tuple[ObjectId, str], OpenedTexts | None] = DataLoader(
+            load_fn=load_verification_texts, cache=False
         )

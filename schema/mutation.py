@@ -32,6 +32,8 @@ from schema.crisis.mutations import (
     resolve_crisis_team_stand_down,
     resolve_crisis_team_submit_review,
 )
+from schema.duplicates.mutations import DuplicateMutations
+from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.imports.mutations import ImportMutations
 from schema.people.delegations import (
@@ -62,6 +64,7 @@ from schema.retrieval.mutations import (
     resolve_retrieval_grant_request,
     resolve_retrieval_grant_revoke,
 )
+from schema.semester_verification.mutations import VerificationMutations
 from schema.students.emergencies import (
     resolve_student_suspend_emergency,
     resolve_student_update_emergency,
@@ -82,7 +85,9 @@ from schema.students.status import (
 @strawberry.type(
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
-class Mutation(AdmissionMutations, ImportMutations):
+class Mutation(
+    AdmissionMutations, CodeTableMutations, DuplicateMutations, ImportMutations, VerificationMutations
+):
     student_update: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update, description="Ask for a change of a record (信息修改)."
     )

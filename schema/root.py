@@ -36,6 +36,8 @@ from schema.context import Request
 from schema.cost import CostLimit
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
 from schema.crisis.types import CrisisTeam
+from schema.duplicates.queries import DuplicateQueries, resolve_merge_case
+from schema.duties.code_table_types import CodeTableQueries
 from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
 from schema.imports.queries import ImportQueries, resolve_import_batch
@@ -80,6 +82,11 @@ from schema.scalars import CONFIG
 from schema.scans.queries import resolve_scan
 from schema.scans.types import Scan
 from schema.scans.uploads import ScanUpload, resolve_scan_uploads
+from schema.semester_verification.queries import (
+    VerificationQueries,
+    resolve_verification_campaign,
+    resolve_verification_item,
+)
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
 from schema.tasks.subscriptions import subscribe_to_tasks
@@ -96,16 +103,19 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "EmergencyAction": resolve_emergency_action,
         "ImportBatch": resolve_import_batch,
         "LegalHold": resolve_legal_hold,
+        "MergeCase": resolve_merge_case,
         "RetrievalGrant": resolve_retrieval_grant,
         "Scan": resolve_scan,
         "Student": resolve_student,
+        "VerificationCampaign": resolve_verification_campaign,
+        "VerificationItem": resolve_verification_item,
     }
     type_name, _ = parse_global_id(id)
     return await resolve[type_name](info, id) if type_name in resolve else None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(AdmissionQueries, ImportQueries):
+class Query(AdmissionQueries, CodeTableQueries, DuplicateQueries, ImportQueries, VerificationQueries):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")
     student: Student | None = strawberry.field(
         resolver=resolve_student,

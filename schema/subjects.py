@@ -11,11 +11,13 @@ from archive_store.admission.queries import cases_by_id
 from archive_store.approvals.emergency_queries import visible_emergency_ids
 from archive_store.approvals.queries import visible_request_ids
 from archive_store.crisis.queries import teams_by_id
+from archive_store.duplicates.queries import merge_cases_by_id
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject
 from archive_store.imports.queries import batches_by_id as imports_by_id
 from archive_store.preservation.queries import batches_by_id, holds_by_id
 from archive_store.scans.queries import scans_by_id
+from archive_store.semester_verification.queries import campaigns_by_id, items_by_id
 from archive_store.students.queries import facts_by_id
 
 
@@ -43,6 +45,20 @@ async def _visible_hold_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId
     return {hold.key for hold in await holds_by_id(store, viewer, ids) if hold is not None}
 
 
+async def _visible_campaign_ids(
+    store: Store, viewer: Viewer, ids: Sequence[ObjectId]
+) -> Collection[ObjectId]:
+    return {held.key for held in await campaigns_by_id(store, viewer, ids) if held is not None}
+
+
+async def _visible_item_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {view.id for view in await items_by_id(store, viewer, ids) if view is not None}
+
+
+async def _visible_merge_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {view.id for view in await merge_cases_by_id(store, viewer, ids) if view is not None}
+
+
 # The types that have a global id. Of any other, nobody is told which record it is.
 _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Collection[ObjectId]]]] = {
     "AdmissionCase": _visible_case_ids,
@@ -52,8 +68,11 @@ _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitab
     "EmergencyAction": visible_emergency_ids,
     "ImportBatch": _visible_import_ids,
     "LegalHold": _visible_hold_ids,
+    "MergeCase": _visible_merge_ids,
     "Scan": _visible_scan_ids,
     "Student": facts_by_id,
+    "VerificationCampaign": _visible_campaign_ids,
+    "VerificationItem": _visible_item_ids,
 }
 
 

@@ -115,7 +115,7 @@ def import_roster(
 
 @app.command("export")
 def export_students(
-    to: Annotated[Path, typer.Argument(help="CSV file to write; must not exist.")],
+    to: Annotated[Path, typer.Argument(help="File to write, .xlsx or .csv; must not exist.")],
     token: Token,
     columns: Annotated[str | None, typer.Option(help="Headers, with commas between them.")] = None,
     class_name: Annotated[str | None, typer.Option(help="Only this class (班级).")] = None,
@@ -123,10 +123,13 @@ def export_students(
     status: Annotated[str | None, typer.Option(help="Only this status, such as ENROLLED.")] = None,
     name_prefix: Annotated[str | None, typer.Option(help="Only names that begin so.")] = None,
     auxiliary_number: Annotated[str | None, typer.Option(help="Only this 学籍辅号.")] = None,
+    file_type: Annotated[
+        str | None, typer.Option(help="csv or xlsx.", show_default="by the ending of TO")
+    ] = None,
     purpose: Purpose = "",
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Export student records as CSV; the file appears when it is whole."""
+    """Export student records as CSV or XLSX; the file appears when it is whole."""
     from api.cli.exports import export_file
 
     asked = {
@@ -137,7 +140,7 @@ def export_students(
         "namePrefix": name_prefix,
         "auxiliaryNumber": auxiliary_number,
     }
-    run(export_file(url, token, to, purpose, asked))
+    run(export_file(url, token, to, file_type, purpose, asked))
     out.print(f"wrote {to}", highlight=False, soft_wrap=True)
 
 

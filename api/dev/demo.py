@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from api.cli.install import FirstPeople, install_people
+from api.dev.candidates import load_demo_candidates
 from api.dev.roster import demo_workbook
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
@@ -71,6 +72,9 @@ async def load_demo_school(store: Store, students: int) -> None:
     for row, (name, content), filed in zip(rows, _papers(), scans, strict=False):
         if not filed:
             await file_scan(store, archive, row["_id"], name, _body(content))
+    subjects = ("academic-affairs", "admissions", "archive", "information")
+    viewers = {subject: await _viewer(store, subject) for subject in subjects}
+    await load_demo_candidates(store, viewers, demo_paper("PDF", pages=1), cohort=COHORT + 3)
 
 
 async def _viewer(store: Store, subject: str) -> Viewer:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
-from archive_store.admission.documents import AdmissionCase, CaseStatus, Objection
+from archive_store.admission.documents import AdmissionCase, CaseStatus
 from archive_store.admission.entry import family_of
 from archive_store.admission.rules import RULE, AdmissionAction, posts_for
 from archive_store.admission.steps import case_to_move, require_on, write
@@ -36,11 +36,11 @@ _AT_ONCE = 100
 
 
 class ObjectionAnswer(BaseModel):
-    """The answer to one objection: the field is corrected by `changes`, or stands, and why."""
+    """The answer to the open objection to a field: it is corrected by `changes`, or stands, and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    objection_id: PydanticObjectId
+    field: str
     is_corrected: bool
     answer: _Text | None = None
 
@@ -58,36 +58,32 @@ class AdmissionCorrect(Payload):
         return StudentUpdate(student_id=self.student_id, changes=self.changes)
 
 
-def _answered(case: AdmissionCase, payload: AdmissionCorrect) -> dict[ObjectId, Objection]:
-    """The open objections by id; refused, by place, where an answer fits none, or one has none."""
-    open_ones: dict[ObjectId, Objection] = {held.id: held for held in case.open_objections}
-    seen: set[ObjectId] = set()
-    corrected: set[str] = set()
+def _check_answers(case: AdmissionCase, payload: AdmissionCorrect) -> None:
+    """Refuse, by place, an answer that fits no open objection, and an objection without an answer."""
+    objected = {held.field for held in case.open_objections}
+    seen: set[str] = set()
     for place, answer in enumerate(payload.answers):
         at = f"answers.{place}"
-        if answer.objection_id not in open_ones or answer.objection_id in seen:
-            raise RegistrarError(ErrorCode.NOT_FOUND, field=f"{at}.objection_id")
-        seen.add(answer.objection_id)
-        field = open_ones[answer.objection_id].field
-        if answer.is_corrected:
-            corrected.add(field)
-            if field not in payload.update.fields:
-                raise RegistrarError(ErrorCode.REQUIRED, field=f"changes.{field}", rule=RULE)
-        elif answer.answer is None:
+        if answer.field not in objected or answer.field in seen:
+            raise RegistrarError(ErrorCode.NOT_FOUND, field=f"{at}.field")
+        seen.add(answer.field)
+        if answer.is_corrected and answer.field not in payload.update.fields:
+            raise RegistrarError(ErrorCode.REQUIRED, field=f"changes.{answer.field}", rule=RULE)
+        if not answer.is_corrected and answer.answer is None:
             raise RegistrarError(ErrorCode.REQUIRED, field=f"{at}.answer", rule=RULE)
-    if left := open_ones.keys() - seen:
-        raise RegistrarError(ErrorCode.REQUIRED, field=f"answers.{open_ones[min(left)].field}", rule=RULE)
+    if left := objected - seen:
+        raise RegistrarError(ErrorCode.REQUIRED, field=f"answers.{min(left)}", rule=RULE)
+    corrected = {answer.field for answer in payload.answers if answer.is_corrected}
     if others := sorted(payload.update.fields - corrected):
         # What nobody objected to is changed by a request of its own.
         raise RegistrarError(ErrorCode.UNKNOWN_FIELD, field=f"changes.{others[0]}", name=others[0])
-    return open_ones
 
 
 async def _check(store: Store, viewer: Viewer, payload: AdmissionCorrect) -> None:
     case = await require_on(store, viewer, payload.case_id, AdmissionAction.CORRECT)
     if case.student_id != payload.student_id:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
-    _answered(case, payload)
+    _check_answers(case, payload)
     if payload.update.fields:
         await STUDENT_UPDATE.check(store, viewer, payload.update)
 
@@ -100,13 +96,13 @@ async def _current(
 
 async def _apply(unit: UnitOfWork, payload: AdmissionCorrect) -> ObjectId:
     case = await case_to_move(unit, payload.case_id, AdmissionAction.CORRECT)
-    _answered(case, payload)
+    _check_answers(case, payload)
     if payload.update.fields:
         await STUDENT_UPDATE.apply(unit, payload.update)
-    answers = {answer.objection_id: answer for answer in payload.answers}
+    answers = {answer.field: answer for answer in payload.answers}
     objections = [
         held
-        if (answer := answers.get(held.id)) is None
+        if not held.is_open or (answer := answers.get(held.field)) is None
         else held.model_copy(
             update={
                 "is_corrected": answer.is_corrected,
@@ -117,7 +113,7 @@ async def _apply(unit: UnitOfWork, payload: AdmissionCorrect) -> ObjectId:
         )
         for held in case.objections
     ]
-    answered = [held for held in objections if held.id in answers]
+    answered = [held for held in objections if held.answered_at == unit.at]
     values = {
         "status": CaseStatus.CORRECTED,
         "objections": objections,

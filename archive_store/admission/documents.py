@@ -116,9 +116,11 @@ class Capacity(StrEnum):
 
 
 class Objection(BaseModel):
-    """异议 to one field. `proposed` is what it should say; the answer is `is_corrected`, or why it stands."""
+    """异议 to one field, of which a case has one open at a time.
 
-    id: Annotated[PydanticObjectId, F0] = Field(default_factory=PydanticObjectId)
+    `proposed` is what it should say; the answer is `is_corrected`, or why it stands.
+    """
+
     field: Annotated[str, F0]
     statement: Annotated[str, F3]
     proposed: Annotated[Any, F3] = None

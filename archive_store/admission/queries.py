@@ -62,6 +62,7 @@ CASE_FACTS = (
     "signatures.seat",
     "signatures.signed_by",
     "signatures.round",
+    "updated_at",
 )
 _SENSITIVE = frozenset({FieldClass.F0, FieldClass.F1, FieldClass.F2, FieldClass.F3})
 _NONE: Row = {"_id": {"$exists": False}}

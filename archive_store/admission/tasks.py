@@ -14,16 +14,16 @@ from archive_store.foundation.store import Store
 
 
 async def cases_awaiting(
-    store: Store, viewer: Viewer, *, first: int, after: ObjectId | None = None
+    store: Store, viewer: Viewer, paths: frozenset[str], *, first: int, after: ObjectId | None = None
 ) -> Page[CaseView]:
-    """A page of the cases whose next step is the viewer's, newest first."""
+    """A page of the cases whose next step is the viewer's, newest first, with these leaves."""
     conditions = _awaiting(viewer)
     if not conditions:
         return Page([], False)
     query: Row = {"$and": [{"$or": conditions}, visible_cases(viewer)]}
     collection = store.database.collection(AdmissionCase)
     page = await page_of_newest(collection, query, {"_id": 1}, first=first, after=after)
-    views = await cases_by_id(store, viewer, [row["_id"] for row in page.rows])
+    views = await cases_by_id(store, viewer, [row["_id"] for row in page.rows], paths)
     return Page([view for view in views if view is not None], page.has_next)
 
 

@@ -22,6 +22,11 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="student.update", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="student.suspend", chain=_HEAD),
     ApprovalRule(operation="student.resume", chain=_HEAD),
+    # §四(一) 重大操作等: merging of records that stand twice, and its reversal.
+    ApprovalRule(operation="student.merge", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="student.unmerge", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="duplicate.dismiss", chain=()),
+    ApprovalRule(operation="duplicate.reopen", chain=()),
     ApprovalRule(operation="role_grant.give", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="delegation.give", chain=()),
     ApprovalRule(operation="delegation.end", chain=()),
@@ -52,6 +57,11 @@ DEFAULT_APPROVAL_RULES = (
     ),
     ApprovalRule(operation="admission.correct", chain=_HEAD),
     ApprovalRule(operation="admission.correct", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
+    # A campaign asks for a look at records and changes none; a correction changes a record as ever, by student.update.
+    *(
+        ApprovalRule(operation=f"verification.{verb}", chain=())
+        for verb in ("open", "extend", "close", "cancel", "confirm", "report_mismatch", "settle")
+    ),
     ApprovalRule(operation="admission_policy.replace", chain=_ALL_TIERS),
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
     ApprovalRule(operation="roster.import", chain=()),
@@ -65,4 +75,5 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="disposal.cancel", chain=()),
     ApprovalRule(operation="scan.dispose", chain=_ALL_TIERS),
     ApprovalRule(operation="calendar.load", chain=_HEAD),
+    ApprovalRule(operation="code_table.load", chain=_HEAD),
 )

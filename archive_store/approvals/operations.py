@@ -56,13 +56,15 @@ class Outcome:
 class Asking:
     """How an operation is asked for: why, on which evidence (材料), from which day, and whether it is a draft yet.
 
-    A day to come is waited for; from one that is over, a change that applies at once is recorded to hold.
+    A day to come is waited for; from one that is over, a change that applies at once is recorded to hold. What is
+    written `beside` it is in the same transaction; it is given the key of the change request, if there is one.
     """
 
     reason: str | None = None
     evidence: Sequence[Evidence] = ()
     effective_from: date | None = None
     is_draft: bool = False
+    beside: Callable[[UnitOfWork, ObjectId | None], Awaitable[None]] | None = None
 
 
 async def perform(
@@ -107,7 +109,10 @@ async def prepare(store: Store, viewer: Viewer, name: str, payload: Payload, ask
 
         async def apply(unit: UnitOfWork) -> Any:
             unit.effective_from = asking.effective_from
-            return await operation.apply(unit, payload)
+            result = await operation.apply(unit, payload)
+            if asking.beside is not None:
+                await asking.beside(unit, None)
+            return result
 
         return Prepared(apply, applies=True, reason=asking.reason)
     if operation.applies_at_once:
@@ -146,6 +151,8 @@ async def prepare(store: Store, viewer: Viewer, name: str, payload: Payload, ask
         unit.audit(subject, "change_request:draft" if asking.is_draft else "change_request:submit")
         if not asking.is_draft:
             notify_awaited(unit, subject, first)
+        if asking.beside is not None:
+            await asking.beside(unit, request_id)
         return request_id
 
     return Prepared(submit, applies=False, reason=asking.reason)

@@ -12,6 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
 from archive_store.audit.documents import ENTRIES, HEADS, INDEXES, NOTIFICATIONS
+from archive_store.foundation.code_table_versions import refresh_code_tables
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
@@ -41,6 +42,7 @@ async def governed_transaction(
 
     TRY_AGAIN when a record that it changes was changed by somebody else meanwhile.
     """
+    await refresh_code_tables(store)  # what `work` checks is checked by the tables of now
 
     async def attempt(session: AsyncClientSession) -> Result:
         unit = UnitOfWork(store, session, actor, store.clock.now(), operation, reason)

@@ -14,7 +14,7 @@ from typing import Any
 from bson.binary import STANDARD, Binary
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
-from pymongo.encryption import ClientEncryption  # type: ignore[attr-defined]
+from pymongo.encryption import ClientEncryption
 from pymongo.errors import EncryptionError
 
 from archive_store.foundation.sealed_values import ValueSealer, unwrapped_key
@@ -119,9 +119,7 @@ class FieldCipher:
         return hmac.new(self._lookup_key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()
 
 
-def _replace_leaves(
-    documents: Sequence[dict[str, Any]], paths: Sequence[list[str]], change: Change
-) -> None:
+def _replace_leaves(documents: Sequence[dict[str, Any]], paths: Sequence[list[str]], change: Change) -> None:
     places: list[tuple[dict[str, Any], str]] = []
     for document in documents:
         for parts in paths:

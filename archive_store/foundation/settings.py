@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     import_expiry_hours: float = Field(
         72, gt=0, description="Hours that a roster is kept which was begun and nobody ran."
     )
+    verification_refresh_minutes: float = Field(
+        60, gt=0, description="Minutes after which a running semester verification lists its students anew."
+    )
+    verification_reminder_working_days: int = Field(
+        3, ge=0, description="Working days before its end at which a verification reminds; 0 reminds nobody."
+    )
     scan_size_limit: int = Field(2048 * MIB, gt=0, description="Largest scan.")
     scan_page_limit: int = Field(5_000, gt=0, description="Most pages of a scan.")
     scan_cipher: ScanCipherName = Field(

@@ -88,17 +88,17 @@ def column_map(
             raise _unknown(header, "mapping")
         if column is not None and column not in COLUMN_BY_HEADER:
             raise _unknown(column, "mapping")
-    columns: list[str | None] = []
     for header in headers:
         check_header(header)
-        column = wanted.get(header, header or None)
-        if column is not None and column not in COLUMN_BY_HEADER:
-            raise _unknown(header, "file")
-        if column is not None and column in columns:
-            raise RegistrarError(ErrorCode.DUPLICATE_COLUMN, field="file", name=column)
-        columns.append(column)
+    columns = [wanted.get(header, header or None) for header in headers]
+    # First, since a sheet without them is hardly a roster.
     if missing := [header for header in REQUIRED_HEADERS if header not in columns]:
         raise header_not_found(searched, missing)
+    for position, column in enumerate(columns):
+        if column is not None and column not in COLUMN_BY_HEADER:
+            raise _unknown(column, "file")
+        if column is not None and column in columns[:position]:
+            raise RegistrarError(ErrorCode.DUPLICATE_COLUMN, field="file", name=column)
     return ColumnMap(tuple(headers), tuple(columns))
 
 

@@ -5,20 +5,14 @@ Divisions are abolished and founded every year, so a table is behind some of the
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from archive_store.foundation.divisions import division_state
 from archive_store.foundation.errors import Message
 from archive_store.imports.roster_columns import HEADER_BY_FIELD, Value
 from archive_store.people.rules import IDENTITY_CARD
-
-_division: Callable[[str], Any] | None = None
-with contextlib.suppress(ModuleNotFoundError):  # without the table nothing is warned of
-    _division = importlib.import_module("archive_store.foundation.divisions").division
 
 
 class WarningCode(StrEnum):
@@ -29,11 +23,7 @@ class WarningCode(StrEnum):
     DIFFERS_FROM_IDENTITY = "differs_from_identity"
 
 
-class DivisionState(StrEnum):
-    KNOWN = "known"
-    ABOLISHED = "abolished"
-    UNKNOWN = "unknown"
-
+_ABOLISHED, _UNKNOWN = "abolished", "unknown"
 
 MESSAGES = {
     WarningCode.UNKNOWN_DIVISION: Message(
@@ -71,26 +61,16 @@ def division_warnings(values: Mapping[str, Value]) -> tuple[RowWarning, ...]:
     found: dict[str, WarningCode] = {}
     if birth is not None:
         # A place of birth may have been abolished since.
-        if division_state(str(birth)) is DivisionState.UNKNOWN:
+        if division_state(str(birth)[:6]) == _UNKNOWN:
             found["birth_place_code"] = WarningCode.UNKNOWN_DIVISION
         elif registered is not None and str(birth)[:6] != registered:
             found["birth_place_code"] = WarningCode.DIFFERS_FROM_IDENTITY
-    if registered is not None and division_state(registered) is DivisionState.UNKNOWN:
+    if registered is not None and division_state(registered) == _UNKNOWN:
         found["identity_number"] = WarningCode.UNKNOWN_DIVISION
     if household is not None:
-        state = division_state(str(household))
-        if state is DivisionState.UNKNOWN:
+        state = division_state(str(household)[:6])
+        if state == _UNKNOWN:
             found["household_division_code"] = WarningCode.UNKNOWN_DIVISION
-        elif state is DivisionState.ABOLISHED:
+        elif state == _ABOLISHED:
             found["household_division_code"] = WarningCode.ABOLISHED_DIVISION
     return tuple(RowWarning(HEADER_BY_FIELD[name], code) for name, code in found.items())
-
-
-def division_state(code: str) -> DivisionState:
-    """What the table of divisions says of the first six digits of a code."""
-    if _division is None:
-        return DivisionState.KNOWN
-    held = _division(code[:6])
-    if held is None:
-        return DivisionState.UNKNOWN
-    return DivisionState.KNOWN if held.valid_to_year is None else DivisionState.ABOLISHED

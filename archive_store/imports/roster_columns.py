@@ -57,24 +57,27 @@ def _name(value: str) -> str:
     return _PADDING.sub("", value) if " " in value else value
 
 
-def _number(value: str) -> str:
-    """Numbers are typed in groups (330106 20100908 0010)."""
-    return "".join(value.split()) if " " in value else value
+def _digits(value: str) -> str:
+    """Digits are typed in groups (2023 000001); a blank beside a letter may be meant."""
+    return squeezed if " " in value and (squeezed := value.replace(" ", "")).isdecimal() else value
 
 
 def _identity_number(value: str) -> str:
-    return _number(value).upper()
+    return value.replace(" ", "").upper()
+
+
+def _postal_code(value: str) -> str:
+    return _checked(check_postal_code, _digits(value))
 
 
 def _checked(check: Callable[[str], ErrorCode | None], value: str) -> str:
-    value = _number(value)
     if code := check(value):
         raise CellError(code, expected=6)
     return value
 
 
 def _student_number(value: str) -> str:
-    return _checked(check_national_student_number, value.upper())
+    return _checked(check_national_student_number, value.replace(" ", "").upper())
 
 
 # By table, which is another one once it is loaded anew; the spellings of a roster are few.
@@ -176,7 +179,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("姓名", "name", _name, required=True),
     Column("性别", "gender", partial(_coded, "gender"), required=True),
     Column("出生日期", "birth_date", parse_day, required=True),
-    Column("出生地行政区划码", "birth_place_code", _number, limit=20),
+    Column("出生地行政区划码", "birth_place_code", _digits, limit=20),
     Column("籍贯", "native_place", _text),
     Column("民族", "ethnic_group", partial(_coded, "ethnic_group"), required=True),
     Column("国籍/地区", "nationality", partial(_coded, "nationality")),
@@ -190,11 +193,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("健康状况", "health_status", partial(_coded, "health_status")),
     Column("姓名拼音", "name_pinyin", _text),
     Column("曾用名", "former_name", _name),
-    Column("户口所在地行政区划码", "household_division_code", _number, limit=20),
+    Column("户口所在地行政区划码", "household_division_code", _digits, limit=20),
     Column("户口性质", "household_type", partial(_coded, "household_type")),
     Column("全国学籍号", "national_student_number", _student_number),
-    Column("学籍辅号", "auxiliary_number", _number, limit=30),
-    Column("班内学号", "class_seat_number", _number, limit=20),
+    Column("学籍辅号", "auxiliary_number", _digits, limit=30),
+    Column("班内学号", "class_seat_number", _digits, limit=20),
     Column("年级", "grade", _text, required=True),
     Column("班级", "class_name", _text, required=True),
     Column("入学年月", "enrolled_month", parse_month, required=True),
@@ -203,7 +206,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("学生来源", "student_source", partial(_coded, "student_source")),
     Column("现住址", "address", _text, limit=300),
     Column("联系电话", "phone", _PHONE, limit=30, is_phone=True),
-    Column("邮政编码", "postal_code", partial(_checked, check_postal_code), limit=20),
+    Column("邮政编码", "postal_code", _postal_code, limit=20),
     Column("电子信箱", "email", partial(_checked, check_email), limit=300),
     Column("是否独生子女", "is_only_child", _yes),
     Column("是否留守儿童", "is_left_behind", _yes),

@@ -14,6 +14,8 @@ from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_
 from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
+from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
+from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.imports.documents import ImportBatch
@@ -25,6 +27,10 @@ from archive_store.scans.documents import ArchiveFile
 from archive_store.scans.histories import SCAN_HISTORY
 from archive_store.scans.key_changes import KeyChange
 from archive_store.scans.retention import RetentionTable
+from archive_store.semester_verification.histories import (
+    VERIFICATION_CAMPAIGN_HISTORY,
+    VERIFICATION_ITEM_HISTORY,
+)
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
 
@@ -38,14 +44,17 @@ class SubjectType(StrEnum):
     APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
     ARCHIVE_FILE = "ArchiveFile"  # 案卷
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
+    CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
     DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
+    DUPLICATE_DISMISSAL = "DuplicateDismissal"  # 非重复
     EMERGENCY_ACTION = "EmergencyAction"  # 应急处置
     EXPORT = "Export"  # 导出
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
     KEY_CHANGE = "KeyChange"  # 密钥变更
     LEGAL_HOLD = "LegalHold"  # 冻结
+    MERGE_CASE = "MergeCase"  # 合并
     FIXITY_RUN = "FixityRun"  # 固化检查
     IMPORT_BATCH = "ImportBatch"  # 导入批次
     PERSON = "Person"  # 自然人
@@ -55,6 +64,8 @@ class SubjectType(StrEnum):
     ROLE_GRANT = "RoleGrant"  # 授权
     SCAN = "Scan"  # 扫描件
     STUDENT = "Student"  # 学籍
+    VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
+    VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
 
 
@@ -66,14 +77,17 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
     SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
+    SubjectType.CODE_TABLE_VERSION: by_class(CodeTableVersion, FieldClass.F0),
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
     SubjectType.DELEGATION: DELEGATION_HISTORY,
     SubjectType.DISPOSAL_BATCH: DISPOSAL_BATCH_HISTORY,
+    SubjectType.DUPLICATE_DISMISSAL: by_class(DuplicateDismissal),
     SubjectType.EMERGENCY_ACTION: EMERGENCY_ACTION_HISTORY,
     SubjectType.EXPORT: by_class(Export, texts=of_no_leaf),
     SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
     SubjectType.KEY_CHANGE: by_class(KeyChange),
     SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,
+    SubjectType.MERGE_CASE: by_class(MergeCase),
     SubjectType.FIXITY_RUN: by_class(FixityRun),
     SubjectType.IMPORT_BATCH: by_class(ImportBatch),
     SubjectType.PERSON: PERSON_HISTORY,
@@ -83,5 +97,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ROLE_GRANT: ROLE_GRANT_HISTORY,
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.STUDENT: STUDENT_HISTORY,
+    SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
+    SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),
 }

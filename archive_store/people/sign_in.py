@@ -12,6 +12,7 @@ from archive_store.access.rules import Scope
 from archive_store.access.viewer import HeldGrant, Viewer
 from archive_store.approvals.changeability import load_access_policy
 from archive_store.foundation.clock import school_day
+from archive_store.foundation.code_table_versions import refresh_code_tables
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
@@ -63,6 +64,7 @@ async def _person_now(store: Store, person_id: ObjectId) -> Row:
 async def _viewer_of(
     store: Store, person: Row, token_scopes: Collection[str], grants_used: Collection[ObjectId] = ()
 ) -> Viewer:
+    await refresh_code_tables(store)  # whatever is read or asked for from here on, is by the tables of now
     day = school_day(store.clock.now())
     grants = (
         await store.database.collection(RoleGrant)

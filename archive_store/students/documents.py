@@ -131,6 +131,8 @@ class Student(Record):
 
     status: Annotated[StudentStatus, F0] = StudentStatus.ENROLLED
     status_periods: list[StatusPeriod] = Field(default_factory=list)
+    # The record of the same person that goes on, where this one stood twice (重复学籍).
+    merged_into: Annotated[PydanticObjectId | None, F1] = None
     grade: Annotated[str, F0]
     class_name: Annotated[str, F0]
     enrolled_month: Annotated[str, F1]  # YYYY-MM
@@ -173,6 +175,7 @@ class Student(Record):
             IndexModel([("grade", 1), ("_id", 1)]),
             IndexModel([("name", 1), ("_id", 1)]),
             IndexModel("guardians.person_id", sparse=True),
+            IndexModel("merged_into", partialFilterExpression={"merged_into": {"$type": "objectId"}}),
         ]
 
 
@@ -188,6 +191,7 @@ class Export(Record):
     exported_by: Annotated[PydanticObjectId, F1]
     columns: Annotated[list[str], F1]  # headers
     filters: Annotated[list[str], F1]  # names only: a value could be sensitive
+    file_type: Annotated[str, F1] = "csv"  # as all were before there were workbooks
     rows: Annotated[int | None, F1] = None
     is_complete: Annotated[bool, F1] = False
 

@@ -6,9 +6,9 @@ the import of this module fail: what has no class is not exported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from archive_store.foundation.code_tables import code_table
@@ -19,6 +19,7 @@ from archive_store.students.documents import STATUS_LABELS, Student, StudentStat
 
 # Guardians that have columns, as in a roster.
 GUARDIANS = 2
+_WIDTHS = {"address": 40, "email": 24, "identity_number": 20, "national_student_number": 20, "phone": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class ExportColumn:
     def __post_init__(self) -> None:
         if self.path not in field_classes(Student):
             raise UnclassifiedFieldError(f"export column {self.header}: {self.field} has no field class")
+
+    @property
+    def width(self) -> int:
+        """In a sheet: of the values where those are longer than the header, a character of which takes two."""
+        return max(2 * len(self.header) + 2, _WIDTHS.get(self.field, 10))
 
     @property
     def path(self) -> str:
@@ -59,14 +65,9 @@ def inert(text: str, *, is_phone: bool = False) -> str:
     return f"'{text}" if starts_formula(text, is_phone=is_phone) else text
 
 
-@cache
-def _labels(table: str) -> Mapping[str, str]:
-    return {entry.code: entry.zh for entry in code_table(table).entries}
-
-
 def _label(table: str, code: str) -> str:
     """The label of a code, and the code itself where the table no longer has it."""
-    return _labels(table).get(code, code)
+    return code_table(table).labels.get(code, code)
 
 
 def _yes_no(value: bool) -> str:

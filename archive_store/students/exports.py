@@ -1,4 +1,4 @@
-"""Exports of student records (导出) as CSV: rows, rights, readings and purposes are those of `list_students`.
+"""Exports of student records (导出) as CSV or XLSX: rows, rights, readings and purposes are those of `list_students`.
 
 An export is written to the history when it begins, before a row is read, and once more when it ends. Rows come
 page by page, so memory does not grow with them; a record whose number is changed meanwhile may be missed. Each page
@@ -7,9 +7,7 @@ after the first is read by the rights of its moment: where they end, so does the
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from beanie import PydanticObjectId
 from bson import ObjectId
@@ -17,6 +15,7 @@ from bson import ObjectId
 from archive_store.access.policy import ACCESS_RULE, Withheld, refuse_field
 from archive_store.access.viewer import Viewer
 from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import field_classes
 from archive_store.foundation.store import Store
@@ -24,6 +23,7 @@ from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWo
 from archive_store.people.sign_in import reload_viewer
 from archive_store.students.documents import Export, Student
 from archive_store.students.export_columns import COLUMN_BY_HEADER, COLUMNS, ExportColumn
+from archive_store.students.export_files import FileType, new_file
 from archive_store.students.queries import StudentFilter, check_filter, list_students
 from archive_store.students.scope import StudentScope, student_scope
 
@@ -31,8 +31,6 @@ OPERATION = "student.export"
 # Rows of one query and of one record of readings.
 PAGE_ROWS = 500
 _NAME_SHOWN = 50
-# Without it, spreadsheets take the file for one of the system's own encoding.
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 class RunningExport:
@@ -45,8 +43,10 @@ class RunningExport:
         key: ObjectId,
         columns: Sequence[ExportColumn],
         where: StudentFilter,
+        file_type: FileType,
     ) -> None:
         self.key = key
+        self.file_type = file_type
         self.rows = 0  # read so far, perhaps not all of them sent
         self.is_complete = False
         self._store = store
@@ -58,28 +58,36 @@ class RunningExport:
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """The file, a page of rows at a time; the first piece has the headers.
 
-        Raises FORBIDDEN, or what `begin_export` raises for a column or filter, where the viewer may no longer export.
+        Raises FORBIDDEN, or what `begin_export` raises for a column or filter, where the viewer may no longer export;
+        TOO_LARGE where a workbook holds no more rows.
         """
-        lines: list[list[str]] = [[column.header for column in self._columns]]
-        mark, after = _BYTE_ORDER_MARK, None
-        while True:
-            viewer = self._viewer if after is None else await self._viewer_now()
-            found = await list_students(
-                self._store,
-                viewer,
-                frozenset(column.path for column in self._columns),
-                first=PAGE_ROWS,
-                page_limit=PAGE_ROWS,
-                after=after,
-                where=self._where,
-            )
-            self.rows += len(found.page.rows)
-            lines += [[column.cell(row) for column in self._columns] for row in found.page.rows]
-            yield (mark + _csv_text(lines)).encode()
-            if not (found.page.has_next and found.cursors):
-                break
-            lines, mark, after = [], "", found.cursors[-1]
+        file, after = new_file(self.file_type), None
+        ready = file.begin([c.header for c in self._columns], [c.width for c in self._columns])
+        try:
+            while True:
+                viewer = self._viewer if after is None else await self._viewer_now()
+                found = await list_students(
+                    self._store,
+                    viewer,
+                    frozenset(column.path for column in self._columns),
+                    first=PAGE_ROWS,
+                    page_limit=PAGE_ROWS,
+                    after=after,
+                    where=self._where,
+                )
+                self.rows += len(found.page.rows)
+                yield ready + file.rows(self._lines(found.page.rows))
+                if not (found.page.has_next and found.cursors):
+                    break
+                ready, after = b"", found.cursors[-1]
+        finally:
+            rest = file.end()
+        if rest:
+            yield rest
         self.is_complete = True
+
+    def _lines(self, rows: Sequence[Row]) -> list[list[str]]:
+        return [[column.cell(row) for column in self._columns] for row in rows]
 
     async def _viewer_now(self) -> Viewer:
         viewer = await reload_viewer(self._store, self._viewer)
@@ -118,6 +126,7 @@ async def begin_export(
     *,
     headers: Sequence[str] | None = None,
     where: StudentFilter | None = None,
+    file_type: FileType = FileType.CSV,
 ) -> RunningExport:
     """Check what is asked for and write that the export begins.
 
@@ -133,16 +142,17 @@ async def begin_export(
         exported_by=PydanticObjectId(viewer.person_id),
         columns=[column.header for column in columns],
         filters=filters,
+        file_type=file_type.value,
     )
 
     async def begin(unit: UnitOfWork) -> None:
         await unit.insert(record)
-        told = ("columns", "filters")
+        told = ("columns", "filters", "file_type")
         changes = [FieldChange(name, None, getattr(record, name)) for name in told]
         unit.audit(Subject(Export.subject_type, record.key), "export:begin", changes)
 
     await governed_transaction(store, viewer.actor, OPERATION, begin, reason=viewer.reading.purpose)
-    return RunningExport(store, viewer, record.key, columns, where)
+    return RunningExport(store, viewer, record.key, columns, where, file_type)
 
 
 def _default_columns(scope: StudentScope) -> list[ExportColumn]:
@@ -177,9 +187,3 @@ def _require_readable(scope: StudentScope, column: ExportColumn) -> None:
     if decision.why_withheld(field_classes(Student)[column.path]) is Withheld.PURPOSE_REQUIRED:
         raise RegistrarError(ErrorCode.PURPOSE_REQUIRED, field=argument, rule=ACCESS_RULE)
     raise refuse_field(argument)
-
-
-def _csv_text(lines: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(lines)  # RFC 4180, as the module's "excel" dialect
-    return text.getvalue()

@@ -73,7 +73,9 @@ async def _is_given(store: Store, row: Row, entries: Sequence[Row]) -> bool:
         await store.cipher.decrypt_paths([row], encrypted_paths(Student))
     except (BrokenHistoryError, EncryptionError):
         return False
-    return {name: value for name, value in row.items() if name not in Student.bookkeeping} == given
+    # A field that the record was stored without says nothing, as in its history.
+    held = {name: value for name, value in row.items() if name not in Student.bookkeeping}
+    return dict.fromkeys(given) | held == given
 
 
 def _name(key: ObjectId) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.scalars import JSON
 
-from schema.enums import SchoolStage
+from schema.admission.enums import SchoolStage
 from schema.scalars import Day
 from schema.students.inputs import StudentChangesInput
 
@@ -92,9 +92,9 @@ class AdmissionCaseObjectInput:
     revision: int | None = None
 
 
-@strawberry.input(description="The answer to one objection.")
+@strawberry.input(description="The answer to the open objection to a field.")
 class AdmissionAnswerInput:
-    objection_id: strawberry.ID
+    field: str
     is_corrected: bool = strawberry.field(description="`changes` corrects the field; else it stands.")
     answer: str | None = strawberry.field(default=None, description="Why it stands.")
 

@@ -19,6 +19,7 @@ from archive_store.approvals.operation import Payload
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.policies.admission import replace_admission_policy
 from schema.admission.batches import AdmissionCasesMovePayload, resolve_move
+from schema.admission.enums import AdmissionSupplyOutcome, SchoolStage
 from schema.admission.inputs import (
     AdmissionCaseAddEvidenceInput,
     AdmissionCaseAmendInput,
@@ -34,7 +35,6 @@ from schema.admission.types import ADMISSION_CASE, AdmissionCase, load_case
 from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
-from schema.enums import AdmissionSupplyOutcome, SchoolStage
 from schema.errors import UserError, snake_case, typed_errors
 from schema.nodes import global_id, key_of
 
@@ -204,13 +204,11 @@ async def resolve_correct(
         "changes": {} if input.changes is None else input.changes.values(),
         "answers": [
             {
-                "objection_id": key_of(
-                    item.objection_id, "AdmissionObjection", field=f"answers.{place}.objectionId"
-                ),
+                "field": snake_case(item.field),
                 "is_corrected": item.is_corrected,
                 "answer": item.answer,
             }
-            for place, item in enumerate(input.answers)
+            for item in input.answers
         ],
     }
     payload = payload_of(AdmissionCorrect, values)

@@ -8,9 +8,9 @@ from strawberry.scalars import JSON
 from archive_store.admission import queries as store
 from archive_store.admission.steps import policy_in_force
 from archive_store.foundation.records import bson_value
+from schema.admission.enums import AdmissionCaseStatus, SchoolStage
 from schema.admission.types import ADMISSION_CASE, AdmissionCase, load_case, note_withheld, with_names
 from schema.context import Request
-from schema.enums import AdmissionCaseStatus, SchoolStage
 from schema.nodes import Connection, connection, global_id, key_of
 from schema.scalars import Day
 

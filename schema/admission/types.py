@@ -20,16 +20,16 @@ from archive_store.admission.steps import policy_in_force
 from archive_store.foundation.field_classes import FieldClass
 from schema.access import GovernedType, governed, governed_list
 from schema.admission.applicants import AdmissionApplicant
-from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
-from schema.context import Request
-from schema.directives import directives_of
-from schema.enums import (
+from schema.admission.enums import (
     AdmissionCapacity,
     AdmissionCaseStatus,
     AdmissionChannel,
     AdmissionSeat,
     SchoolStage,
 )
+from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
+from schema.context import Request
+from schema.directives import directives_of
 from schema.errors import camel_case
 from schema.nodes import Connection, Node, global_id
 from schema.permissions import Permission, permission
@@ -83,10 +83,6 @@ class AdmissionSignature:
 
 @strawberry.type(description="异议 to one field of the record, and its answer.")
 class AdmissionObjection:
-    @strawberry.field(description="Names it in `admissionCaseCorrect`.")
-    def id(self) -> strawberry.ID:
-        return strawberry.ID(global_id("AdmissionObjection", self["id"]))  # type: ignore[index]
-
     field: str | None = governed(CASE, "objections.field", "the field of the record")
     statement: str | None = governed(CASE, "objections.statement", "what is wrong with it")
     proposed: JSON | None = governed(CASE, "objections.proposed", "what it should say")
@@ -243,8 +239,6 @@ def with_names(paths: frozenset[str]) -> frozenset[str]:
         more.add("supplies.fields")
     if "evidence" in roots:
         more.add("evidence.scan_id")
-    if "objections" in roots:
-        more.add("objections.id")
     return paths | more
 
 

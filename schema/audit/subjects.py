@@ -40,11 +40,14 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "DisposalBatch": lambda info, key: info.context.loaders.disposal_batches.load(key),
     "EmergencyAction": lambda info, key: info.context.loaders.emergency_actions.load(key),
     "ImportBatch": _import,
+    "MergeCase": lambda info, key: info.context.loaders.merge_cases.load(key),
     "LegalHold": lambda info, key: info.context.loaders.legal_holds.load(key),
     "Person": lambda info, key: info.context.loaders.audit.staff.load(key),
     "RetrievalGrant": _grant,
     "Scan": Scan.resolve_reference,
     "Student": Student.resolve_reference,
+    "VerificationCampaign": lambda info, key: info.context.loaders.verification_campaigns.load(key),
+    "VerificationItem": lambda info, key: info.context.loaders.verification_items.load(key),
 }
 
 

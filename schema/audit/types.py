@@ -31,12 +31,17 @@ AUDIT_HISTORY = (
 # Stored keys by field, each to the type of its global id.
 _KEYS = {
     "delegate_id": "Person",
+    "first_id": "Student",
     "grantee_id": "Person",
     "leader_id": "Person",
+    "merged_id": "Student",
+    "merged_into": "Student",
     "person_id": "Person",
     "scan_id": "Scan",
     "scan_ids": "Scan",
+    "second_id": "Student",
     "student_id": "Student",
+    "survivor_id": "Student",
     "team_id": "CrisisTeam",
 }
 

@@ -9,7 +9,7 @@ from archive_store.imports.documents import RowOutcome as ImportRowOutcome
 from archive_store.imports.documents import RowPolicy as ImportRowPolicy
 from archive_store.imports.documents import UndoObstacle as ImportUndoObstacle
 from archive_store.imports.undoing import MESSAGES
-from schema.enums import _name
+from schema.enum_names import name_enum as _name
 
 _name(
     ImportKind,

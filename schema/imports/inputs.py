@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 from strawberry.file_uploads import Upload
 
-from schema.enums import SchoolStage
+from schema.admission.enums import SchoolStage
 from schema.imports.enums import ImportKind, ImportRowPolicy
 
 

@@ -14,9 +14,9 @@ from archive_store.imports.column_mapping import suggest_mapping
 from archive_store.imports.queries import RowView, list_rows
 from archive_store.imports.row_reports import CellReport
 from archive_store.imports.undoing import MESSAGES
+from schema.admission.enums import SchoolStage
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
-from schema.enums import SchoolStage
 from schema.imports.enums import (
     ColumnCertainty,
     ImportBatchStatus,

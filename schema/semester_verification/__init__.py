@@ -1,1 +1,1 @@
-"""See archive_store/semester_verification."""
+"""Semester verification (学期核验) in GraphQL."""

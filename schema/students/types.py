@@ -15,9 +15,10 @@ from archive_store.students import documents as stored
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
+from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
-from schema.nodes import Connection, Node, key_of_source
+from schema.nodes import Connection, Node, global_id, key_of_source
 from schema.permissions import Permission
 from schema.preservation.completeness import ArchiveCompleteness
 from schema.readings.types import AccessEvent, access_connection
@@ -110,6 +111,27 @@ class Student(Node):
     audit_history: Connection[AuditEntry] | None = strawberry.field(
         resolver=resolve_audit_history, description=AUDIT_HISTORY
     )
+
+    @strawberry.field(
+        description="The record of the same person that goes on, where this one was merged (合并).",
+        directives=directives_of(stored.Student, "merged_into"),
+        metadata={"path": "merged_into"},
+    )
+    def merged_into_id(self) -> strawberry.ID | None:
+        key = self.get("merged_into")  # type: ignore[attr-defined]
+        return None if key is None else strawberry.ID(global_id("Student", key))
+
+    @strawberry.field(
+        description="Records of the same person that went into this one (合并): those in sight, as of "
+        "now; null where the viewer may not know of merges."
+    )
+    async def merged_records(self, info: Request) -> list[Student] | None:
+        keys = await info.context.loaders.merged_students.load(key_of_source(self))
+        if keys is None:
+            info.context.withhold({"Student.mergedRecords": Withheld.NOT_PERMITTED})
+            return None
+        found = [await Student.resolve_reference(info, key) for key in keys]
+        return [row for row in found if row is not None]  # type: ignore[misc]
 
     @strawberry.field(
         description="扫描件: filed scans, newest first; null where the viewer may not know of them."

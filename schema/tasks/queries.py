@@ -1,14 +1,16 @@
-"""`viewer.tasks`, and the one task of a record. Both ask `list_change_requests` what awaits the viewer."""
+"""`viewer.tasks`, and the one task of a record: change requests and admission cases that await the viewer."""
 
 from __future__ import annotations
 
 from bson import ObjectId
 
+from archive_store.admission.tasks import cases_awaiting
 from archive_store.approvals.queries import list_change_requests
 from archive_store.foundation.paging import check_page_size
+from schema.admission.types import ADMISSION_CASE, note_withheld, with_names
 from schema.context import Context, Request
 from schema.nodes import Connection, connection, key_of
-from schema.tasks.types import Task, decision_task
+from schema.tasks.types import Task, case_task, decision_task
 
 
 async def resolve_tasks(info: Request, first: int = 20, after: str | None = None) -> Connection[Task]:
@@ -18,10 +20,19 @@ async def resolve_tasks(info: Request, first: int = 20, after: str | None = None
     key = None if after is None else key_of(after, "Task", field="after")
     if context.viewer.is_service:
         return connection([], [], has_next=False, after=after)  # type: ignore[no-any-return]
-    page = await list_change_requests(context.store, context.viewer, first=first, after=key, awaiting_me=True)
-    tasks = [decision_task(request) for request in page.rows]
-    cursors = [task.id for task in tasks]
-    return connection(tasks, cursors, has_next=page.has_next, after=after)  # type: ignore[no-any-return]
+    requests = await list_change_requests(
+        context.store, context.viewer, first=first, after=key, awaiting_me=True
+    )
+    paths = ADMISSION_CASE.selected(info, "edges", "node", "subject")
+    cases = await cases_awaiting(context.store, context.viewer, with_names(paths), first=first, after=key)
+    # Both lists go from new to old by key, so that the newest of the two are the newest of all.
+    found = [(request.key, decision_task(request)) for request in requests.rows]
+    found += [(view.id, case_task(view)) for view in cases.rows]
+    found.sort(key=lambda held: held[0], reverse=True)
+    tasks = [task for _, task in found[:first]]
+    note_withheld(info, [view for view in cases.rows if view.id in {k for k, _ in found[:first]}], paths)
+    has_next = requests.has_next or cases.has_next or len(found) > first
+    return connection(tasks, [task.id for task in tasks], has_next=has_next, after=after)  # type: ignore[no-any-return]
 
 
 async def task_about(context: Context, request_id: ObjectId) -> Task | None:
@@ -32,6 +43,17 @@ async def task_about(context: Context, request_id: ObjectId) -> Task | None:
     )
     found = [request for request in page.rows if request.key == request_id]
     return decision_task(found[0]) if found else None
+
+
+async def task_about_case(info: Request, case_id: ObjectId) -> Task | None:
+    """The task of taking the next step of this case; None unless it awaits the viewer now."""
+    context, paths = info.context, ADMISSION_CASE.selected(info, "subject")
+    page = await cases_awaiting(
+        context.store, context.viewer, with_names(paths), first=1, after=_next_key(case_id)
+    )
+    found = [view for view in page.rows if view.id == case_id]
+    note_withheld(info, found, paths)
+    return case_task(found[0]) if found else None
 
 
 def _next_key(key: ObjectId) -> ObjectId:

@@ -8,7 +8,10 @@ from typing import Annotated, Union
 
 import strawberry
 
+from archive_store.admission.documents import CaseStatus
+from archive_store.admission.queries import CaseView
 from archive_store.approvals.documents import ChangeRequest as StoredRequest
+from schema.admission.types import AdmissionCase
 from schema.approvals.types import ChangeRequest
 from schema.nodes import global_id
 
@@ -18,10 +21,26 @@ class TaskKind(Enum):
     CHANGE_REQUEST_DECISION = strawberry.enum_value(
         "CHANGE_REQUEST_DECISION", description="Decide the awaited step of a change request (审批)."
     )
+    ADMISSION_COLLECTION = strawberry.enum_value(
+        "ADMISSION_COLLECTION", description="Collect anew after a failed review (重新采集)."
+    )
+    ADMISSION_REVIEW = strawberry.enum_value(
+        "ADMISSION_REVIEW", description="Sign in a seat of the qualification review (资格审核)."
+    )
+    ADMISSION_ENTRY = strawberry.enum_value("ADMISSION_ENTRY", description="Enter the record (学籍录入).")
+    ADMISSION_CALL = strawberry.enum_value(
+        "ADMISSION_CALL", description="Ask the family to confirm the record (通知确认)."
+    )
+    ADMISSION_CORRECTION = strawberry.enum_value(
+        "ADMISSION_CORRECTION", description="Answer objections in time (更正)."
+    )
+    ADMISSION_CONFIRMATION = strawberry.enum_value(
+        "ADMISSION_CONFIRMATION", description="Confirm one's own record, or a ward's (信息确认)."
+    )
 
 
 TaskSubject = Annotated[
-    Union[ChangeRequest],  # noqa: UP007 - one member so far
+    Union[AdmissionCase, ChangeRequest],  # noqa: UP007 - the form that Strawberry names
     strawberry.union("TaskSubject", description="What a task is about."),
 ]
 
@@ -42,4 +61,25 @@ def decision_task(request: StoredRequest) -> Task:
         kind=TaskKind.CHANGE_REQUEST_DECISION,
         at=max([request.created_at or key.generation_time, *(step.decided_at for step in request.steps)]),
         subject=request,
+    )
+
+
+_KIND_BY_STATUS = {
+    CaseStatus.REVIEW_FAILED: TaskKind.ADMISSION_COLLECTION,
+    CaseStatus.IN_REVIEW: TaskKind.ADMISSION_REVIEW,
+    CaseStatus.READY_FOR_ENTRY: TaskKind.ADMISSION_ENTRY,
+    CaseStatus.ENTERED: TaskKind.ADMISSION_CALL,
+    CaseStatus.OBJECTED: TaskKind.ADMISSION_CORRECTION,
+    CaseStatus.AWAITING_CONFIRMATION: TaskKind.ADMISSION_CONFIRMATION,
+    CaseStatus.CORRECTED: TaskKind.ADMISSION_CONFIRMATION,
+}
+
+
+def case_task(view: CaseView) -> Task:
+    """The task of taking the next step of an admission case."""
+    return Task(
+        id=strawberry.ID(global_id("Task", view.id)),
+        kind=_KIND_BY_STATUS[view.status],
+        at=view.row["updated_at"],
+        subject=view,  # type: ignore[arg-type]
     )

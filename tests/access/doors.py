@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from python_calamine import CalamineWorkbook
 
 from archive_store.analysis.dimensions import StudentDimension
 from archive_store.students.documents import Gender
@@ -160,6 +163,7 @@ _NODES = (
     "EmergencyAction",
     "LegalHold",
     "DisposalBatch",
+    "MergeCase",
 )
 
 
@@ -261,18 +265,34 @@ async def order_by(visitor: Visitor, answer: Answer) -> None:
             answer.shown.add(Leaf(visitor.name_of(edge["node"]), order.value[0]))
 
 
-async def _export(visitor: Visitor, answer: Answer, **params: str) -> str | None:
+async def _export(visitor: Visitor, answer: Answer, file_type: str = "csv", **params: str) -> str | None:
     """The field that was refused, if one was."""
-    got = await visitor.get("/exports/students.csv", answer, **params)
+    got = await visitor.get(f"/exports/students.{file_type}", answer, **params)
     if got.status_code != 200:
         assert got.status_code == 403, got.text
         return str(got.json()["error"]["field"])
-    for row in csv.DictReader(io.StringIO(got.content.decode("utf-8-sig"), newline="")):
+    if got.content.startswith(b"PK"):  # every part is searched, not the sheet alone
+        with zipfile.ZipFile(io.BytesIO(got.content)) as archive:
+            answer.texts += [archive.read(name).decode() for name in archive.namelist()]
+    for row in _rows_of(got.content):
         records = {leaf.record for leaf in visitor.world.marks.found_in("\n".join(row.values())).values()}
         assert len(records) == 1, row
         (record,) = records
         answer.shown |= {Leaf(record, COLUMN_BY_HEADER[header].path) for header, cell in row.items() if cell}
     return None
+
+
+def _rows_of(content: bytes) -> Iterable[dict[str, str]]:
+    if content.startswith(b"PK"):
+        headers, *lines = (
+            CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0).to_python()
+        )
+        return [dict(zip(map(str, headers), map(str, line), strict=True)) for line in lines]
+    return csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+
+
+async def workbook(visitor: Visitor, answer: Answer) -> None:
+    await _export(visitor, answer, "xlsx")
 
 
 async def default_columns(visitor: Visitor, answer: Answer) -> None:
@@ -395,6 +415,7 @@ DOORS = (
     Door("orderBy", order_by, ("students",)),
     Door("export, default columns", default_columns, ("GET /exports/students.csv",)),
     Door("export, named column", named_columns, ("GET /exports/students.csv",)),
+    Door("export, workbook", workbook, ("GET /exports/students.xlsx",)),
     Door("statistics", statistics, ("studentStatistics",)),
     Door("pseudonymised rows", pseudonymised, ("pseudonymisedStudents",)),
     Door("scans", scans, ("scan", "student", "node", "_entities"), True),
@@ -414,6 +435,8 @@ WITHOUT_VALUES = {
     "fieldAccessPolicy": "the policy, open to all who are signed in",
     "staff": "names and posts, open inside the school",
     "delegations": "who signs in whose seat, to the two of them",
+    "verificationCampaign": "campaigns, open; items by the rights on the record (tests/semester_verification)",
+    "verificationCampaigns": "as `verificationCampaign`",
     "crisisTeams": "what a team is lent, to its own and those who decide; texts by class (tests/crisis)",
     "emergencyAction": "as `emergencyActions`",
     "emergencyActions": "as change requests are shown, by the same function; tested in tests/approvals",
@@ -426,6 +449,9 @@ WITHOUT_VALUES = {
     "approvalPolicy": "the policy, open to all who are signed in",
     "reasonTemplates": "sentences, for whoever holds a post",
     "workCalendar": "days off, as published",
+    "codeTables": "codes and labels, as published",
+    "codeTable": "codes and labels, as published",
+    "division": "names of places, as published",
     "checkpoint": "sizes and hashes of the audit log, signed, which are published",
     "inclusionProof": "hashes of the audit log",
     "consistencyProof": "hashes of the audit log",
@@ -449,5 +475,12 @@ WITHOUT_VALUES = {
     "GET /graphiql/{name}": "scripts",
     "GET /health/live": "that it runs",
     "GET /health/ready": "that its stores answer",
+    "admissionCase": "as `admissionCases`",
+    "admissionCases": "of candidates, by the same classes (tests/admission/test_over_graphql.py)",
+    "admissionProgress": "counts of cases, for whoever reads records by post (tests/admission)",
+    "admissionPolicy": "the rules, open to all who are signed in",
+    "duplicateCandidates": "pairs, to those who ask for merges; the students by their rights (tests/duplicates)",
+    "mergeCase": "as `mergeCases`",
+    "mergeCases": "merges, by class; the students by their rights (tests/duplicates)",
     "GET /metrics": "counts of requests by route",
 }

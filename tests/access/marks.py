@@ -9,6 +9,8 @@ from collections import defaultdict
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
+from beanie import PydanticObjectId
+
 from archive_store.foundation.field_classes import field_classes
 from archive_store.scans.documents import Scan
 from archive_store.students.documents import Gender, Student, StudentStatus
@@ -107,6 +109,10 @@ class Marks:
             return self.month(leaf)
         if path == "revision":
             return self.number(leaf)
+        if path == "merged_into":
+            key = PydanticObjectId()
+            self.note(leaf, str(key))
+            return key
         return self.text(leaf)
 
     def found_in(self, text: str) -> dict[str, Leaf]:

@@ -49,7 +49,9 @@ REVIEWED: dict[str, str] = {
         IncompleteArchiveFileConnection.edges IncompleteArchiveFileEdge.node
         IncompleteArchiveFileConnection.pageInfo Student.archiveCompleteness
         ReasonTemplatesPayload.templates CalendarLoadPayload.changeRequest
-        CalendarLoadPayload.workCalendar CrisisTeam.members CrisisTeam.reviews
+        CalendarLoadPayload.workCalendar CodeTableLoadPayload.codeTable CodeTableLoadPayload.changeRequest
+        CodeTable.entries CodeTableEntryConnection.edges CodeTableEntryConnection.pageInfo CodeTableEntryEdge.node
+        CrisisTeam.members CrisisTeam.reviews
         CrisisTeam.viewerCan CrisisTeamMember.retrievals CrisisTeamPayload.crisisTeam EmergencyAction.changes
         EmergencyAction.receipts EmergencyAction.ruling EmergencyAction.viewerCan EmergencyPayload.emergencyAction
         StudentStatusPayload.changeRequest AuditEntry.changes ChangeRequest.steps ChangeRequest.changes
@@ -64,7 +66,8 @@ REVIEWED: dict[str, str] = {
         RetrievalGrantRevokePayload.retrievalGrant StudentUpdatePayload.changeRequest Permission.reason""",
     "a place in a list: a key, or the value that the list is in order by, which the viewer reads of every row": """
         AccessEventEdge.cursor
-        AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor PseudonymisedStudentEdge.cursor
+        CodeTableEntryEdge.cursor AuditEntryEdge.cursor ChangeRequestEdge.cursor NotificationEdge.cursor
+        PseudonymisedStudentEdge.cursor
         RetrievalGrantEdge.cursor StudentEdge.cursor CrisisTeamEdge.cursor DelegationEdge.cursor
         DisposalBatchEdge.cursor DisposalItemEdge.cursor IncompleteArchiveFileEdge.cursor LegalHoldEdge.cursor
         EmergencyActionEdge.cursor PersonEdge.cursor TaskEdge.cursor PageInfo.hasNextPage PageInfo.hasPreviousPage
@@ -105,6 +108,12 @@ REVIEWED: dict[str, str] = {
         Person.name Person.posts Delegation.delegatorName Delegation.delegateName Delegation.post
         Delegation.operations Delegation.validFrom Delegation.validTo""",
     "what awaits the viewer": "Task.kind Task.at",
+    "codes and labels, as published": """
+        CodeTable.name CodeTable.titleZh CodeTable.titleEn CodeTable.standard CodeTable.edition CodeTable.source
+        CodeTable.validFrom CodeTable.loadedVersion CodeTable.editions CodeTableEntry.code
+        CodeTableEntry.labelZh CodeTableEntry.labelEn CodeTableEntry.spellings CodeTableEntry.until
+        CodeTableEntry.isAbolished Division.code Division.name Division.fullName Division.parents
+        Division.formerNames Division.validFromYear Division.validToYear Division.isAbolished Division.source""",
     "days off, as published": """
         WorkCalendar.year WorkCalendar.version WorkCalendar.daysOff WorkCalendar.madeUpWorkdays WorkCalendar.source""",
     "that something happened, by whom and when: for those who read internal values (F1) of the record": """
@@ -181,7 +190,8 @@ REVIEWED: dict[str, str] = {
         RetentionTableReplacePayload.errors LegalHoldPayload.errors DisposalProposePayload.errors
         DisposalCancelPayload.errors
         ApprovalPolicyReplacePayload.errors ReasonTemplatesPayload.errors
-        RetrievalGrantRevokePayload.errors CalendarLoadPayload.errors ChangeRequestResult.errors
+        RetrievalGrantRevokePayload.errors CalendarLoadPayload.errors CodeTableLoadPayload.errors
+        ChangeRequestResult.errors
         ChangeRequestsPayload.errors CrisisTeamPayload.errors DelegationPayload.errors EmergencyPayload.errors
         StudentStatusPayload.errors RosterImportPayload.errors StudentUpdatePayload.errors UserError.code
         UserError.field UserError.rule UserError.messageZh UserError.messageEn""",
@@ -191,6 +201,56 @@ REVIEWED: dict[str, str] = {
         InclusionProof.logIndex InclusionProof.leafHash InclusionProof.hashes InclusionProof.checkpoint
         InclusionProof.text ConsistencyProof.fromSize ConsistencyProof.toSize ConsistencyProof.hashes""",
     "an entry with its values encrypted: for auditors": "InclusionProof.leaf",
+    "an admission case: a key, the way to governed leaves, and papers whose scan is in sight": """
+        AdmissionCase.id AdmissionCase.studentId AdmissionCase.applicant
+        AdmissionApplicant.guardians AdmissionCase.sources AdmissionCase.evidence AdmissionEvidence.scan
+        AdmissionCase.missingEvidence AdmissionCase.signatures AdmissionCase.objections AdmissionCase.student
+        AdmissionCase.auditHistory AdmissionCase.viewerCan AdmissionCase.isOverdue AdmissionCase.reviewDigest
+        AdmissionCaseConnection.edges AdmissionCaseConnection.pageInfo AdmissionCaseEdge.cursor AdmissionCaseEdge.node
+        AdmissionCasePayload.admissionCase AdmissionCasePayload.errors AdmissionCorrectPayload.admissionCase
+        AdmissionCorrectPayload.changeRequest AdmissionCorrectPayload.errors""",
+    "what became of the cases that the viewer moved, by key": """
+        AdmissionSupplied.admissionCaseId AdmissionSupplied.outcome AdmissionSupplyPayload.errors
+        AdmissionSupplyPayload.supplied AdmissionCaseRefused.admissionCaseId AdmissionCaseRefused.errors
+        AdmissionCasesMovePayload.endCursor AdmissionCasesMovePayload.errors AdmissionCasesMovePayload.hasNext
+        AdmissionCasesMovePayload.moved AdmissionCasesMovePayload.refused""",
+    "how many cases are in which status: for whoever reads records by post": """
+        AdmissionProgress.count AdmissionProgress.status""",
+    "the rules of admission, open to all who are signed in": """
+        AdmissionPolicy.effectiveFrom AdmissionPolicy.rules AdmissionPolicy.version AdmissionEvidenceDifference.gains
+        AdmissionEvidenceDifference.loses AdmissionEvidenceDifference.stage
+        AdmissionPolicyReplacePayload.changeRequest AdmissionPolicyReplacePayload.differences
+        AdmissionPolicyReplacePayload.errors""",
+    "semester verification: keys, ways to nodes, pages, and what was just asked for": """
+        VerificationCampaign.auditHistory VerificationCampaign.id VerificationCampaign.items
+        VerificationCampaign.progress VerificationCampaign.total VerificationCampaignConnection.edges
+        VerificationCampaignConnection.pageInfo VerificationCampaignEdge.cursor VerificationCampaignEdge.node
+        VerificationCampaignPayload.errors VerificationCampaignPayload.verificationCampaign
+        VerificationConfirmPayload.errors VerificationConfirmPayload.verificationItems VerificationItem.auditHistory
+        VerificationItem.changeRequest VerificationItem.found VerificationItem.id VerificationItem.student
+        VerificationItemConnection.edges VerificationItemConnection.pageInfo VerificationItemEdge.cursor
+        VerificationItemEdge.node VerificationItemPayload.errors VerificationItemPayload.verificationItem
+        VerificationProgressConnection.edges VerificationProgressConnection.pageInfo VerificationProgressEdge.cursor
+        VerificationProgressEdge.node""",
+    "a campaign of semester verification, open (F0) to all who are signed in": """
+        VerificationCampaign.begunAt VerificationCampaign.closedAt VerificationCampaign.closedByName
+        VerificationCampaign.closesOn VerificationCampaign.fields VerificationCampaign.grades
+        VerificationCampaign.openedByName VerificationCampaign.opensOn VerificationCampaign.schoolYear
+        VerificationCampaign.status VerificationCampaign.statuses VerificationCampaign.term
+        VerificationCampaign.title VerificationCampaign.viewerPending""",
+    "an item, to overseers, the homeroom teacher and the family; class and state are open (F0)": """
+        VerificationItem.changedSince VerificationItem.className VerificationItem.state""",
+    "counts of the classes that are in sight, whose students the viewer sees one by one": """
+        VerificationProgress.className VerificationProgress.mismatch VerificationProgress.pending
+        VerificationProgress.resolved VerificationProgress.total VerificationProgress.verified""",
+    "pairs of records that may be of one person, by grounds that the viewer may know: for whoever asks for merges": """
+        DuplicateCandidate.grounds DuplicateCandidate.isDismissed DuplicateCandidate.score
+        DuplicateCandidate.studentIds DuplicateCandidate.students DuplicateCandidateConnection.edges
+        DuplicateCandidateConnection.pageInfo DuplicateCandidateEdge.cursor DuplicateCandidateEdge.node
+        DuplicatePayload.done DuplicatePayload.errors""",
+    "merges, to whoever reads internal values (F1) of them": """
+        MergeCase.auditHistory MergeCase.fields MergeCase.id MergeCase.merged MergeCase.survivor
+        Student.mergedRecords StudentMergePayload.changeRequest StudentMergePayload.errors""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.

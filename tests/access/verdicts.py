@@ -341,6 +341,7 @@ MUST_SHOW: dict[str, Callable[[MarkedSchool, Viewer], set[Leaf]]] = {
     "orderBy": ordered,
     "export, default columns": default_columns,
     "export, named column": named_columns,
+    "export, workbook": default_columns,
     "statistics": statistics,
     "pseudonymised rows": pseudonymised,
     "scans": scans,

@@ -69,7 +69,7 @@ async def say(school: School, subject: str, action: str, key: ObjectId, **values
 async def correct(school: School, key: ObjectId, changes: dict[str, Any], **answer: Any) -> ObjectId | None:
     case = await stored(school, key)
     answers = [
-        {"objection_id": held.id, "is_corrected": held.field in changes, **answer}
+        {"field": held.field, "is_corrected": held.field in changes, **answer}
         for held in case.open_objections
     ]
     told = {"case_id": key, "student_id": case.student_id, "changes": changes, "answers": answers}

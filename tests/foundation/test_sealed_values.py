@@ -48,11 +48,15 @@ async def test_every_kind_of_value_opens_by_libmongocrypt(store: Store) -> None:
     assert await store.cipher.encrypt_many([None, "a", None]) != [None, "a", None]
 
 
-_LEAVES = st.one_of(st.text(), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.binary(), st.floats(allow_nan=False))
+_LEAVES = st.one_of(
+    st.text(), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.binary(), st.floats(allow_nan=False)
+)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(values=st.lists(st.one_of(_LEAVES, st.lists(_LEAVES), st.dictionaries(st.sampled_from("abc"), _LEAVES))))
+@given(
+    values=st.lists(st.one_of(_LEAVES, st.lists(_LEAVES), st.dictionaries(st.sampled_from("abc"), _LEAVES)))
+)
 def test_any_values_together(store: Store, values: list[Any]) -> None:
     sealed = store.cipher._encrypt_all(values)
     assert [store.cipher._decrypt(value) for value in sealed] == values
@@ -68,7 +72,9 @@ async def test_the_same_value_is_never_sealed_alike(store: Store) -> None:
     sealed = await store.cipher.encrypt_many(["13900001111"] * 500)
     assert len({bytes(value) for value in sealed}) == 500
     # Nor does any block stand in two of them, first or later.
-    blocks = [bytes(value)[place : place + 16] for value in sealed for place in range(18, len(value) - 32, 16)]
+    blocks = [
+        bytes(value)[place : place + 16] for value in sealed for place in range(18, len(value) - 32, 16)
+    ]
     assert len(blocks) == len(set(blocks))
 
 

@@ -15,11 +15,13 @@ from strawberry.types import get_object_definition
 from api.dev.demo import STAFF, demo_paper
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.viewer import Viewer
+from archive_store.admission.documents import AdmissionCase
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.foundation.field_classes import ENCRYPTED_CLASSES, encrypted_paths, field_classes
 from archive_store.scans.uploads import file_scan
 from archive_store.students.documents import Student as StoredStudent
 from schema.access import GovernedType
+from schema.admission.types import ADMISSION_CASE
 from schema.context import Context
 from schema.federation import REPRESENTATIONS_LIMIT
 from schema.nodes import global_id
@@ -117,7 +119,8 @@ def test_fields_tell_class_tiers_and_policy() -> None:
     assert "revision: Int @fieldClass(is: F0)\n" in sdl  # no operation changes it
     classes = field_classes(StoredStudent)
     shown = [path for path in STUDENT.coordinates if classes[path] in ENCRYPTED_CLASSES]
-    others = (*encrypted_paths(CrisisTeam), *encrypted_paths(AccessEvent))
+    of_candidates = encrypted_paths(AdmissionCase) & ADMISSION_CASE.coordinates.keys()
+    others = (*encrypted_paths(CrisisTeam), *encrypted_paths(AccessEvent), *of_candidates)
     assert sdl.count('@policy(policies: [["field-class-F3"]])') == len(shown) + len(others)
 
 

@@ -103,6 +103,25 @@ async def test_a_scan_goes_up_and_comes_down(school: School, run: Any, tmp_path:
     assert named.exit_code == 0
 
 
+async def test_an_export_is_a_workbook_by_its_ending_or_by_its_option(
+    school: School, run: Any, tmp_path: Path
+) -> None:
+    named, told = tmp_path / "students.XLSX", tmp_path / "students.dat"
+    asked = ["--purpose", "核对"]
+    assert (await run("export", str(named), *asked, subject="director")).exit_code == 0
+    assert (await run("export", str(told), "--file-type", "xlsx", *asked, subject="director")).exit_code == 0
+    assert named.read_bytes() == told.read_bytes()
+    assert named.read_bytes()[:2] == b"PK"
+    again = await run("import", str(named), "--dry-run", subject="director")
+    assert (again.exit_code, "6 rows: would add 0, already on record 6, refused 0" in again.output) == (
+        0,
+        True,
+    )
+    unknown = await run("export", str(tmp_path / "a.pdf"), "--file-type", "pdf", subject="director")
+    assert (unknown.exit_code, "there are csv and xlsx" in unknown.output) == (1, True)
+    assert not (tmp_path / "a.pdf").exists()
+
+
 async def test_an_export_is_written_whole_and_imported_again(
     school: School, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

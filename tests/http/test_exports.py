@@ -1,4 +1,4 @@
-"""`/exports/students.csv` over HTTP, as a client sees it and as it breaks off."""
+"""`/exports/students.csv` and `.xlsx` over HTTP, as a client sees it and as it breaks off."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from python_calamine import CalamineWorkbook
 
 import archive_store.students.exports as exports
 from api.app import create_app
@@ -42,6 +43,25 @@ async def test_an_export_over_http(school: School, http: httpx.AsyncClient, bear
         ADDRESS, params={"columns": "姓名", "className": "none"}, headers=bearer("logistics")
     )
     assert nobody.content == "\ufeff姓名\r\n".encode()
+
+
+async def test_a_workbook_over_http(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
+    params = {"columns": "姓名,className", "grade": "七年级"}
+    got = await http.get("/exports/students.xlsx", params=params, headers=bearer("information"))
+    assert got.status_code == 200
+    assert got.headers["content-type"] == "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    assert got.headers["content-disposition"] == 'attachment; filename="students.xlsx"'
+    assert (got.headers["cache-control"], got.headers["x-content-type-options"]) == ("no-store", "nosniff")
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(got.content)).get_sheet_by_index(0).to_python()
+    assert rows[0] == ["姓名", "班级"]
+    assert (len(rows), all(all(row) for row in rows)) == (STUDENTS + 1, True)
+    assert await export_records(school) == [(STUDENTS, True)]
+    before = await school.counts()
+    refused = await http.get(
+        "/exports/students.xlsx", params={"columns": "联系电话"}, headers=bearer("information", "核对")
+    )
+    assert (refused.status_code, refused.json()["error"]["field"]) == (403, "columns.联系电话")
+    assert await school.counts() == before
 
 
 @pytest.mark.parametrize("comma", [",", ",", "、", ", "])
@@ -104,12 +124,14 @@ async def test_a_first_page_that_fails_is_an_error_and_not_a_torn_answer(
     assert await export_records(school) == [(0, False)]
 
 
+@pytest.mark.parametrize("address", [ADDRESS, "/exports/students.xlsx"])
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
 async def test_a_client_that_breaks_off_is_written_down(
     school: School,
     settings: Settings,
     bearer: Bearer,
     version: str,
+    address: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Servers tell it by a message, and of version 2.4 on by an error of sending."""
@@ -140,8 +162,8 @@ async def test_a_client_that_breaks_off_is_written_down(
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": version},
         "method": "GET",
-        "path": ADDRESS,
-        "raw_path": ADDRESS.encode(),
+        "path": address,
+        "raw_path": address.encode(),
         "root_path": "",
         "query_string": b"",
         "headers": [(name.lower().encode(), text.encode()) for name, text in bearer("director").items()],

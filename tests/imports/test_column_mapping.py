@@ -124,6 +124,11 @@ def test_mappings_that_say_too_much() -> None:
     assert (missing.code, missing.details["missing"]) == (ErrorCode.HEADER_NOT_FOUND, "姓名")
 
 
+def test_a_sheet_that_is_no_roster_is_told_what_it_lacks() -> None:
+    error = refusal(["姓名", "成绩", "名次"])
+    assert (error.code, error.details["missing"][:2]) == (ErrorCode.HEADER_NOT_FOUND, "性别")
+
+
 def test_two_columns_may_change_places() -> None:
     columns = column_map(HEADERS, {"现住址": "籍贯", "籍贯": "现住址"})
     cells = columns.cells([str(position) for position in range(len(HEADERS))])

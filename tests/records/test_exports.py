@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from beanie import PydanticObjectId
 from bson import ObjectId
+from python_calamine import CalamineWorkbook
 
 import archive_store.students.exports as exports
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant, Secrecy
@@ -37,6 +38,7 @@ from archive_store.people.documents import RoleGrant
 from archive_store.students.accounts import link_account, link_guardian_account
 from archive_store.students.documents import Export, Student, StudentStatus
 from archive_store.students.export_columns import COLUMNS, ExportColumn, inert
+from archive_store.students.export_files import FileType
 from archive_store.students.exports import begin_export
 from archive_store.students.queries import StudentFilter
 from tests.conftest import STUDENTS
@@ -54,6 +56,10 @@ async def exported(school: School, viewer: Viewer, **asked: Any) -> bytes:
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
+    if content.startswith(b"PK"):
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        headers, *lines = workbook.get_sheet_by_index(0).to_python()
+        return [dict(zip(map(str, headers), map(str, line), strict=True)) for line in lines]
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
 
 
@@ -138,6 +144,7 @@ def test_a_phone_number_stays_readable(text: str, cell: str) -> None:
     assert inert(text, is_phone=True) == cell
 
 
+@pytest.mark.parametrize("file_type", FileType)
 @pytest.mark.parametrize(
     ("subject", "classes"),
     [
@@ -155,9 +162,9 @@ def test_a_phone_number_stays_readable(text: str, cell: str) -> None:
     ],
 )
 async def test_without_headers_each_post_gets_what_it_reads(
-    school: School, subject: str, classes: set[FieldClass]
+    school: School, subject: str, classes: set[FieldClass], file_type: FileType
 ) -> None:
-    told = rows_of(await exported(school, await school.viewer(subject)))
+    told = rows_of(await exported(school, await school.viewer(subject), file_type=file_type))
     assert len(told) == STUDENTS
     held = field_classes(Student)
     assert list(told[0]) == [c.header for c in COLUMNS if c.in_roster and held[c.path] in classes]
@@ -325,9 +332,10 @@ async def test_a_grant_opens_one_row_and_one_view_of_it_is_taken(
     assert row["views_taken"] == 1
 
 
+@pytest.mark.parametrize("file_type", FileType)
 @pytest.mark.parametrize("page_rows", [1, 4, STUDENTS, 500])
 async def test_an_export_is_a_roster_again(
-    school: School, page_rows: int, monkeypatch: pytest.MonkeyPatch
+    school: School, page_rows: int, file_type: FileType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exports, "PAGE_ROWS", page_rows)
     student = await school.student(0)
@@ -339,10 +347,11 @@ async def test_an_export_is_a_roster_again(
         "director", await school.request("information", student, phone="+86 13912345678", guardians=guardians)
     )
     director = await school.viewer("director")
-    content = await exported(school, director)
-    assert content.startswith("\ufeff姓名,性别,".encode())
-    assert content.endswith(b"\r\n")
-    assert content.count(b"\r\n") == STUDENTS + 1
+    content = await exported(school, director, file_type=file_type)
+    if file_type is FileType.CSV:
+        assert content.startswith("\ufeff姓名,性别,".encode())
+        assert content.endswith(b"\r\n")
+        assert content.count(b"\r\n") == STUDENTS + 1
     assert list(rows_of(content)[0]) == ROSTER_HEADERS
     checked = check_rows(read_roster(content, row_limit=5000))
     assert checked.bad == []
@@ -354,7 +363,9 @@ async def test_an_export_is_a_roster_again(
             assert {name for name, value in held.items() if value is not None} == set(read)
         assert told == {name: stored[name] for name in told}
     before = await school.counts()
-    outcome = await import_roster(school.store, director, content, file_name="导出.csv", dry_run=True)
+    outcome = await import_roster(
+        school.store, director, content, file_name=f"导出.{file_type}", dry_run=True
+    )
     assert (outcome.rows, outcome.added, outcome.already_on_record, outcome.bad) == (
         STUDENTS,
         0,
@@ -367,12 +378,13 @@ async def test_an_export_is_a_roster_again(
     }
 
 
-async def test_texts_with_separators_and_formulas(school: School) -> None:
+@pytest.mark.parametrize("file_type", FileType)
+async def test_texts_with_separators_and_formulas(school: School, file_type: FileType) -> None:
     key = (await school.student(0)).key
     students = school.store.database.collection(Student)
     place = '=HYPERLINK("http://x","a"),\n"b"'
     await students.update_one({"_id": key}, {"$set": {"native_place": place, "guardians": []}})
-    row = rows_of(await exported(school, await school.viewer("director")))[0]
+    row = rows_of(await exported(school, await school.viewer("director"), file_type=file_type))[0]
     assert (row["籍贯"], row["成员1姓名"], row["成员2联系电话"]) == (f"'{place}", "", "")
 
 
@@ -380,11 +392,14 @@ async def test_what_is_written_of_an_export(school: School) -> None:
     student = await school.student(1)
     director = await school.viewer("director", "普查")
     where = StudentFilter(identity_number=student.identity_number, grade="七年级")
-    (row,) = rows_of(await exported(school, director, headers=["姓名", "联系电话"], where=where))
+    (row,) = rows_of(
+        await exported(school, director, headers=["姓名", "联系电话"], where=where, file_type=FileType.XLSX)
+    )
     assert row == {"姓名": student.name, "联系电话": student.phone}
     (record,) = await records(school)
     assert (record["exported_by"], record["rows"], record["is_complete"]) == (director.person_id, 1, True)
     assert (record["columns"], record["filters"]) == (["姓名", "联系电话"], ["grade", "identity_number"])
+    assert record["file_type"] == "xlsx"
     assert student.identity_number not in repr(record)
     entries = await school.store.database.mongo[ENTRIES].find({"subject_type": "Export"}).to_list()
     await school.store.cipher.decrypt_paths(entries, ["sealed"])
@@ -397,6 +412,7 @@ async def test_what_is_written_of_an_export(school: School) -> None:
     assert [(c["field"], c["after"]) for c in begun["sealed"]["changes"]] == [
         ("columns", ["姓名", "联系电话"]),
         ("filters", ["grade", "identity_number"]),
+        ("file_type", "xlsx"),
     ]
     assert [(c["field"], c["after"]) for c in ended["sealed"]["changes"]] == [
         ("rows", 1),
