@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.app import create_app
 from api.logs import configure_logging
+from archive_store.foundation.collector import settle_collector
 from archive_store.foundation.settings import Settings
 
 WEBSOCKET_MESSAGE_LIMIT = 256 * 1024
@@ -99,4 +100,6 @@ def _keep_memory_to_ourselves() -> None:
 def serve(settings: Settings) -> None:
     configure_logging()
     _keep_memory_to_ourselves()
-    Server(server_config(settings)).run()
+    config = server_config(settings)
+    settle_collector()
+    Server(config).run()

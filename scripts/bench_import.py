@@ -26,6 +26,7 @@ from pymongo.write_concern import WriteConcern
 from api.dev.roster import demo_rows
 from archive_store.access.viewer import Viewer
 from archive_store.archive import open_archive
+from archive_store.foundation.collector import settle_collector
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Store
 from archive_store.imports.batch_steps import read_batch
@@ -65,6 +66,7 @@ def distinct_rows(count: int, seed: int) -> Iterator[dict[str, str]]:
         row = dict(pattern[number % len(pattern)])
         row["身份证件类型"], row["身份证件号"] = "护照", f"B{seed:04d}{number:08d}"
         row["全国学籍号"] = ""
+        row["班级"] = f"2023级{number % 2 + 1}班"  # classes that the demo school has
         row["学籍辅号"] = f"{seed:05d}{number:07d}"
         yield row
 
@@ -72,6 +74,7 @@ def distinct_rows(count: int, seed: int) -> Iterator[dict[str, str]]:
 async def bench_import(settings: Settings, *, rounds: int) -> None:
     """Speed at each size in turns with its floor, then memory, each size in a process of its own."""
     seed = secrets.randbelow(10_000)
+    settle_collector()  # as a server does
     async with open_archive(settings) as store:
         viewer = await load_viewer(store, "information")
         assert viewer is not None  # noqa: S101
@@ -153,6 +156,7 @@ async def _memory(settings: Settings, seed: int) -> None:
 
 def _import_apart(values: dict[str, Any], path: Path, size: int, answer: Connection) -> None:
     async def run() -> None:
+        settle_collector()
         async with open_archive(Settings(**values)) as store:
             viewer = await load_viewer(store, "information")
             assert viewer is not None  # noqa: S101

@@ -12,7 +12,7 @@ from archive_store.admission.confirmation import AdmissionConfirm, capacity_for
 from archive_store.admission.documents import AdmissionCase, Capacity, CaseStatus
 from archive_store.admission.queries import CaseFilter, condition_of
 from archive_store.admission.review import AdmissionReview, seat_for
-from archive_store.admission.rules import AdmissionAction
+from archive_store.admission.rules import RULE, AdmissionAction
 from archive_store.admission.sight import visible_cases
 from archive_store.admission.steps import CasePayload, visible_case
 from archive_store.approvals.operations import payload_of, perform
@@ -59,7 +59,7 @@ async def move_each(
     """Take the step for these cases, or for those of a filter that are in the state from which it goes.
 
     A review finds for each; what is found against a candidate is said of that one case. What is confirmed at school is
-    written down as said by the student (学生本人).
+    written down as said by the student (学生本人); `comment` must say how that is known, such as by signed forms.
     """
     if action not in BATCH_ACTIONS:
         raise RegistrarError(
@@ -122,8 +122,12 @@ async def _move(
         case AdmissionAction.CONFIRM:
             values["capacity"] = await capacity_for(store, viewer, case_id, AdmissionAction.CONFIRM)
             if values["capacity"] is Capacity.AT_SCHOOL:
+                if not (comment or "").strip():
+                    raise RegistrarError(ErrorCode.REQUIRED, field="comment", rule=RULE)
                 values["said_by"] = (await visible_case(store, viewer, case_id)).applicant.name
-            await perform(store, viewer, "admission.confirm", payload_of(AdmissionConfirm, values))
+            await perform(
+                store, viewer, "admission.confirm", payload_of(AdmissionConfirm, values), reason=comment
+            )
         case _:
             payload = payload_of(CasePayload, values)
             await perform(store, viewer, f"admission.{action.value.lower()}", payload)

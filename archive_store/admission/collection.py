@@ -264,12 +264,18 @@ async def change_values(
     applicant = Applicant.model_validate({**held, **changed})
     values: dict[str, Any] = {
         "applicant": applicant,
-        "supplies": [*case.supplies, _supply_of(unit, source, changed)],
+        "supplies": [*_still_telling(case, changed), _supply_of(unit, source, changed)],
     }
     if not NUMBERS.keys().isdisjoint(changed):
         values["lookups"] = lookups_of(unit.store, stored_values(applicant))
     changes = [FieldChange(f"applicant.{name}", held[name], value) for name, value in changed.items()]
     await write(unit, case, verb, values, changes=changes)
+
+
+def _still_telling(case: AdmissionCase, changed: Iterable[str]) -> list[Supply]:
+    """What still tells of a field where it came from; what came before stands in the history."""
+    left = [(held, [name for name in held.fields if name not in changed]) for held in case.supplies]
+    return [held.model_copy(update={"fields": names}) for held, names in left if names]
 
 
 def _feeds(viewer: Viewer) -> bool:

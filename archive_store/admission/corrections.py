@@ -6,7 +6,7 @@ moves in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from archive_store.admission.entry import family_of
 from archive_store.admission.rules import RULE, AdmissionAction, posts_for
 from archive_store.admission.steps import case_to_move, require_on, write
 from archive_store.approvals.operation import Operation, Payload
+from archive_store.approvals.operations import REASON_LIMIT, Outcome, payload_of, perform
 from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
@@ -139,6 +140,41 @@ async def _apply(unit: UnitOfWork, payload: AdmissionCorrect) -> ObjectId:
     return case.key
 
 
+async def correct(
+    store: Store,
+    viewer: Viewer,
+    case_id: ObjectId,
+    *,
+    changes: Mapping[str, Any],
+    answers: Sequence[Mapping[str, Any]],
+    reason: str,
+) -> Outcome:
+    """Answer the open objections of a case, and ask for the changes that the answers make.
+
+    Whoever approves sees the changes as of any request; the answers stand in its reason, so that they see these too.
+    """
+    case = await require_on(store, viewer, case_id, AdmissionAction.CORRECT)
+    values = {
+        "case_id": case_id,
+        "student_id": case.student_id,
+        "objections": len(case.objections),
+        "changes": changes,
+        "answers": list(answers),
+    }
+    payload = payload_of(AdmissionCorrect, values)
+    told = [reason.strip()] + [
+        f"{answer.field}: {'更正 corrected' if answer.is_corrected else f'不予更正 stands: {answer.answer}'}"
+        for answer in payload.answers
+    ]
+    return await perform(
+        store,
+        viewer,
+        "admission.correct",
+        payload,
+        reason="\n".join(told)[:REASON_LIMIT] if reason.strip() else "",
+    )
+
+
 ADMISSION_CORRECT = Operation(
     name="admission.correct",
     record_type=Student,
@@ -149,6 +185,8 @@ ADMISSION_CORRECT = Operation(
     fields=lambda payload: payload.update.fields,
     current=_current,
     decisions=request_decisions,
+    # The answers may speak of what was objected to, whichever field that is.
+    reason_fields=frozenset(StudentChanges.model_fields),
     check=_check,
     apply=_apply,
 )

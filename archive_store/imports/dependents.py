@@ -11,12 +11,15 @@ from archive_store.access.retrieval_grants import RetrievalGrant
 from archive_store.admission.documents import AdmissionCase
 from archive_store.approvals.documents import ChangeRequest
 from archive_store.crisis.documents import CrisisTeam
+from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.store import Store
 from archive_store.imports.documents import UndoObstacle
 from archive_store.preservation.documents import LegalHold
 from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.upload_documents import UPLOADS
 
+# Named here, not imported: the two rooms stand beside each other. The roll of a campaign follows by itself.
+_VERIFICATION_ITEMS = "verification_items"
 # Collection and path of a student's id; of a person's other ties the head of the audit chain tells.
 _PATHS: Sequence[tuple[UndoObstacle, str, str]] = (
     (UndoObstacle.ARCHIVE_FILE, Scan.Settings.name, "student_id"),
@@ -25,6 +28,11 @@ _PATHS: Sequence[tuple[UndoObstacle, str, str]] = (
     (UndoObstacle.CHANGE_REQUEST, ChangeRequest.Settings.name, "concerns"),
     (UndoObstacle.RETRIEVAL_GRANT, RetrievalGrant.Settings.name, "student_id"),
     (UndoObstacle.LEGAL_HOLD, LegalHold.Settings.name, "student_id"),
+    (UndoObstacle.MERGE, MergeCase.Settings.name, "survivor_id"),
+    (UndoObstacle.MERGE, MergeCase.Settings.name, "merged_id"),
+    (UndoObstacle.MERGE, DuplicateDismissal.Settings.name, "first_id"),
+    (UndoObstacle.MERGE, DuplicateDismissal.Settings.name, "second_id"),
+    (UndoObstacle.VERIFICATION, _VERIFICATION_ITEMS, "student_id"),
     (UndoObstacle.CRISIS_TEAM, CrisisTeam.Settings.name, "members.retrievals.student_id"),
 )
 _OF_RECORDS = (UndoObstacle.ADMISSION_CASE, AdmissionCase.Settings.name, "student_id")

@@ -47,6 +47,8 @@ MESSAGES = {
     UndoObstacle.ADMISSION_CASE: Message("有入学办理", "there is an admission case"),
     UndoObstacle.CASE_WENT_ON: Message("入学办理已变更或已提交", "the admission case was changed or went on"),
     UndoObstacle.CRISIS_TEAM: Message("临时小组涉及该生", "a crisis team is about the student"),
+    UndoObstacle.MERGE: Message("已合并或已核对重复", "it was merged, or held to another record"),
+    UndoObstacle.VERIFICATION: Message("已有学期核验结果", "a semester verification says something of it"),
     UndoObstacle.GONE: Message("记录已不存在", "the record is gone"),
 }
 

@@ -33,7 +33,10 @@ class AdmissionCasesMoveInput:
     after: strawberry.ID | None = strawberry.field(
         default=None, description="`endCursor` of the call before, with the same `where`."
     )
-    comment: str | None = strawberry.field(default=None, description="Of a review.")
+    comment: str | None = strawberry.field(
+        default=None,
+        description="Of a review; and how it is known that the students confirmed at school, which must be said.",
+    )
 
 
 @strawberry.type(description="A case that stayed where it was, and why.")

@@ -10,11 +10,11 @@ from bson import ObjectId
 from archive_store.admission.amendments import AdmissionAmend
 from archive_store.admission.collection import supply
 from archive_store.admission.confirmation import AdmissionConfirm, AdmissionObject, capacity_for
-from archive_store.admission.corrections import AdmissionCorrect
+from archive_store.admission.corrections import correct
 from archive_store.admission.evidence import AdmissionAddEvidence
 from archive_store.admission.review import AdmissionReview, seat_for
 from archive_store.admission.rules import AdmissionAction, channel_of
-from archive_store.admission.steps import CasePayload, visible_case
+from archive_store.admission.steps import CasePayload
 from archive_store.approvals.operation import Payload
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.policies.admission import replace_admission_policy
@@ -197,23 +197,17 @@ async def resolve_correct(
     input: AdmissionCaseCorrectInput,  # noqa: A002
 ) -> AdmissionCorrectPayload:
     key, context = _key(input.id), info.context
-    case = await visible_case(context.store, context.viewer, key)
-    values = {
-        "case_id": key,
-        "student_id": case.student_id,
-        "objections": len(case.objections),
-        "changes": {} if input.changes is None else input.changes.values(),
-        "answers": [
-            {
-                "field": snake_case(item.field),
-                "is_corrected": item.is_corrected,
-                "answer": item.answer,
-            }
+    outcome = await correct(
+        context.store,
+        context.viewer,
+        key,
+        changes={} if input.changes is None else input.changes.values(),
+        answers=[
+            {"field": snake_case(item.field), "is_corrected": item.is_corrected, "answer": item.answer}
             for item in input.answers
         ],
-    }
-    payload = payload_of(AdmissionCorrect, values)
-    outcome = await perform(context.store, context.viewer, "admission.correct", payload, reason=input.reason)
+        reason=input.reason,
+    )
     view = await load_case(info, key, ADMISSION_CASE.selected(info, "admissionCase"))
     request = await request_of(info, outcome.change_request_id)
     return AdmissionCorrectPayload(change_request=request, admission_case=view)  # type: ignore[arg-type]

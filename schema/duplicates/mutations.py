@@ -10,6 +10,7 @@ from archive_store.duplicates.candidates import ordered
 from archive_store.duplicates.dismissals import DuplicateDismiss, DuplicatePair
 from archive_store.duplicates.merging import merge_students
 from archive_store.duplicates.unmerging import unmerge_students
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.approvals.queries import request_of
 from schema.approvals.types import ChangeRequest
 from schema.context import Request
@@ -79,10 +80,17 @@ async def resolve_unmerge(info: Request, input: StudentUnmergeInput) -> StudentM
 
 
 def _pair(student_ids: list[strawberry.ID]) -> dict[str, ObjectId]:
-    keys = [
-        key_of(text, "Student", field=f"studentIds.{place}") for place, text in enumerate(student_ids[:2])
-    ]
-    first, second = ordered(keys[0], keys[-1]) if keys else (ObjectId(), ObjectId())
+    if len(student_ids) != 2:
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT,
+            field="studentIds",
+            detail_zh="须为两份学籍",
+            detail_en="name two records",
+        )
+    one, other = (
+        key_of(text, "Student", field=f"studentIds.{place}") for place, text in enumerate(student_ids)
+    )
+    first, second = ordered(one, other)
     return {"first_id": first, "second_id": second}
 
 

@@ -41,11 +41,13 @@ def as_input(values: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-async def move_all(school: School, subject: str, action: str, **where: Any) -> tuple[int, list[Any]]:
+async def move_all(
+    school: School, subject: str, action: str, comment: str | None = None, **where: Any
+) -> tuple[int, list[Any]]:
     """A step for all of a cohort, call by call; how many took it, and those refused."""
     moved, refused, after = 0, [], None
     while True:
-        given = {"step": action, "where": where, "after": after}
+        given = {"step": action, "where": where, "after": after, "comment": comment}
         payload = (await ask(school, subject, MOVE, input=given))["admissionCasesMove"]
         assert payload["errors"] == []
         moved += len(payload["moved"])

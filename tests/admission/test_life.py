@@ -97,7 +97,7 @@ async def test_a_whole_way(school: School) -> None:
     assert student["name"] == case.applicant.name
     assert student["status_periods"][0]["effective_from"] == "2026-09-01"
     await act(school, "information", "call_confirmation", key)
-    done = await each(school, "information", AdmissionAction.CONFIRM, ids=[key])
+    done = await each(school, "information", AdmissionAction.CONFIRM, ids=[key], comment="确认表已签字")
     assert done.done == (key,) and not done.failed
     held = await stored(school, key)
     assert held.status is CaseStatus.CONFIRMED

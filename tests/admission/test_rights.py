@@ -93,7 +93,8 @@ def classes_of(viewer: Viewer, held: AdmissionCase, class_name: str | None) -> f
     stands = {
         "_id": held.student_id if has_record else None,
         "class_name": class_name if has_record else None,
-        "status": "PENDING_ADMISSION",
+        # The line of admission ends with the entry; the record has lines of its own.
+        "status": None if has_record else "PENDING_ADMISSION",
     }
     tied = is_family(viewer, stands) or stands["class_name"] in viewer.homeroom_class_names
     if not reads_every_student(viewer) and not tied:

@@ -94,6 +94,6 @@ async def test_the_sample_roster_goes_through_the_four_steps(
     assert case["student"] == {"id": case["studentId"], "name": rows[0]["name"]}
     assert await progress(school, cohort=2023) == {"ENTERED": count}
     assert await move_all(school, "information", "CALL_CONFIRMATION", cohort=2023) == (count, [])
-    assert await move_all(school, "information", "CONFIRM", cohort=2023) == (count, [])
+    assert await move_all(school, "information", "CONFIRM", "确认表已签字", cohort=2023) == (count, [])
     assert await progress(school, cohort=2023) == {"CONFIRMED": count}
     assert (await verify_history(school.store, RECORD_TYPES)).sound

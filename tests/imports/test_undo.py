@@ -119,10 +119,10 @@ async def with_guardian_account(school: School, student: Student) -> None:
     await link_guardian_account(school.store, student.key, 0, "new-guardian")
 
 
-def stored(collection: str) -> Callable[[School, Student], Awaitable[None]]:
+def stored(collection: str, path: str = "student_id") -> Callable[[School, Student], Awaitable[None]]:
     async def put(school: School, student: Student) -> None:
         # Only that it is about the student matters here.
-        row: dict[str, Any] = {"student_id": student.key, "status": "FILED", "keyAltNames": None}
+        row: dict[str, Any] = {path: student.key, "status": "FILED", "keyAltNames": None}
         await school.store.database.mongo[collection].insert_one(row)
 
     return put
@@ -140,8 +140,22 @@ def stored(collection: str) -> Callable[[School, Student], Awaitable[None]]:
         (stored(RetrievalGrant.Settings.name), "retrieval grant"),
         (stored(LegalHold.Settings.name), "legal hold"),
         (stored("admission_cases"), "admission case"),
+        (stored("merge_cases", "merged_id"), "merged"),
+        (stored("verification_items"), "verification"),
     ],
-    ids=["changed", "asked", "account", "guardian", "scan", "upload", "grant", "hold", "case"],
+    ids=[
+        "changed",
+        "asked",
+        "account",
+        "guardian",
+        "scan",
+        "upload",
+        "grant",
+        "hold",
+        "case",
+        "merge",
+        "verification",
+    ],
 )
 async def test_what_is_depended_on_stays(
     school: School, happen: Callable[[School, Student], Awaitable[None]], reason: str
