@@ -81,10 +81,11 @@ async def test_nor_by_amending_it(school: School) -> None:
     for guess in (False, True):
         told = {"case_id": key, "applicant": {"is_orphan": guess}, "channel": Channel.ADMISSIONS_OFFICE}
         payload = payload_of(AdmissionAmend, told)
-        before = len((await stored(school, key)).supplies)
+        before = (await stored(school, key)).supplies[-1].at
         await perform(school.store, await school.viewer("admissions"), "admission.amend", payload)
         # `sources` tells of either.
-        assert len((await stored(school, key)).supplies) == before + 1
+        newest = (await stored(school, key)).supplies[-1]
+        assert newest.fields == ["is_orphan"] and newest.at > before
 
 
 async def test_a_year_that_is_none_is_refused_before_the_entry(school: School) -> None:
