@@ -69,10 +69,10 @@ async def mark_shared(store: Store, batch_id: ObjectId) -> None:
             [UpdateOne({"_id": key}, {"$set": {"shared": shared}}) for key, shared in by_block.items()]
         )
     # Not before: whoever runs the batch beside must never find none where there are some.
-    unshared = {"batch_id": batch_id, "_id": {"$nin": list(by_block)}, "shared": {"$ne": []}}
-    await store.database.mongo[BLOCKS].update_many(
-        unshared, {"$set": {"shared": []}}
-    )  # house-rule: no record
+    unmarked = {"batch_id": batch_id, "_id": {"$nin": list(by_block)}, "shared": {"$ne": []}}
+    await store.database.mongo[BLOCKS].update_many(  # house-rule: no record
+        unmarked, {"$set": {"shared": []}}
+    )
 
 
 def without_shared(checks: list[RowCheck], block: dict[str, Any]) -> list[RowCheck]:
