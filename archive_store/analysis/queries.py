@@ -20,11 +20,11 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.paging import Page, check_page_size, foreign_cursor
 from archive_store.foundation.store import Store
-from archive_store.students.documents import Student
+from archive_store.students.documents import Student, StudentStatus
 
 CELLS_LIMIT = 10_000
-# A record that went into another (合并) is not counted beside it: one person is one.
-_ONCE: Row = {"merged_into": None}
+# A record that went into another (合并), and is voided for that, is not counted beside it: one person is one.
+_ONCE: Row = {"$nor": [{"merged_into": {"$ne": None}, "status": StudentStatus.VOIDED.value}]}
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 _ROW_DIMENSIONS = tuple(
     next(dimension for dimension in StudentDimension if dimension.attribute == name) for name in ROW_FIELDS
