@@ -66,7 +66,6 @@ def distinct_rows(count: int, seed: int) -> Iterator[dict[str, str]]:
         row = dict(pattern[number % len(pattern)])
         row["身份证件类型"], row["身份证件号"] = "护照", f"B{seed:04d}{number:08d}"
         row["全国学籍号"] = ""
-        row["班级"] = f"2023级{number % 2 + 1}班"  # classes that the demo school has
         row["学籍辅号"] = f"{seed:05d}{number:07d}"
         yield row
 

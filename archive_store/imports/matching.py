@@ -19,7 +19,6 @@ from archive_store.imports.documents import ImportKind, RowOutcome
 from archive_store.imports.roster_columns import HEADER_BY_FIELD
 from archive_store.imports.rules import RowCheck, row_error, with_error
 from archive_store.imports.staging import number_digest
-from archive_store.organisation.names import unknown_classes
 from archive_store.people.documents import Person
 from archive_store.students.changes import CODED_FIELDS
 from archive_store.students.documents import Student
@@ -62,18 +61,12 @@ async def judge(
     owners |= await _persons_by_lookup(store, session, digests.values())
     by_auxiliary = await _persons_by_auxiliary_number(store, session, good)
     judged = [_judged(check, digests, owners, by_auxiliary, numbers) for check in checks]
-    classes = {str(row.check.values["class_name"]) for row in judged if row.outcome is RowOutcome.ADDED}
-    # Of a candidate the class may still have to be opened.
-    closed = await unknown_classes(store, classes, session) if kind is ImportKind.REGISTER and classes else ()
     given = {field: code_table(field).codes for field in sorted(CODED_FIELDS)}
-    return [_fit_for_a_new_record(row, given, closed) for row in judged]
+    return [_fit_for_a_new_record(row, given) for row in judged]
 
 
-def _fit_for_a_new_record(
-    row: JudgedRow, given: Mapping[str, Collection[str]], closed: Collection[str]
-) -> JudgedRow:
-    """Refused where a new record would get what only an old one may have: an abolished code, or a class that is not
-    open."""
+def _fit_for_a_new_record(row: JudgedRow, given: Mapping[str, Collection[str]]) -> JudgedRow:
+    """Refused where a new record would get what only an old one may have: an abolished code."""
     if row.outcome is not RowOutcome.ADDED:
         return row
     values = row.check.values
@@ -82,7 +75,6 @@ def _fit_for_a_new_record(
         for field, codes in given.items()
         if values.get(field) is not None and values[field] not in codes
     ]
-    at_fault += ["class_name"] if values["class_name"] in closed else []
     if not at_fault:
         return row
     check = row.check

@@ -1,4 +1,4 @@
-"""What only an old record may have is no value for a new one: an abolished code, a class that is not open."""
+"""What only an old record may have is no value for a new one: an abolished code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from archive_store.foundation.code_tables import code_table, install_loaded
 from archive_store.foundation.errors import ErrorCode
 from archive_store.imports.operations import import_roster
 from tests.imports.test_roster_files import HEADERS, csv_bytes
-from tests.organisation.structure import build
 from tests.school import School
 
 
@@ -33,15 +32,6 @@ async def refusals(school: School, content: bytes) -> tuple[int, set[tuple[str, 
     viewer = await school.viewer("information")
     outcome = await import_roster(school.store, viewer, content, file_name="花名册.csv", dry_run=False)
     return outcome.added, {(error.column, error.code) for row in outcome.bad for error in row.errors}
-
-
-async def test_a_class_that_is_not_open(school: School) -> None:
-    numbers = {"全国学籍号": "", "学籍辅号": ""}
-    await build(school)
-    before = await school.counts()
-    unknown = {("班级", ErrorCode.UNKNOWN_CODE)}
-    assert await refusals(school, roster(班级="2023级99班", **numbers)) == (0, unknown)
-    assert (await school.counts())["students"] == before["students"]
 
 
 async def test_an_abolished_code(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
