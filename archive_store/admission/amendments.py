@@ -7,7 +7,7 @@ from typing import Any
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import NUMBERS, check_applicant, differing, stored_values
+from archive_store.admission.applicants import check_applicant, differing, stored_values
 from archive_store.admission.collection import Source, change_values, told_by_others
 from archive_store.admission.documents import AdmissionCase, CaseStatus, Channel
 from archive_store.admission.numbers import check_numbers, lookups_of
@@ -21,10 +21,10 @@ from archive_store.admission.steps import (
     write,
 )
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, UnitOfWork
 from archive_store.students.changes import StudentChanges
+from archive_store.students.operations import STUDENT_NUMBERS
 
 
 class AdmissionAmend(CasePayload):
@@ -35,8 +35,7 @@ class AdmissionAmend(CasePayload):
 
     @property
     def values(self) -> dict[str, Any]:
-        named = self.applicant.model_fields_set
-        return {name: bson_value(getattr(self.applicant, name)) for name in sorted(named)}
+        return self.applicant.stored
 
 
 def _differing(case: AdmissionCase, payload: AdmissionAmend) -> dict[str, Any]:
@@ -51,7 +50,7 @@ async def _check_amend(store: Store, viewer: Viewer, payload: AdmissionAmend) ->
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="applicant")
     changed = _differing(case, payload)
     check_applicant(changed, case.applicant.model_dump(mode="json") | changed)
-    numbers = {name: value for name, value in changed.items() if name in NUMBERS}
+    numbers = {name: value for name, value in changed.items() if name in STUDENT_NUMBERS}
     await check_numbers(store, viewer, {None: numbers}, purpose="admission.amend", own_case=case.key)
 
 

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError, error_fields_under
 from archive_store.foundation.field_classes import FieldClass
-from archive_store.people.documents import IdentifierKind
 from archive_store.students.changes import REQUIRED_FIELDS, check_values
 from archive_store.students.documents import Gender
 
@@ -72,11 +71,6 @@ class Applicant(BaseModel):
 
 
 APPLICANT_FIELDS = frozenset(Applicant.model_fields)
-# By these a candidate is known to be on record already.
-NUMBERS = {
-    "identity_number": IdentifierKind.IDENTITY_NUMBER,
-    "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
-}
 
 
 def given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from archive_store.access.rules import Scope
 from archive_store.access.viewer import Viewer
 from archive_store.admission.applicants import (
-    NUMBERS,
     Applicant,
     check_applicant,
     differing,
@@ -41,6 +40,7 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.changes import StudentChanges
+from archive_store.students.operations import STUDENT_NUMBERS
 
 _OF_APPLICANT = "applicant."
 SUPPLY_LIMIT = 200  # of one transaction
@@ -58,9 +58,7 @@ class Supplied(BaseModel):
 
     @property
     def values(self) -> dict[str, Any]:
-        """In the stored shape; None of a field that is cleared."""
-        named = self.applicant.model_fields_set
-        return {name: bson_value(getattr(self.applicant, name)) for name in sorted(named)}
+        return self.applicant.stored
 
 
 class AdmissionSupply(Payload):
@@ -140,7 +138,7 @@ async def _check_supply(store: Store, viewer: Viewer, payload: AdmissionSupply) 
         elif (held := known[item.reference]) is not None:
             numbers[place] = {
                 name: values[name]
-                for name in NUMBERS
+                for name in STUDENT_NUMBERS
                 if values.get(name) and held.isdisjoint(lookups_of(store, {name: values[name]}))
             }
     await check_numbers(store, viewer, numbers, purpose="admission.supply")
@@ -266,7 +264,7 @@ async def change_values(
         "applicant": applicant,
         "supplies": [*_still_telling(case, changed), _supply_of(unit, source, changed)],
     }
-    if not NUMBERS.keys().isdisjoint(changed):
+    if not STUDENT_NUMBERS.keys().isdisjoint(changed):
         values["lookups"] = lookups_of(unit.store, stored_values(applicant))
     changes = [FieldChange(f"applicant.{name}", held[name], value) for name, value in changed.items()]
     await write(unit, case, verb, values, changes=changes)

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import hmac
-from datetime import date
 
-from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import NUMBERS, check_complete, stored_values
+from archive_store.admission.applicants import check_complete, stored_values
 from archive_store.admission.documents import AdmissionCase, CaseStatus, Seat
 from archive_store.admission.numbers import check_numbers
 from archive_store.admission.rules import AdmissionAction
@@ -28,13 +26,15 @@ from archive_store.admission.steps import (
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.students.documents import StatusPeriod, Student, StudentStatus
-from archive_store.students.operations import register_students
+from archive_store.students.documents import Student
+from archive_store.students.operations import STUDENT_NUMBERS, enrolled_student, register_students
 
 
 async def _check_enter(store: Store, viewer: Viewer, payload: CasePayload) -> None:
     case = await require_on(store, viewer, payload.case_id, AdmissionAction.ENTER)
-    numbers = {name: value for name, value in stored_values(case.applicant).items() if name in NUMBERS}
+    numbers = {
+        name: value for name, value in stored_values(case.applicant).items() if name in STUDENT_NUMBERS
+    }
     # Somebody may have come on record with them since.
     await check_numbers(store, viewer, {None: numbers}, purpose="admission.enter", own_case=case.key)
 
@@ -44,10 +44,7 @@ async def _apply_enter(unit: UnitOfWork, payload: CasePayload) -> ObjectId:
     values = stored_values(case.applicant)
     check_complete(case.applicant.model_dump(mode="json"))
     _require_signed(unit, case)
-    since = date.fromisoformat(f"{values['enrolled_month']}-01")
-    period = StatusPeriod(status=StudentStatus.ENROLLED, effective_from=since, recorded_at=unit.at)
-    student = Student(id=case.student_id, person_id=PydanticObjectId(), status_periods=[period], **values)
-    await register_students(unit, [student])
+    await register_students(unit, [enrolled_student(unit, values, student_id=case.student_id)])
     written = {
         "status": CaseStatus.ENTERED,
         "entered_at": unit.at,

@@ -9,13 +9,13 @@ from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
-from archive_store.admission.applicants import NUMBERS
 from archive_store.admission.documents import AdmissionCase
 from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
-from archive_store.people.documents import Person
+from archive_store.people.identifiers import persons_by_lookup
 from archive_store.students.documents import Student
+from archive_store.students.operations import STUDENT_NUMBERS
 
 Place = TypeVar("Place", int, None)
 
@@ -23,7 +23,9 @@ Place = TypeVar("Place", int, None)
 def lookups_of(store: Store, values: Mapping[str, Any]) -> list[str]:
     """The blind indexes of the numbers that are given."""
     return [
-        store.cipher.blind_index(kind, values[field]) for field, kind in NUMBERS.items() if values.get(field)
+        store.cipher.blind_index(kind, values[field])
+        for field, kind in STUDENT_NUMBERS.items()
+        if values.get(field)
     ]
 
 
@@ -52,7 +54,7 @@ async def check_numbers(
     places: dict[str, str] = {}
     for place, values in candidates.items():
         under = "applicant" if place is None else f"applicants.{place}.applicant"
-        for field, kind in NUMBERS.items():
+        for field, kind in STUDENT_NUMBERS.items():
             if values.get(field):
                 lookup = store.cipher.blind_index(kind, values[field])
                 if lookup in places:
@@ -77,18 +79,13 @@ async def check_numbers(
 
 async def _on_record(store: Store, lookups: list[str]) -> dict[str, ObjectId]:
     """The student who bears each number."""
-    persons = await (
-        store.database.collection(Person)
-        .find({"identifier_lookups": {"$in": lookups}}, {"identifier_lookups": 1})
-        .to_list()
-    )
+    persons = await persons_by_lookup(store, lookups)
     rows = store.database.collection(Student).find(
-        {"person_id": {"$in": [person["_id"] for person in persons]}}, {"person_id": 1}
+        {"person_id": {"$in": sorted(set(persons.values()))}}, {"person_id": 1}
     )
     students: dict[Any, ObjectId] = {row["person_id"]: row["_id"] async for row in rows}
     return {
-        lookup: students.get(person["_id"]) or person["_id"]
-        for person in persons
-        for lookup in person["identifier_lookups"]
+        lookup: students.get(person_id) or person_id
+        for lookup, person_id in persons.items()
         if lookup in lookups
     }

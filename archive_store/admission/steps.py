@@ -22,7 +22,7 @@ from archive_store.admission.rules import (
     signed_content,
 )
 from archive_store.admission.sight import visible_cases
-from archive_store.approvals.operation import AnyPayload, Operation, Payload
+from archive_store.approvals.operation import AnyPayload, Operation, Payload, nobody_else
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.posts import Post
@@ -120,10 +120,6 @@ def allowed(action: AdmissionAction) -> Callable[[Store, Viewer, Any], Awaitable
 _OF_THE_FAMILY = frozenset({AdmissionAction.CONFIRM, AdmissionAction.OBJECT})
 
 
-def _nobody_else(viewer: Viewer) -> bool:
-    return False
-
-
 def case_operation(
     name: str,
     payload: type[AnyPayload],
@@ -144,5 +140,5 @@ def case_operation(
         check=check,
         apply=apply,
         applies_at_once=True,
-        also_open_to=is_family if action in _OF_THE_FAMILY else _nobody_else,
+        also_open_to=is_family if action in _OF_THE_FAMILY else nobody_else,
     )

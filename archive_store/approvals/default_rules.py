@@ -49,11 +49,10 @@ DEFAULT_APPROVAL_RULES = (
     # §三(一): the review of an admission is its own approval, by two seats. A correction changes a record as ever.
     *(
         ApprovalRule(operation=f"admission.{verb}", chain=())
-        for verb in ("supply", "amend", "add_evidence", "submit", "review", "reopen", "enter")
-    ),
-    *(
-        ApprovalRule(operation=f"admission.{verb}", chain=())
-        for verb in ("call_confirmation", "confirm", "object")
+        for verb in (
+            *("supply", "amend", "add_evidence", "submit", "review", "reopen", "enter"),
+            *("call_confirmation", "confirm", "object"),
+        )
     ),
     ApprovalRule(operation="admission.correct", chain=_HEAD),
     ApprovalRule(operation="admission.correct", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),

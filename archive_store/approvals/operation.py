@@ -39,7 +39,7 @@ async def _nobody(store: Store, payload: Payload) -> frozenset[Post]:
 Values = Mapping[str, Any]
 
 
-def _no_others(viewer: Viewer) -> bool:
+def nobody_else(viewer: Viewer) -> bool:
     return False
 
 
@@ -89,7 +89,7 @@ class Operation(Generic[AnyPayload]):
     excluded_posts: Callable[[Store, AnyPayload], Awaitable[frozenset[Post]]] = _nobody
     concerns: Callable[[AnyPayload], frozenset[ObjectId]] = _no_one_else
     applies_at_once: bool = False
-    also_open_to: Callable[[Viewer], bool] = _no_others
+    also_open_to: Callable[[Viewer], bool] = nobody_else
 
     def require_asker(self, viewer: Viewer) -> None:
         """FORBIDDEN unless the viewer may ask for it at all."""

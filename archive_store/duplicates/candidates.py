@@ -24,6 +24,7 @@ from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.foundation.paging import Cursor, Page, check_page_size
 from archive_store.foundation.store import Store
 from archive_store.people.documents import Person
+from archive_store.people.identifiers import persons_by_lookup
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.operations import STUDENT_NUMBERS
 
@@ -155,12 +156,11 @@ async def _of_former_numbers(search: _Search) -> AsyncIterator[Iterable[ObjectId
                 if held["valid_to"] is not None:
                     lookup = store.cipher.blind_index(held["kind"], held["value"])
                     bore.setdefault(lookup, set()).add(row["_id"])
-        bears = persons.find({"identifier_lookups": {"$in": list(bore)}}, {"identifier_lookups": 1})
+        bears = await persons_by_lookup(store, bore)
         blocks = [
-            bore[lookup] | {row["_id"]}
-            async for row in bears
-            for lookup in row["identifier_lookups"]
-            if lookup in bore and row["_id"] not in bore[lookup]
+            bore[lookup] | {person_id}
+            for lookup, person_id in bears.items()
+            if lookup in bore and person_id not in bore[lookup]
         ]
         students = await _students_of(store, set().union(*blocks))
         for block in blocks:

@@ -19,7 +19,7 @@ from archive_store.imports.documents import ImportKind, RowOutcome
 from archive_store.imports.roster_columns import HEADER_BY_FIELD
 from archive_store.imports.rules import RowCheck, row_error, with_error
 from archive_store.imports.staging import number_digest
-from archive_store.people.documents import Person
+from archive_store.people.identifiers import persons_by_lookup
 from archive_store.students.changes import CODED_FIELDS
 from archive_store.students.documents import Student
 from archive_store.students.operations import STUDENT_NUMBERS
@@ -58,7 +58,7 @@ async def judge(
     owners: dict[str, ObjectId] = {}
     if kind is ImportKind.ADMISSION:
         owners |= await cases_by_lookup(store, list(digests.values()), session)
-    owners |= await _persons_by_lookup(store, session, digests.values())
+    owners |= await persons_by_lookup(store, digests.values(), session)
     by_auxiliary = await _persons_by_auxiliary_number(store, session, good)
     judged = [_judged(check, digests, owners, by_auxiliary, numbers) for check in checks]
     given = {field: code_table(field).codes for field in sorted(CODED_FIELDS)}
@@ -110,15 +110,6 @@ def _judged(
     clash = next(field for field in found if field != principal or len(set(found.values())) > 1)
     error = row_error(HEADER_BY_FIELD[clash], ErrorCode.DUPLICATE, others="学籍 student records")
     return JudgedRow(with_error(check, error), RowOutcome.REFUSED)
-
-
-async def _persons_by_lookup(
-    store: Store, session: AsyncClientSession | None, lookups: Iterable[str]
-) -> dict[str, ObjectId]:
-    found = store.database.collection(Person).find(
-        {"identifier_lookups": {"$in": list(lookups)}}, {"identifier_lookups": 1}, session=session
-    )
-    return {lookup: person["_id"] async for person in found for lookup in person["identifier_lookups"]}
 
 
 async def _persons_by_auxiliary_number(

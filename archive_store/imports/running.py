@@ -10,10 +10,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import date
 from typing import Any
 
-from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.admission.collection import Source, open_cases
@@ -50,8 +48,7 @@ from archive_store.imports.staging import (
 from archive_store.imports.telling import first_reason, record_told, told_numbers, told_rows, viewer_of_run
 from archive_store.imports.undoing import undo_some
 from archive_store.imports.updates import Update, prepared_updates, updated_row
-from archive_store.students.documents import StatusPeriod, Student, StudentStatus
-from archive_store.students.operations import register_students
+from archive_store.students.operations import enrolled_student, register_students
 
 SMALL_ROWS = 1_000
 _LEASE_SECONDS = 10.0
@@ -249,18 +246,12 @@ async def _made(unit: UnitOfWork, batch: ImportBatch, judged: Sequence[JudgedRow
         )
         keys = await open_cases(unit, [check.values for check in new], source) if new else []
         return {check.sheet_row: {"case_id": key} for check, key in zip(new, keys, strict=True)}
-    students = [student_of(unit, check.values) for check in new]
+    students = [enrolled_student(unit, check.values) for check in new]
     await register_students(unit, students)
     return {
         check.sheet_row: {"student_id": student.key, "person_id": student.person_id}
         for check, student in zip(new, students, strict=True)
     }
-
-
-def student_of(unit: UnitOfWork, values: Mapping[str, Any]) -> Student:
-    since = date.fromisoformat(f"{values['enrolled_month']}-01")
-    period = StatusPeriod(status=StudentStatus.ENROLLED, effective_from=since, recorded_at=unit.at)
-    return Student(person_id=PydanticObjectId(), status_periods=[period], **values)
 
 
 async def _count(unit: UnitOfWork, batch: ImportBatch, outcomes: Counter[str], *, fails: bool) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from bson import ObjectId
+from collections.abc import Iterable
 
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.people.documents import Identifier, IdentifierKind, Person
 
@@ -28,6 +32,16 @@ async def replace_identifier(
     await unit.change(person, {"identifiers": identifiers, "identifier_lookups": lookups})
     change = FieldChange("identifiers.value", before[0] if before else None, value)
     unit.audit(Subject(Person.subject_type, person_id), "person:identifier:replace", [change])
+
+
+async def persons_by_lookup(
+    store: Store, lookups: Iterable[str], session: AsyncClientSession | None = None
+) -> dict[str, ObjectId]:
+    """Who bears the number of each blind index, and of any other number of theirs."""
+    found = store.database.collection(Person).find(
+        {"identifier_lookups": {"$in": list(lookups)}}, {"identifier_lookups": 1}, session=session
+    )
+    return {lookup: person["_id"] async for person in found for lookup in person["identifier_lookups"]}
 
 
 async def rename_person(unit: UnitOfWork, person_id: ObjectId, name: str) -> None:

@@ -85,6 +85,11 @@ class StudentChanges(BaseModel):
     needs_financial_aid: bool | None = None
     guardians: Annotated[tuple[GuardianChange, ...], Field(max_length=10)] | None = None
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The fields that are set, in their stored shape; None of one that is cleared."""
+        return {name: bson_value(getattr(self, name)) for name in sorted(self.model_fields_set)}
+
 
 REQUIRED_FIELDS = frozenset(
     {"name", "gender", "birth_date", "ethnic_group", "identity_document_type", "grade", "class_name"}
@@ -105,7 +110,7 @@ class StudentUpdate(Payload):
     @property
     def values(self) -> dict[str, Any]:
         """The fields to set, in their stored shape."""
-        return {name: bson_value(getattr(self.changes, name)) for name in sorted(self.fields)}
+        return self.changes.stored
 
 
 # Each has a code table of its own name.

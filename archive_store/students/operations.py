@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from beanie import PydanticObjectId
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -23,7 +24,7 @@ from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWo
 from archive_store.people.documents import Identifier, IdentifierKind, Person
 from archive_store.people.identifiers import rename_person, replace_identifier
 from archive_store.students.changes import StudentChanges, StudentUpdate, check_values
-from archive_store.students.documents import Student
+from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.queries import decisions_by_id
 from archive_store.students.replay import REGISTRATION
 from archive_store.students.scope import RELATIONSHIP_FACTS, student_scope
@@ -223,6 +224,16 @@ STUDENT_UPDATE = Operation(
     apply=_apply_update,
     reverse=_reverse_update,
 )
+
+
+def enrolled_student(
+    unit: UnitOfWork, values: Mapping[str, Any], student_id: ObjectId | None = None
+) -> Student:
+    """A new record of these values, in study from the first day of the month of entrance."""
+    since = date.fromisoformat(f"{values['enrolled_month']}-01")
+    period = StatusPeriod(status=StudentStatus.ENROLLED, effective_from=since, recorded_at=unit.at)
+    key = PydanticObjectId(student_id)
+    return Student(id=key, person_id=PydanticObjectId(), status_periods=[period], **values)
 
 
 async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> None:
