@@ -15,7 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -372,7 +373,7 @@ async def archive(settings: Settings, issuer: DemoIssuer, ports: dict[str, int],
 
 async def imports(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
     """Rosters from file to records, against bare inserts, and memory."""
-    await bench_import(settings, rounds=max(1, rounds // 12))
+    await bench_import(settings, rounds=max(1, rounds // 4))
 
 
 BENCHES = {
@@ -383,7 +384,9 @@ BENCHES = {
     "archive": archive,
     "import": imports,
 }
-# These need no server; each is told how many entries.
+# The others run in this process, which a server that starts beside them would slow down.
+SERVED_BENCHES = frozenset({"reads", "rights"})
+# These need no database; each is told how many entries.
 OFFLINE_BENCHES = {"audit-verify": verification}
 # One word for several.
 GROUPS = {"audit": ["audit-verify", "audit-log"]}
@@ -407,30 +410,43 @@ def main() -> None:
 
 
 def run_online(names: list[str], rounds: int) -> None:
-    """Run benches on an embedded stack with its servers."""
-    context = multiprocessing.get_context("spawn")
+    """Run benches on an embedded stack; those that go over HTTP come last, with its servers."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedStack(Path(folder) / "data") as stack:
         settings = dev_settings(stack, port=0)
         asyncio.run(_load(settings))
-        # The workers would be measured too.
-        values = json.loads((stack.directory / "dev-settings.json").read_text()) | {
-            "worker_seconds": 0,
-            "sequencer_seconds": 0,
-        }
+        issuer = DemoIssuer.load(stack.directory)
         kinds = ("floor", "registrar", "without-policy")
         ports = dict(zip(kinds, free_ports(len(kinds)), strict=True))
-        servers = [context.Process(target=_serve, args=(kind, values, port)) for kind, port in ports.items()]
+
+        def run(name: str) -> None:
+            # As the server runs it.
+            uvloop.run(BENCHES[name](settings, issuer, ports, rounds))
+
+        for name in (name for name in names if name not in SERVED_BENCHES):
+            run(name)
+        if served := [name for name in names if name in SERVED_BENCHES]:
+            with _servers(stack, ports):
+                for name in served:
+                    run(name)
+
+
+@contextmanager
+def _servers(stack: EmbeddedStack, ports: dict[str, int]) -> Iterator[None]:
+    # The workers would be measured too.
+    values = json.loads((stack.directory / "dev-settings.json").read_text()) | {
+        "worker_seconds": 0,
+        "sequencer_seconds": 0,
+    }
+    context = multiprocessing.get_context("spawn")
+    servers = [context.Process(target=_serve, args=(kind, values, port)) for kind, port in ports.items()]
+    for server in servers:
+        server.start()
+    try:
+        yield
+    finally:
         for server in servers:
-            server.start()
-        try:
-            issuer = DemoIssuer.load(stack.directory)
-            for name in names:
-                # As the server runs it.
-                uvloop.run(BENCHES[name](settings, issuer, ports, rounds))
-        finally:
-            for server in servers:
-                server.terminate()
-                server.join()
+            server.terminate()
+            server.join()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, UnitOfWork
 from archive_store.students.changes import StudentChanges
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 
 class AdmissionAmend(CasePayload):

@@ -40,7 +40,7 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.changes import StudentChanges
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 _OF_APPLICANT = "applicant."
 SUPPLY_LIMIT = 200  # of one transaction

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 
+from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
@@ -27,7 +28,7 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.documents import Student
-from archive_store.students.operations import STUDENT_NUMBERS, enrolled_student, register_students
+from archive_store.students.registration import STUDENT_NUMBERS, prepare_records, register_records
 
 
 async def _check_enter(store: Store, viewer: Viewer, payload: CasePayload) -> None:
@@ -44,7 +45,8 @@ async def _apply_enter(unit: UnitOfWork, payload: CasePayload) -> ObjectId:
     values = stored_values(case.applicant)
     check_complete(case.applicant.model_dump(mode="json"))
     _require_signed(unit, case)
-    await register_students(unit, [enrolled_student(unit, values, student_id=case.student_id)])
+    student = Student(id=case.student_id, person_id=PydanticObjectId(), **values)
+    await register_records(unit, prepare_records(unit.store, [student.to_bson()]))
     written = {
         "status": CaseStatus.ENTERED,
         "entered_at": unit.at,

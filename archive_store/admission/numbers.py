@@ -15,7 +15,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.people.identifiers import persons_by_lookup
 from archive_store.students.documents import Student
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 Place = TypeVar("Place", int, None)
 

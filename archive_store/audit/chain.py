@@ -28,6 +28,7 @@ HASHED_FIELDS = (
     "previous_hash",
 )
 LEAF_FIELDS = (*HASHED_FIELDS, "hash")
+_PLAIN = frozenset({str, int, type(None)})
 
 
 def entry_hash(key: bytes, entry: Mapping[str, Any], hash_name: str) -> bytes:
@@ -50,6 +51,9 @@ def _canonical(entry: Mapping[str, Any], names: tuple[str, ...]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    # By far the most, and there are many.
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, datetime):

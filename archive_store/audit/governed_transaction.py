@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
-from bson import ObjectId
 from pymongo import InsertOne, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from archive_store.audit.chain import FIRST_PREVIOUS_HASH, entry_hash, head_seal
+from archive_store.audit.chain import head_seal
+from archive_store.audit.chaining import Chained, ChainEnd, chained
 from archive_store.audit.documents import ENTRIES, HEADS, INDEXES, NOTIFICATIONS
 from archive_store.foundation.code_table_versions import refresh_code_tables
 from archive_store.foundation.database import Row
@@ -26,8 +27,12 @@ from archive_store.foundation.unit_of_work import (
     UnitOfWork,
     head_id,
 )
+from archive_store.foundation.workers import Workers
 
 Result = TypeVar("Result")
+# So few take less time than the way to a thread and back.
+_FEW = 3
+_making = Workers("audit-entries", 2)
 
 
 async def governed_transaction(
@@ -74,51 +79,47 @@ def _check_whole(unit: UnitOfWork) -> None:
         raise AssertionError(f"{unit.operation} does not tell what became of {unremoved}")
 
 
+def tell_ahead(unit: UnitOfWork) -> None:
+    """Begin to make the entries of the events added by now, while the unit goes on writing.
+
+    They must be of records that this unit inserts: their histories begin with these.
+    """
+    events = unit.events[unit.events_ahead :]
+    unit.entries_ahead.append(asyncio.ensure_future(_making.run(chained, unit, events, {})))
+    unit.events_ahead = len(unit.events)
+
+
 async def _append_entries(unit: UnitOfWork) -> None:
     if not unit.events:
         return
-    store, database = unit.store, unit.store.database.mongo
-    by_subject: dict[Subject, list[AuditEvent]] = defaultdict(list)
-    for event in unit.events:
-        by_subject[event.subject].append(event)
-    heads = await _heads(unit, by_subject)
-    contents = [_sealed_content(event) for events in by_subject.values() for event in events]
-    sealed = iter(await store.cipher.encrypt_many(contents))
-    key, hash_name = store.keyring.audit, store.settings.audit_hash
-    entries: list[Row] = []
+    database, key = unit.store.database.mongo, unit.store.keyring.audit
+    later = unit.events[unit.events_ahead :]
+    made = [await ahead for ahead in unit.entries_ahead]
+    heads = await _heads(unit, {event.subject for event in unit.events})
+    ends = {s: end for part in made for s, end in part.ends.items()}
+    if later:
+        begun = {s: ChainEnd(head["sequence"], bytes(head["hash"])) for s, head in heads.items() if head}
+        made.append(await _made(unit, later, begun | ends))
+        ends |= made[-1].ends
     new_heads: list[ReplaceOne[Row] | InsertOne[Row]] = []
-    for subject, events in by_subject.items():
+    for subject, end in ends.items():
         identifier = head_id(subject)
-        head = heads[subject] or {"sequence": 0, "hash": FIRST_PREVIOUS_HASH}
-        sequence, last_hash = head["sequence"], bytes(head["hash"])
-        for event in events:
-            sequence += 1
-            entry: Row = {
-                "_id": ObjectId(),
-                "subject_type": subject.type,
-                "subject_id": subject.id,
-                "sequence": sequence,
-                "at": unit.at,
-                "actor_id": unit.actor.person_id,
-                "actor_name": unit.actor.name,
-                "actor_posts": list(unit.actor.posts),
-                "operation": unit.operation,
-                "kind": event.kind,
-                "sealed": next(sealed),
-                "previous_hash": last_hash,
-            }
-            last_hash = entry["hash"] = entry_hash(key, entry, hash_name)
-            entry["log_index"] = None  # the sequencer gives it
-            entries.append(entry)
-        seal = head_seal(key, identifier, sequence, last_hash, hash_name)
-        new_head = {"_id": identifier, "sequence": sequence, "hash": last_hash, "seal": seal}
+        seal = head_seal(key, identifier, end.sequence, end.hash, unit.store.settings.audit_hash)
+        new_head = {"_id": identifier, "sequence": end.sequence, "hash": end.hash, "seal": seal}
         is_first = heads[subject] is None
         new_heads.append(InsertOne(new_head) if is_first else ReplaceOne({"_id": identifier}, new_head))
+    entries = [entry for part in made for entry in part.entries]
     await database[ENTRIES].insert_many(entries, session=unit.session)
     await database[HEADS].bulk_write(new_heads, session=unit.session, ordered=False)
 
 
-async def _heads(unit: UnitOfWork, subjects: Iterable[Subject]) -> Mapping[Subject, Row | None]:
+async def _made(unit: UnitOfWork, events: Sequence[AuditEvent], ends: Mapping[Subject, ChainEnd]) -> Chained:
+    if len(events) <= _FEW:
+        return chained(unit, events, ends)
+    return await _making.run(chained, unit, events, ends)
+
+
+async def _heads(unit: UnitOfWork, subjects: Collection[Subject]) -> Mapping[Subject, Row | None]:
     """The head of each chain, None of one that begins; those are looked for that did not come with their record."""
     by_id = {head_id(subject): subject for subject in subjects if subject not in unit.heads}
     heads = unit.heads | dict.fromkeys(by_id.values())
@@ -126,19 +127,6 @@ async def _heads(unit: UnitOfWork, subjects: Iterable[Subject]) -> Mapping[Subje
         found = unit.store.database.mongo[HEADS].find({"_id": {"$in": list(by_id)}}, session=unit.session)
         heads |= {by_id[head["_id"]]: head for head in await found.to_list()}
     return heads
-
-
-def _sealed_content(event: AuditEvent) -> Row:
-    changes = [{"field": c.field, "before": c.before, "after": c.after} for c in event.changes]
-    content: Row = {
-        "changes": changes,
-        "touched": sorted(event.touched),
-        "reason": event.reason,
-        "note": event.note,
-        "change_request": event.change_request,
-        "effective_from": event.effective_from.isoformat() if event.effective_from else None,
-    }
-    return content if event.reading is None else content | {"reading": event.reading}
 
 
 async def _insert_notifications(unit: UnitOfWork) -> None:

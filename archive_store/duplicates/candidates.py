@@ -26,7 +26,7 @@ from archive_store.foundation.store import Store
 from archive_store.people.documents import Person
 from archive_store.people.identifiers import persons_by_lookup
 from archive_store.students.documents import Student, StudentStatus
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 RULE = "operation student.merge"
 ORDER = "likeliest"

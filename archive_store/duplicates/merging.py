@@ -32,12 +32,12 @@ from archive_store.people.identifiers import replace_identifier
 from archive_store.students.changes import StudentChanges, StudentUpdate, check_values
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.operations import (
-    STUDENT_NUMBERS,
     STUDENT_UPDATE,
     current_row,
     load_student,
     request_decisions,
 )
+from archive_store.students.registration import STUDENT_NUMBERS
 from archive_store.students.scope import student_scope
 from archive_store.students.status_periods import in_force, with_status
 

@@ -28,12 +28,12 @@ from archive_store.people.identifiers import replace_identifier
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.operations import (
-    STUDENT_NUMBERS,
     STUDENT_UPDATE,
     current_row,
     load_student,
     request_decisions,
 )
+from archive_store.students.registration import STUDENT_NUMBERS
 from archive_store.students.status_periods import restored
 
 

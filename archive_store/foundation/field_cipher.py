@@ -6,7 +6,6 @@ them. Both ways are synchronous, so whole batches go to a thread together, one o
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -82,6 +81,10 @@ class FieldCipher:
     def _decrypt(self, value: Any) -> Any:
         return self._encryption.decrypt(value) if isinstance(value, Binary) and value.subtype == 6 else value
 
+    def seal_many(self, values: Sequence[Any]) -> list[Any]:
+        """As `encrypt_many`, in the caller's own thread."""
+        return self._encrypt_all(values)
+
     async def encrypt_many(self, values: Sequence[Any]) -> list[Any]:
         if len(values) <= _FEW:
             return self._encrypt_all(values)
@@ -96,6 +99,10 @@ class FieldCipher:
     async def encrypt_paths(self, documents: Sequence[dict[str, Any]], paths: Iterable[str]) -> None:
         """Replace the leaves at the dotted paths by their ciphertext, in place."""
         await self._replace(documents, paths, self._encrypt_all)
+
+    def seal_paths(self, documents: Sequence[dict[str, Any]], paths: Iterable[str]) -> None:
+        """As `encrypt_paths`, in the caller's own thread."""
+        _replace_leaves(documents, [path.split(".") for path in paths], self._encrypt_all)
 
     async def decrypt_paths(self, documents: Sequence[dict[str, Any]], paths: Iterable[str]) -> None:
         """The reverse, in place; leaves that were not loaded are passed over."""
@@ -116,7 +123,7 @@ class FieldCipher:
 
     def blind_index(self, kind: str, value: str) -> str:
         """Keyed digest for equality look-up (domain: blind indexes of identity numbers), 64 hex digits."""
-        return hmac.new(self._lookup_key, f"{kind}\0{value}".encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._lookup_key, f"{kind}\0{value}".encode(), "sha256").hex()
 
 
 def _replace_leaves(documents: Sequence[dict[str, Any]], paths: Sequence[list[str]], change: Change) -> None:

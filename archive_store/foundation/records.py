@@ -6,13 +6,15 @@ goes around it would be neither encrypted nor audited.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, NoReturn
+from functools import cache
+from typing import Annotated, Any, ClassVar, NoReturn, cast
 
 from beanie import Document, PydanticObjectId
 from bson import ObjectId
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from archive_store.foundation.field_classes import FieldClass
 
@@ -55,6 +57,31 @@ class Record(Document):
             if name not in _NOT_STORED
         }
         return {"_id": self.id, **document}
+
+
+@cache
+def _defaults(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Callable[[], Any]], frozenset[str]]:
+    """What a new one holds where nothing is said, in the order of the fields; what is made anew; what must be said."""
+    fields = {name: told for name, told in model.model_fields.items() if name not in _NOT_STORED}
+    held = {name: None if told.is_required() else bson_value(told.default) for name, told in fields.items()}
+    made = {name: told.default_factory for name, told in fields.items() if told.default_factory is not None}
+    required = frozenset(name for name, told in fields.items() if told.is_required())
+    return held, cast("dict[str, Callable[[], Any]]", made), required
+
+
+def stored_shape(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model of these values is stored as, without making one: for many whose values were checked already.
+
+    `values` are as they are stored. KeyError for a field that the model does not have, or must.
+    """
+    held, made, required = _defaults(model)
+    if (unknown := values.keys() - held.keys()) or (missing := required - values.keys()):
+        raise KeyError(f"{model.__name__}: {sorted(unknown or missing)}")
+    row: dict[str, Any] = {**held, **values}
+    for name, make in made.items():
+        if name not in values:
+            row[name] = make()
+    return row
 
 
 def bson_value(value: Any) -> Any:

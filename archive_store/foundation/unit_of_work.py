@@ -6,10 +6,10 @@ the same transaction. `archive_store.audit.governed_transaction` opens and compl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from bson import ObjectId
 from pymongo import DeleteOne, UpdateOne
@@ -42,8 +42,7 @@ INSTALLATION = Actor(None, "installation")
 CLOCK = Actor(None, "clock")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """The record that something is about."""
 
     type: str
@@ -62,8 +61,7 @@ def head_id(subject: Subject) -> str:
     return f"{subject.type}:{subject.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChange:
+class FieldChange(NamedTuple):
     """Stored values before and after; `field` is a dotted path of the subject's type."""
 
     field: str
@@ -120,6 +118,9 @@ class UnitOfWork:
     change_request: ObjectId | None = None  # the approved request that this applies
     effective_from: date | None = None  # the day from which what was asked for holds, where one was named
     events: list[AuditEvent] = field(default_factory=list)
+    # The first of the events may have their entries made ahead of the others.
+    events_ahead: int = 0
+    entries_ahead: list[Awaitable[Any]] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     written: set[Subject] = field(default_factory=set)
     removed: set[Subject] = field(default_factory=set)
@@ -133,18 +134,28 @@ class UnitOfWork:
         if not records:
             return
         record_type = type(records[0])
-        rows = [record.to_bson() | {"created_at": self.at, "updated_at": self.at} for record in records]
-        for record, row in zip(records, rows, strict=True):
-            self._must_tell(record, {name for name, value in row.items() if value not in (None, [])})
+        rows = [record.to_bson() for record in records]
         await self.store.cipher.encrypt_paths(rows, encrypted_paths(record_type))
+        await self.insert_sealed(record_type, rows)
+
+    async def insert_sealed(self, record_type: type[Record], rows: Sequence[Row]) -> None:
+        """As `insert`, of rows as they are stored, whole and encrypted."""
+        if not rows:
+            return
+        bookkeeping = record_type.bookkeeping
+        inserted = [Subject(record_type.subject_type, row["_id"]) for row in rows]
+        for subject, row in zip(inserted, rows, strict=True):
+            row["created_at"] = row["updated_at"] = self.at
+            if bookkeeping is not None:
+                held = {name for name, value in row.items() if value is not None and value != []}
+                self.to_tell.setdefault(subject, set()).update(held - bookkeeping)
         try:
             await self.store.database.collection(record_type).insert_many(rows, session=self.session)
         except BulkWriteError as error:
             if any(fault["code"] != _DUPLICATE_KEY for fault in error.details["writeErrors"]):
                 raise
             raise RegistrarError(ErrorCode.DUPLICATE, others=record_type.subject_type) from None
-        inserted = {Subject(record_type.subject_type, record.key) for record in records}
-        self.written |= inserted
+        self.written.update(inserted)
         self.heads |= dict.fromkeys(inserted)
 
     async def load(self, record_type: type[AnyRecord], key: ObjectId) -> AnyRecord | None:

@@ -26,6 +26,12 @@ class Workers:
 
     async def run(self, work: Callable[Args, Result], /, *args: Args.args, **kwargs: Args.kwargs) -> Result:
         """Call it in a thread; TRY_AGAIN at once where too many wait already."""
+        return await self.start(work, *args, **kwargs)
+
+    def start(
+        self, work: Callable[Args, Result], /, *args: Args.args, **kwargs: Args.kwargs
+    ) -> asyncio.Future[Result]:
+        """As `run`, going on meanwhile."""
         places = self._places
         if places is not None and not places.acquire(blocking=False):
             raise RegistrarError(ErrorCode.TRY_AGAIN)
@@ -33,4 +39,4 @@ class Workers:
         if places is not None:
             # By the work and not by its caller: who leaves does not end what a thread is doing.
             submitted.add_done_callback(lambda _: places.release())
-        return await asyncio.wrap_future(submitted)
+        return asyncio.wrap_future(submitted)

@@ -22,7 +22,7 @@ from archive_store.imports.staging import number_digest
 from archive_store.people.identifiers import persons_by_lookup
 from archive_store.students.changes import CODED_FIELDS
 from archive_store.students.documents import Student
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 AUXILIARY = "auxiliary_number"
 

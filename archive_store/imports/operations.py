@@ -24,10 +24,10 @@ from archive_store.imports.documents import WORKING_STATUSES, ImportKind, RowOut
 from archive_store.imports.matching import JudgedRow, judge, student_ids_of
 from archive_store.imports.rights import may_begin
 from archive_store.imports.roster_files import read_roster
-from archive_store.imports.rules import BadRow, RowCheck, check_row, without_shared_numbers
+from archive_store.imports.rules import BadRow, RowCheck, check_rows_alone, without_shared_numbers
 from archive_store.imports.running import advance
 from archive_store.students.documents import Student
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 __all__ = ["RosterOutcome", "UndoObstacle", "import_roster"]
 
@@ -86,7 +86,7 @@ async def import_roster(
 
 
 def _check(content: bytes, row_limit: int) -> list[RowCheck]:
-    return without_shared_numbers([check_row(row) for row in read_roster(content, row_limit=row_limit)])
+    return without_shared_numbers(check_rows_alone(read_roster(content, row_limit=row_limit)))
 
 
 async def judged_by(

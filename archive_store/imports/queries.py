@@ -30,7 +30,7 @@ from archive_store.imports.rules import RowCheck
 from archive_store.imports.shared_numbers import check_numbers_of_file, without_shared
 from archive_store.imports.staging import check_block, load_block, mapping_digest, reading, stored_map
 from archive_store.students.documents import Student
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)

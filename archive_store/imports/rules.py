@@ -23,6 +23,10 @@ from archive_store.people.rules import CITIZEN_ID_LENGTH, identity_fault, identi
 
 # Each number belongs to one person; the first that two rows share is the one reported.
 UNIQUE_FIELDS = ("identity_number", "national_student_number", "auxiliary_number")
+# Whether a number is right depends on its document.
+_NUMBER_COLUMNS = tuple(
+    column for column in COLUMNS if column.field in (*UNIQUE_FIELDS, "identity_document_type")
+)
 _ORDER = {column.header: position for position, column in enumerate(COLUMNS)}
 # Nearly every cell: nothing that could be a formula, no control character, no mark of writing direction.
 _HARMLESS = re.compile(
@@ -93,6 +97,8 @@ class RosterCheck:
 
 
 Errors = dict[str, RowError]
+# By field of the column.
+Seen = dict[str, dict[str, Value]]
 
 
 def row_error(header: str, code: ErrorCode, **details: Any) -> RowError:
@@ -118,22 +124,15 @@ def refused_row(check: RowCheck, error: RegistrarError) -> RowCheck:
     return with_error(check, RowError(header, error.code, error.message))
 
 
-def check_row(row: RosterRow) -> RowCheck:
-    """Check one row: its cells, and those that must go together."""
-    values: dict[str, Value] = {}
-    errors: Errors = {}
-    cells = row.cells
-    for column in COLUMNS:
-        text = cells.get(column.header)
-        try:
-            if text is not None:
-                if len(text) > column.limit or not _HARMLESS.fullmatch(text):
-                    _check_cell(column, text)
-                values[column.field] = column.parse(text)
-            elif column.required:
-                raise CellError(ErrorCode.REQUIRED)
-        except CellError as error:
-            errors[column.field] = row_error(column.header, error.code, **error.details)
+def check_rows_alone(rows: Iterable[RosterRow]) -> list[RowCheck]:
+    """Each row by itself; what a column says over and over is looked at once."""
+    seen: Seen = defaultdict(dict)
+    return [check_row(row, seen) for row in rows]
+
+
+def check_row(row: RosterRow, seen: Seen | None = None) -> RowCheck:
+    """Check one row: its cells, and those that must go together. `seen` are cells that were found right."""
+    values, errors = _checked_cells(row.cells, COLUMNS, defaultdict(dict) if seen is None else seen)
     _check_identity_number(values, errors)
     _check_some_number(values, errors)
     for place in _PLACES:
@@ -143,16 +142,52 @@ def check_row(row: RosterRow) -> RowCheck:
     return RowCheck(
         row.sheet_row,
         {} if errors else _student_values(values),
-        {name: str(values[name]) for name in UNIQUE_FIELDS if name in values and name not in errors},
+        _right_numbers(values, errors),
         tuple(sorted(errors.values(), key=lambda error: _ORDER[error.column])) if errors else (),
         division_warnings({name: value for name, value in values.items() if name not in errors}),
     )
 
 
+def right_numbers(row: RosterRow, seen: Seen) -> dict[str, str]:
+    """The `numbers` of the row's check, without the rest of it."""
+    values, errors = _checked_cells(row.cells, _NUMBER_COLUMNS, seen)
+    _check_identity_number(values, errors)
+    return _right_numbers(values, errors)
+
+
+def _checked_cells(
+    cells: Mapping[str, str], columns: Iterable[Column], seen: Seen
+) -> tuple[dict[str, Value], Errors]:
+    values: dict[str, Value] = {}
+    errors: Errors = {}
+    for column in columns:
+        text = cells.get(column.header)
+        if text is None:
+            if column.required:
+                errors[column.field] = row_error(column.header, ErrorCode.REQUIRED)
+            continue
+        known = seen[column.field]
+        value = known.get(text)
+        if value is None:
+            try:
+                if len(text) > column.limit or not _HARMLESS.fullmatch(text):
+                    _check_cell(column, text)
+                value = known[text] = column.parse(text)
+            except CellError as error:
+                errors[column.field] = row_error(column.header, error.code, **error.details)
+                continue
+        values[column.field] = value
+    return values, errors
+
+
+def _right_numbers(values: Mapping[str, Value], errors: Errors) -> dict[str, str]:
+    return {name: str(values[name]) for name in UNIQUE_FIELDS if name in values and name not in errors}
+
+
 def check_rows(rows: Iterable[RosterRow]) -> RosterCheck:
     """Check each row by itself, then the numbers that rows must not share."""
     result = RosterCheck()
-    for checked in without_shared_numbers([check_row(row) for row in rows]):
+    for checked in without_shared_numbers(check_rows_alone(rows)):
         if isinstance(row := checked.row, BadRow):
             result.bad.append(row)
         else:

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from bson import ObjectId
@@ -24,6 +25,7 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Actor, UnitOfWork
 from archive_store.imports.batch_steps import load_batch, read_batch, subject_of, write
+from archive_store.imports.blocks import Block, checks_of, ready_block
 from archive_store.imports.documents import (
     ENDED_STATUSES,
     ROWS,
@@ -35,23 +37,20 @@ from archive_store.imports.documents import (
 )
 from archive_store.imports.matching import JudgedRow, judge
 from archive_store.imports.row_reports import sealed_report
-from archive_store.imports.rules import RowCheck, refused_row
-from archive_store.imports.shared_numbers import check_numbers_of_file, without_shared
+from archive_store.imports.rules import refused_row
+from archive_store.imports.shared_numbers import check_numbers_of_file
 from archive_store.imports.staging import (
-    check_block,
-    load_block,
     mapping_digest,
-    reading,
     remove_blocks,
-    stored_map,
 )
 from archive_store.imports.telling import first_reason, record_told, told_numbers, told_rows, viewer_of_run
 from archive_store.imports.undoing import undo_some
 from archive_store.imports.updates import Update, prepared_updates, updated_row
-from archive_store.students.operations import enrolled_student, register_students
+from archive_store.students.registration import register_records
 
 SMALL_ROWS = 1_000
 _LEASE_SECONDS = 10.0
+_RENEWED_BELOW_SECONDS = 7.0
 # Where another import enters the same numbers at the same moment.
 _ATTEMPTS = 4
 
@@ -59,7 +58,7 @@ _ATTEMPTS = 4
 async def advance(store: Store, batch_id: ObjectId) -> bool:
     """Go on with the batch until it waits for nobody; False where another process does so."""
     lease = Lease(store.database, f"import:{batch_id}", seconds=_LEASE_SECONDS)
-    following: asyncio.Task[list[RowCheck]] | None = None
+    following: asyncio.Task[Block] | None = None
     try:
         while True:
             if not await _held(lease):
@@ -74,12 +73,12 @@ async def advance(store: Store, batch_id: ObjectId) -> bool:
             elif batch.enters is None:
                 await _decide(store, batch)
             else:
-                checks = await (following or _checks(store, batch, batch.position))
+                block = await (following or ready_block(store, batch, batch.position))
                 following = None
                 if batch.position + 1 < batch.blocks:
-                    # While this block is written, the next one is read.
-                    following = asyncio.create_task(_checks(store, batch, batch.position + 1))
-                if not await enter_block(store, batch, checks) and following is not None:
+                    # While this block is written, the next one is made ready.
+                    following = asyncio.create_task(ready_block(store, batch, batch.position + 1))
+                if not await enter_block(store, batch, block) and following is not None:
                     await _dropped(following)
                     following = None
     finally:
@@ -98,7 +97,7 @@ async def advance_small(store: Store, batch_id: ObjectId) -> None:
 
 
 async def _held(lease: Lease) -> bool:
-    if lease.is_held:
+    if lease.is_held and lease.seconds_left < _RENEWED_BELOW_SECONDS:
         with suppress(LeaseLostError):
             await lease.renew()
     return await lease.acquire()
@@ -109,13 +108,6 @@ async def _dropped(task: asyncio.Task[Any]) -> None:
     await asyncio.wait([task])
     if not task.cancelled():
         task.exception()
-
-
-async def _checks(store: Store, batch: ImportBatch, number: int) -> list[RowCheck]:
-    assert batch.mapping is not None  # noqa: S101 - nothing runs without
-    block = await load_block(store, batch.key, number)
-    checks = await reading.run(check_block, stored_map(batch.mapping), block)
-    return without_shared(checks, block)
 
 
 async def _check_file(store: Store, batch: ImportBatch) -> None:
@@ -136,7 +128,7 @@ async def _decide(store: Store, batch: ImportBatch) -> None:
     numbers = told_numbers(await viewer_of_run(store, batch))
     enters, named_row = True, None
     for number in range(batch.blocks):
-        checks = await _checks(store, batch, number)
+        checks = await checks_of(store, batch, number)
         judged = await judge(store, None, batch.kind, checks)
         if (reason := first_reason(judged)) is None:
             continue
@@ -158,8 +150,9 @@ def actor_of(batch: ImportBatch) -> Actor:
     return Actor(batch.run_by, batch.run_by_name or "", tuple(batch.run_by_posts))
 
 
-async def enter_block(store: Store, batch: ImportBatch, checks: Sequence[RowCheck]) -> bool:
+async def enter_block(store: Store, batch: ImportBatch, block: Block) -> bool:
     """Whether the block was entered; False where the batch is elsewhere by now."""
+    checks = block.checks
     numbers: tuple[str, ...] = ()
     if batch.policy is RowPolicy.FAIL:
         viewer = await viewer_of_run(store, batch)
@@ -173,12 +166,12 @@ async def enter_block(store: Store, batch: ImportBatch, checks: Sequence[RowChec
         if batch.policy is RowPolicy.UPDATE and batch.kind is ImportKind.REGISTER:
             updates = await prepared_updates(store, batch, await judge(store, None, batch.kind, checks))
 
-        async def enter(unit: UnitOfWork, updates: Mapping[int, Any] = updates) -> bool:
+        async def enter(unit: UnitOfWork, block: Block = block, updates: Mapping[int, Any] = updates) -> bool:
             held = await load_batch(unit, batch.key)
             if held.status is not BatchStatus.RUNNING or held.position != batch.position:
                 return False
             unit.change_request = held.change_request_id
-            await _enter(unit, held, checks, updates, numbers)
+            await _enter(unit, held, block, updates, numbers)
             return True
 
         try:
@@ -187,25 +180,26 @@ async def enter_block(store: Store, batch: ImportBatch, checks: Sequence[RowChec
             # Somebody else entered one of the numbers meanwhile: then that row is on record.
             if error.code not in (ErrorCode.DUPLICATE, ErrorCode.TRY_AGAIN) or attempt + 1 == _ATTEMPTS:
                 raise
+            block = replace(block, judged=None)
     return False
 
 
 async def _enter(
     unit: UnitOfWork,
     batch: ImportBatch,
-    checks: Sequence[RowCheck],
+    block: Block,
     updates: Mapping[int, tuple[ObjectId, Update]],
     numbers: Collection[str],
 ) -> None:
-    judged = await judge(unit.store, unit.session, batch.kind, checks)
+    judged = block.judged or await judge(unit.store, unit.session, batch.kind, block.checks)
     reason = first_reason(judged)
     fails = batch.policy is RowPolicy.FAIL and batch.enters is True and reason is not None
     enters = batch.enters is True and not fails
     if not enters:
         # Where it fails on the way, somebody else entered the number meanwhile: that row is the reason.
         named_row = reason if fails else batch.named_row
-        judged = await told_rows(unit.store, unit.session, batch, checks, judged, numbers, named_row)
-    made = await _made(unit, batch, judged) if enters else {}
+        judged = await told_rows(unit.store, unit.session, batch, block.checks, judged, numbers, named_row)
+    made = await _made(unit, batch, block, judged) if enters else {}
     rows: list[Row] = []
     for row in judged:
         number, outcome, told = row.check.sheet_row, row.outcome, made.get(row.check.sheet_row, {})
@@ -235,7 +229,9 @@ async def _seal(store: Store, rows: Sequence[Row]) -> None:
         row["sealed"] = sealed
 
 
-async def _made(unit: UnitOfWork, batch: ImportBatch, judged: Sequence[JudgedRow]) -> dict[int, Row]:
+async def _made(
+    unit: UnitOfWork, batch: ImportBatch, block: Block, judged: Sequence[JudgedRow]
+) -> dict[int, Row]:
     """Enter the new rows; by row of the sheet, the ids of what was made."""
     new = [row.check for row in judged if row.outcome is RowOutcome.ADDED]
     if batch.kind is ImportKind.ADMISSION:
@@ -246,11 +242,11 @@ async def _made(unit: UnitOfWork, batch: ImportBatch, judged: Sequence[JudgedRow
         )
         keys = await open_cases(unit, [check.values for check in new], source) if new else []
         return {check.sheet_row: {"case_id": key} for check, key in zip(new, keys, strict=True)}
-    students = [enrolled_student(unit, check.values) for check in new]
-    await register_students(unit, students)
+    records = {check.sheet_row: block.records[check.sheet_row] for check in new}
+    await register_records(unit, list(records.values()))
     return {
-        check.sheet_row: {"student_id": student.key, "person_id": student.person_id}
-        for check, student in zip(new, students, strict=True)
+        number: {"student_id": record.student["_id"], "person_id": record.person["_id"]}
+        for number, record in records.items()
     }
 
 

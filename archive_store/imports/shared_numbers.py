@@ -11,8 +11,9 @@ from pymongo import UpdateOne
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
 from archive_store.imports.documents import BLOCKS, ImportBatch
+from archive_store.imports.roster_files import SheetRow
 from archive_store.imports.rules import UNIQUE_FIELDS, RowCheck, shared_number_error, with_error
-from archive_store.imports.staging import check_block, load_block, numbers_of, reading, stored_map
+from archive_store.imports.staging import load_block, numbers_of, reading, stored_map
 
 # Of a number that stands in very many rows.
 _OTHERS_NAMED = 10
@@ -24,9 +25,10 @@ async def check_numbers_of_file(store: Store, batch: ImportBatch) -> None:
     columns = stored_map(batch.mapping)
     for number in range(batch.blocks):
         block = await load_block(store, batch.key, number)
-        checks = await reading.run(check_block, columns, block)
+        rows = [SheetRow(number, texts) for number, texts in block["texts"]]
+        numbers = await reading.run(numbers_of, store, columns, rows)
         await store.database.mongo[BLOCKS].update_one(  # house-rule: no record
-            {"_id": block["_id"]}, {"$set": {"numbers": numbers_of(store, checks)}}
+            {"_id": block["_id"]}, {"$set": {"numbers": numbers}}
         )
     await mark_shared(store, batch.key)
 

@@ -7,6 +7,7 @@ that a file is read and checked in one pass.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,9 +22,9 @@ from archive_store.foundation.workers import Workers
 from archive_store.imports.column_mapping import ColumnChoice, ColumnMap, column_map, sure_mapping
 from archive_store.imports.documents import BLOCKS, MappedColumn
 from archive_store.imports.roster_files import RosterRow, SheetReading, SheetRow, open_sheet
-from archive_store.imports.rules import UNIQUE_FIELDS, RowCheck, check_row
+from archive_store.imports.rules import UNIQUE_FIELDS, RowCheck, Seen, check_rows_alone, right_numbers
 from archive_store.people.documents import IdentifierKind
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 # Of one transaction, too.
 BLOCK_ROWS = 500
@@ -72,26 +73,32 @@ async def _stage(store: Store, batch_id: ObjectId, file: BinaryIO, mapping: Colu
     sheet = await reading.run(open_sheet, file, row_limit=store.settings.roster_row_limit)
     try:
         columns = _columns(sheet, mapping)
-        number = rows = 0
-        while block := await reading.run(_next_block, store, sheet, columns):
-            (sealed,) = await store.cipher.encrypt_many([[[row.sheet_row, row.texts] for row in block.rows]])
-            await store.database.mongo[BLOCKS].insert_one(  # house-rule: no record, sealed and short-lived
-                {
-                    "batch_id": batch_id,
-                    "number": number,
-                    "first": block.rows[0].sheet_row,
-                    "last": block.rows[-1].sheet_row,
-                    "sealed": sealed,
-                    "numbers": block.numbers,
-                    "shared": [],
-                }
-            )
-            number, rows = number + 1, rows + len(block.rows)
+        number, rows = await _store_blocks(store, batch_id, sheet, columns)
     finally:
         await reading.run(sheet.rows.close)
     if not rows:
         raise RegistrarError(ErrorCode.EMPTY_FILE, field="file")
     return Staged(sha256, size, sheet.headers, columns, number, rows)
+
+
+async def _store_blocks(
+    store: Store, batch_id: ObjectId, sheet: SheetReading, columns: ColumnMap | None
+) -> tuple[int, int]:
+    """How many blocks and rows there were."""
+    number = rows = 0
+    following = reading.start(_next_block, store, sheet, columns)
+    try:
+        while block := await following:
+            # While this block is written, the next one is read.
+            following = reading.start(_next_block, store, sheet, columns)
+            row = {"batch_id": batch_id, "number": number, **block.stored, "shared": []}
+            await store.database.mongo[BLOCKS].insert_one(
+                row
+            )  # house-rule: no record, sealed and short-lived
+            number, rows = number + 1, rows + block.rows
+    finally:
+        following.cancel()
+    return number, rows
 
 
 def _digest(file: BinaryIO) -> tuple[str, int]:
@@ -114,31 +121,31 @@ def _columns(sheet: SheetReading, mapping: ColumnChoice | None) -> ColumnMap | N
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    rows: Sequence[SheetRow]
-    numbers: list[Row]
+    rows: int
+    stored: Row
 
 
 def _next_block(store: Store, sheet: SheetReading, columns: ColumnMap | None) -> _Block | None:
     rows = list(islice(sheet.rows, BLOCK_ROWS))
     if not rows:
         return None
-    if columns is None:
-        return _Block(rows, [])
-    return _Block(rows, numbers_of(store, (_checked(columns, row) for row in rows)))
+    (sealed,) = store.cipher.seal_many([[[row.sheet_row, row.texts] for row in rows]])
+    stored: Row = {"first": rows[0].sheet_row, "last": rows[-1].sheet_row, "sealed": sealed}
+    stored["numbers"] = [] if columns is None else numbers_of(store, columns, rows)
+    return _Block(len(rows), stored)
 
 
-def _checked(columns: ColumnMap, row: SheetRow) -> RowCheck:
-    return check_row(RosterRow(row.sheet_row, columns.cells(row.texts)))
-
-
-def numbers_of(store: Store, checks: Iterable[RowCheck]) -> list[Row]:
-    """`{f, d, r}` of each number: place of its field in UNIQUE_FIELDS, keyed digest, row."""
-    return [
-        {"f": place, "d": number_digest(store, field, check.numbers[field]), "r": check.sheet_row}
-        for check in checks
-        for place, field in enumerate(UNIQUE_FIELDS)
-        if field in check.numbers
-    ]
+def numbers_of(store: Store, columns: ColumnMap, rows: Iterable[SheetRow]) -> list[Row]:
+    """`{f, d, r}` of each right number: place of its field in UNIQUE_FIELDS, keyed digest, row."""
+    seen: Seen = defaultdict(dict)
+    found: list[Row] = []
+    for row in rows:
+        numbers = right_numbers(RosterRow(row.sheet_row, columns.cells(row.texts)), seen)
+        for place, field in enumerate(UNIQUE_FIELDS):
+            if field in numbers:
+                digest = number_digest(store, field, numbers[field])
+                found.append({"f": place, "d": digest, "r": row.sheet_row})
+    return found
 
 
 def number_digest(store: Store, field: str, value: str) -> str:
@@ -157,7 +164,7 @@ async def load_block(store: Store, batch_id: ObjectId, number: int) -> Row:
 
 def check_block(columns: ColumnMap, block: Mapping[str, Any]) -> list[RowCheck]:
     """Each row by itself. It takes a while: for a thread."""
-    return [_checked(columns, SheetRow(number, texts)) for number, texts in block["texts"]]
+    return check_rows_alone(RosterRow(number, columns.cells(texts)) for number, texts in block["texts"])
 
 
 async def remove_blocks(store: Store, batch_id: ObjectId) -> None:

@@ -20,7 +20,7 @@ from archive_store.imports.matching import JudgedRow, judge, student_ids_of
 from archive_store.imports.rules import RowCheck
 from archive_store.people.sign_in import viewer_of_person
 from archive_store.students.documents import Student
-from archive_store.students.operations import STUDENT_NUMBERS
+from archive_store.students.registration import STUDENT_NUMBERS
 
 
 async def viewer_of_run(store: Store, batch: ImportBatch) -> Viewer:

@@ -23,7 +23,8 @@ from archive_store.imports.matching import JudgedRow
 from archive_store.imports.telling import viewer_of_run
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import Student
-from archive_store.students.operations import STUDENT_NUMBERS, request_decisions, same_value
+from archive_store.students.operations import request_decisions, same_value
+from archive_store.students.registration import STUDENT_NUMBERS
 
 # What became of a row on record: what asks for its change, the error that refuses it, or None where all is the same.
 Update = Prepared | RegistrarError | None

@@ -1,4 +1,4 @@
-"""Changes of student records: `student.update`, and the registration that a roster import performs."""
+"""Changes of student records: `student.update`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from beanie import PydanticObjectId
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -21,20 +20,15 @@ from archive_store.foundation.field_classes import encrypted_paths, leaves_of
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
-from archive_store.people.documents import Identifier, IdentifierKind, Person
 from archive_store.people.identifiers import rename_person, replace_identifier
 from archive_store.students.changes import StudentChanges, StudentUpdate, check_values
-from archive_store.students.documents import StatusPeriod, Student, StudentStatus
+from archive_store.students.documents import Student
 from archive_store.students.queries import decisions_by_id
-from archive_store.students.replay import REGISTRATION
+from archive_store.students.registration import STUDENT_NUMBERS
 from archive_store.students.scope import RELATIONSHIP_FACTS, student_scope
 from archive_store.students.status_periods import first_day
 
 _RULE = "policy §三(一)"
-STUDENT_NUMBERS = {
-    "identity_number": IdentifierKind.IDENTITY_NUMBER,
-    "national_student_number": IdentifierKind.NATIONAL_STUDENT_NUMBER,
-}
 
 
 async def current_row(
@@ -224,43 +218,3 @@ STUDENT_UPDATE = Operation(
     apply=_apply_update,
     reverse=_reverse_update,
 )
-
-
-def enrolled_student(
-    unit: UnitOfWork, values: Mapping[str, Any], student_id: ObjectId | None = None
-) -> Student:
-    """A new record of these values, in study from the first day of the month of entrance."""
-    since = date.fromisoformat(f"{values['enrolled_month']}-01")
-    period = StatusPeriod(status=StudentStatus.ENROLLED, effective_from=since, recorded_at=unit.at)
-    key = PydanticObjectId(student_id)
-    return Student(id=key, person_id=PydanticObjectId(), status_periods=[period], **values)
-
-
-async def register_students(unit: UnitOfWork, students: Sequence[Student]) -> None:
-    """Insert new records with their persons; `person_id` of each is taken as the new person's key."""
-    persons = [_person_of(unit, student) for student in students]
-    await unit.insert(*persons)
-    # Before they are encrypted.
-    told = [
-        [
-            FieldChange(field, None, value)
-            for field, value in student.to_bson().items()
-            if field not in Student.bookkeeping and value not in (None, [])
-        ]
-        for student in students
-    ]
-    await unit.insert(*students)
-    for student, changes in zip(students, told, strict=True):
-        unit.audit(Subject(Student.subject_type, student.key), REGISTRATION, changes)
-        unit.audit(Subject(Person.subject_type, student.person_id), "person:register")
-
-
-def _person_of(unit: UnitOfWork, student: Student) -> Person:
-    identifiers, lookups = [], []
-    for field, kind in STUDENT_NUMBERS.items():
-        if (value := getattr(student, field)) is not None:
-            identifiers.append(Identifier(kind=kind, value=value, valid_from=unit.at))
-            lookups.append(unit.store.cipher.blind_index(kind, value))
-    return Person(
-        id=student.person_id, name=student.name, identifiers=identifiers, identifier_lookups=lookups
-    )

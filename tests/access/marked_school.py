@@ -35,7 +35,7 @@ from archive_store.scans.documents import RetentionClass, Scan
 from archive_store.scans.uploads import file_scan
 from archive_store.students.changes import StudentChanges
 from archive_store.students.documents import Gender, Guardian, StatusPeriod, Student
-from archive_store.students.operations import register_students
+from archive_store.students.registration import prepare_records, register_records
 from tests.access.marks import FLAGS, Leaf, Marks
 from tests.school import School
 
@@ -115,7 +115,7 @@ class MarkedSchool:
             assert getattr(student, path) is not None
 
         async def register(unit: UnitOfWork) -> datetime:
-            await register_students(unit, [student])
+            await register_records(unit, prepare_records(self.store, [student.to_bson()]))
             unit.audit(Subject("Student", student.key), "student:guardian:link")
             return unit.at
 

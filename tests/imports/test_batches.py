@@ -17,6 +17,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.imports.batch_steps import read_batch
 from archive_store.imports.batches import ask_for_run, cancel
 from archive_store.imports.beginning import remap
+from archive_store.imports.blocks import ready_block
 from archive_store.imports.documents import BLOCKS, ROWS, BatchStatus, ImportKind, RowPolicy
 from archive_store.imports.jobs import expire, run_due
 from archive_store.imports.running import advance, enter_block
@@ -119,18 +120,17 @@ async def running_until(school: School, batch_id: object, position: int) -> None
         await running._decide(school.store, batch)
     for number in range(position):
         batch = await read_batch(school.store, batch.key)
-        assert await enter_block(school.store, batch, await running._checks(school.store, batch, number))
+        assert await enter_block(school.store, batch, await ready_block(school.store, batch, number))
 
 
 async def test_a_block_is_entered_once_whoever_enters_it(school: School) -> None:
-    import archive_store.imports.running as running
 
     batch = await begun(school, roster(rows_of(8)))
     await ask_for_run(school.store, await school.viewer("information"), batch.key)
     batch = await read_batch(school.store, batch.key)
-    checks = await running._checks(school.store, batch, 0)
-    assert await enter_block(school.store, batch, checks)
-    assert not await enter_block(school.store, batch, checks)
+    block = await ready_block(school.store, batch, 0)
+    assert await enter_block(school.store, batch, block)
+    assert not await enter_block(school.store, batch, block)
     assert await run_due(school.store, school.store.clock.now()) == 1
     assert (await school.counts())["students"] == STUDENTS + 8
 
