@@ -128,8 +128,11 @@ class FieldCipher:
 
 def _replace_leaves(documents: Sequence[dict[str, Any]], paths: Sequence[list[str]], change: Change) -> None:
     places: list[tuple[dict[str, Any], str]] = []
+    shallow = [parts[0] for parts in paths if len(parts) == 1]
+    deep = [parts for parts in paths if len(parts) > 1]
     for document in documents:
-        for parts in paths:
+        places += [(document, name) for name in shallow if document.get(name) is not None]
+        for parts in deep:
             _find_leaf(document, parts, places)
     for (node, name), value in zip(places, change([node[name] for node, name in places]), strict=True):
         node[name] = value

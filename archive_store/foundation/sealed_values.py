@@ -28,8 +28,8 @@ _TAG_SIZE = 32
 _HASH_BLOCK = 128
 # A BSON document of one value under an empty name: length, type, the name's end; and its own end.
 _HEAD, _TYPE_AT, _TAIL = 6, 4, 1
-# Nearly all values are texts; the codec's way to one takes as long as its encryption.
-_TEXT = b"\x02"
+# Nearly all values are these; the codec's way to one takes as long as its encryption.
+_TEXT, _TRUTH = b"\x02", b"\x08"
 _PADDINGS = [bytes([size]) * size for size in range(_BLOCK + 1)]
 
 
@@ -58,7 +58,9 @@ class ValueSealer:
                 sealed.append(None)
                 continue
             iv = ivs[place * _BLOCK : (place + 1) * _BLOCK]
-            if type(value) is str:
+            if value is True or value is False:
+                kind, plain = _TRUTH, b"\1" if value else b"\0"
+            elif type(value) is str:
                 kind, plain = _TEXT, value.encode()
                 plain = b"%b%b\0" % ((len(plain) + 1).to_bytes(4, "little"), plain)
             else:

@@ -40,8 +40,9 @@ async def ready_block(store: Store, batch: ImportBatch, number: int) -> Block:
     checks = await checks_of(store, batch, number)
     if batch.kind is not ImportKind.REGISTER or not batch.enters:
         return Block(checks, {})
+    making = reading.start(_new_records, store, checks)
     judged = await judge(store, None, batch.kind, checks)
-    records = await reading.run(_new_records, store, checks)
+    records = await making
     new = all(
         check.errors or row.outcome is RowOutcome.ADDED for check, row in zip(checks, judged, strict=True)
     )

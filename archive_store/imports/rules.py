@@ -144,7 +144,7 @@ def check_row(row: RosterRow, seen: Seen | None = None) -> RowCheck:
         {} if errors else _student_values(values),
         _right_numbers(values, errors),
         tuple(sorted(errors.values(), key=lambda error: _ORDER[error.column])) if errors else (),
-        division_warnings({name: value for name, value in values.items() if name not in errors}),
+        division_warnings(_without(values, errors) if errors else values),
     )
 
 
@@ -178,6 +178,10 @@ def _checked_cells(
                 continue
         values[column.field] = value
     return values, errors
+
+
+def _without(values: Mapping[str, Value], errors: Errors) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if name not in errors}
 
 
 def _right_numbers(values: Mapping[str, Value], errors: Errors) -> dict[str, str]:

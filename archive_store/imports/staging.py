@@ -26,8 +26,8 @@ from archive_store.imports.rules import UNIQUE_FIELDS, RowCheck, Seen, check_row
 from archive_store.people.documents import IdentifierKind
 from archive_store.students.registration import STUDENT_NUMBERS
 
-# Of one transaction, too.
-BLOCK_ROWS = 500
+# Of one transaction, too: a roster of usual size is one block.
+BLOCK_ROWS = 1_000
 _FILES_AT_ONCE = 4
 _PIECE = 1024 * 1024
 # Slices of several files take turns.
@@ -92,9 +92,8 @@ async def _store_blocks(
             # While this block is written, the next one is read.
             following = reading.start(_next_block, store, sheet, columns)
             row = {"batch_id": batch_id, "number": number, **block.stored, "shared": []}
-            await store.database.mongo[BLOCKS].insert_one(
-                row
-            )  # house-rule: no record, sealed and short-lived
+            blocks = store.database.mongo[BLOCKS]
+            await blocks.insert_one(row)  # house-rule: no record, sealed and short-lived
             number, rows = number + 1, rows + block.rows
     finally:
         following.cancel()
