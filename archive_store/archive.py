@@ -74,6 +74,7 @@ from archive_store.policies.admission import ADMISSION_POLICY_REPLACE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
+from archive_store.policies.status_rules import STATUS_RULES_REPLACE
 from archive_store.preservation.disposals import DISPOSAL_CANCEL, DISPOSAL_PROPOSE, SCAN_DISPOSE
 from archive_store.preservation.documents import DisposalBatch, LegalHold
 from archive_store.preservation.fixity_documents import CHECK_INDEXES, CHECKS, FixityRun
@@ -110,9 +111,10 @@ from archive_store.semester_verification.jobs import close_ended, remind_of_end
 from archive_store.semester_verification.listing import list_due
 from archive_store.semester_verification.operations import VERIFICATION_CONFIRM
 from archive_store.semester_verification.reports import VERIFICATION_REPORT_MISMATCH
+from archive_store.status_changes.documents import StatusRules
+from archive_store.status_changes.operations import STATUS_CHANGES
 from archive_store.students.documents import Export, Student
 from archive_store.students.operations import STUDENT_UPDATE
-from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND
 
 RECORD_TYPES: tuple[type[Record], ...] = (
     AccessEvent,
@@ -145,6 +147,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Scan,
     School,
     SchoolClass,
+    StatusRules,
     Student,
     VerificationCampaign,
     VerificationItem,
@@ -203,8 +206,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "scan.release_hold": SCAN_RELEASE_HOLD,
     "school.set_up": SCHOOL_SET_UP,
     "student.merge": STUDENT_MERGE,
-    "student.resume": STUDENT_RESUME,
-    "student.suspend": STUDENT_SUSPEND,
     "student.unmerge": STUDENT_UNMERGE,
     "student.update": STUDENT_UPDATE,
     "verification.cancel": VERIFICATION_CANCEL,
@@ -214,6 +215,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "verification.open": VERIFICATION_OPEN,
     "verification.report_mismatch": VERIFICATION_REPORT_MISMATCH,
     "verification.settle": VERIFICATION_SETTLE,
+    "status_rules.replace": STATUS_RULES_REPLACE,
+    **{operation.name: operation for operation in STATUS_CHANGES.values()},
 }
 
 # What one worker among all processes does every few seconds, in this order.

@@ -57,6 +57,7 @@ name_enum(
         "SCAN": "扫描件",
         "SCHOOL": "学校",
         "SCHOOL_CLASS": "班级",
+        "STATUS_RULES": "学籍异动规则",
         "STUDENT": "学籍",
         "VERIFICATION_CAMPAIGN": "学期核验",
         "VERIFICATION_ITEM": "核验项",

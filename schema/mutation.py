@@ -66,6 +66,7 @@ from schema.retrieval.mutations import (
     resolve_retrieval_grant_revoke,
 )
 from schema.semester_verification.mutations import VerificationMutations
+from schema.status_changes.resolvers import StatusChangeMutations
 from schema.students.emergencies import (
     resolve_student_suspend_emergency,
     resolve_student_update_emergency,
@@ -74,12 +75,6 @@ from schema.students.mutations import (
     StudentUpdatePayload,
     resolve_student_update,
     resolve_student_update_revise,
-)
-from schema.students.status import (
-    StudentStatusPayload,
-    resolve_student_resume,
-    resolve_student_status_revise,
-    resolve_student_suspend,
 )
 
 
@@ -92,6 +87,7 @@ class Mutation(
     DuplicateMutations,
     ImportMutations,
     OrganisationMutations,
+    StatusChangeMutations,
     VerificationMutations,
 ):
     student_update: StudentUpdatePayload = strawberry.field(
@@ -100,16 +96,6 @@ class Mutation(
     student_update_revise: StudentUpdatePayload = strawberry.field(
         resolver=resolve_student_update_revise,
         description="Change one's own request; all signatures are void, it is submitted anew (补正).",
-    )
-    student_suspend: StudentStatusPayload = strawberry.field(
-        resolver=resolve_student_suspend, description="Ask for a suspension of studies (休学)."
-    )
-    student_resume: StudentStatusPayload = strawberry.field(
-        resolver=resolve_student_resume, description="Ask for the end of a suspension (复学)."
-    )
-    student_status_revise: StudentStatusPayload = strawberry.field(
-        resolver=resolve_student_status_revise,
-        description="Change one's own request for a change of status; all signatures are void (补正).",
     )
     change_request_approve: ChangeRequestPayload = strawberry.field(
         resolver=resolve_approve,

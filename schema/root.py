@@ -93,6 +93,7 @@ from schema.semester_verification.queries import (
     resolve_verification_campaign,
     resolve_verification_item,
 )
+from schema.status_changes.resolvers import StatusChangeQueries
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
 from schema.tasks.subscriptions import subscribe_to_tasks
@@ -130,6 +131,7 @@ class Query(
     DuplicateQueries,
     ImportQueries,
     OrganisationQueries,
+    StatusChangeQueries,
     VerificationQueries,
 ):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")

@@ -20,8 +20,21 @@ KEY_IDENTITY_FIELDS = frozenset(
 DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="student.update", chain=_HEAD),
     ApprovalRule(operation="student.update", fields=KEY_IDENTITY_FIELDS, chain=_HEAD_AND_VICE_PRINCIPAL),
-    ApprovalRule(operation="student.suspend", chain=_HEAD),
-    ApprovalRule(operation="student.resume", chain=_HEAD),
+    # 学籍异动: what ends or restores studies is a major operation (重大操作等).
+    *(
+        ApprovalRule(operation=f"student.{verb}", chain=_HEAD)
+        for verb in (
+            *("suspend", "resume", "retain_status", "halt", "drop_out", "die", "defer_admission", "take_up"),
+            *("repeat", "skip"),
+        )
+    ),
+    *(
+        ApprovalRule(operation=f"student.{verb}", chain=_HEAD_AND_VICE_PRINCIPAL)
+        for verb in (
+            *("transfer_out", "transfer_in", "withdraw", "expel", "cancel", "void", "reinstate", "correct"),
+            *("graduate", "complete", "leave_incomplete"),
+        )
+    ),
     # §四(一) 重大操作等: merging of records that stand twice, and its reversal.
     ApprovalRule(operation="student.merge", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="student.unmerge", chain=_HEAD_AND_VICE_PRINCIPAL),
@@ -45,6 +58,7 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="policy.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="approval_policy.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="retention_table.replace", chain=_ALL_TIERS),
+    ApprovalRule(operation="status_rules.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="reason_templates.replace", chain=()),
     # §三(一): the review of an admission is its own approval, by two seats. A correction changes a record as ever.
     *(

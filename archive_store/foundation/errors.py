@@ -60,6 +60,8 @@ class ErrorCode(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     CONFLICT = "conflict"
     WRONG_STATE = "wrong_state"
+    RULE_FORBIDS = "rule_forbids"
+    MATERIALS_MISSING = "materials_missing"
     DEPENDED_ON = "depended_on"
     DISPOSED = "disposed"
     SELF_APPROVAL = "self_approval"
@@ -202,6 +204,12 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ),
     ErrorCode.WRONG_STATE: ErrorText(
         409, "当前状态为 {state},不能执行此操作。", "This cannot be done in the state {state}."
+    ),
+    ErrorCode.RULE_FORBIDS: ErrorText(
+        409, "按规定不能办理:{article}。", "The rules do not allow it: {article}."
+    ),
+    ErrorCode.MATERIALS_MISSING: ErrorText(
+        400, "缺少必备材料:{types}。", "Required papers are missing: {types}."
     ),
     ErrorCode.DEPENDED_ON: ErrorText(
         409,

@@ -32,6 +32,7 @@ from archive_store.semester_verification.histories import (
     VERIFICATION_CAMPAIGN_HISTORY,
     VERIFICATION_ITEM_HISTORY,
 )
+from archive_store.status_changes.documents import StatusRules
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
 
@@ -69,6 +70,7 @@ class SubjectType(StrEnum):
     SCAN = "Scan"  # 扫描件
     SCHOOL = "School"  # 学校
     SCHOOL_CLASS = "SchoolClass"  # 班级
+    STATUS_RULES = "StatusRules"
     STUDENT = "Student"  # 学籍
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
     VERIFICATION_ITEM = "VerificationItem"  # 核验项
@@ -107,6 +109,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.SCHOOL: by_class(School),
     SubjectType.SCHOOL_CLASS: by_class(SchoolClass),
+    SubjectType.STATUS_RULES: by_class(StatusRules, FieldClass.F0),
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
     SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,

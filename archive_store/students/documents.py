@@ -13,6 +13,7 @@ from pymongo import IndexModel
 
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.records import Record
+from archive_store.students.change_kinds import ChangeKind
 
 F0, F1, F2, F3, F4 = FieldClass
 
@@ -70,7 +71,8 @@ STATUS_LABELS = {
 class StatusPeriod(BaseModel):
     """学籍状态区间: in force from `effective_from` to `effective_to` inclusive, as known from `recorded_at` on.
 
-    A period that was corrected or closed stays, `superseded_at` when another took its place.
+    A period that was corrected or closed stays, `superseded_at` when another took its place. `cause` is the change
+    that it began by, and `change_request_id` the request that was approved for it (审批单号).
     """
 
     status: Annotated[StudentStatus, F0]
@@ -78,6 +80,8 @@ class StatusPeriod(BaseModel):
     effective_to: Annotated[date | None, F1] = None
     recorded_at: Annotated[datetime, F1]
     superseded_at: Annotated[datetime | None, F1] = None
+    cause: Annotated[ChangeKind | None, F1] = None
+    change_request_id: Annotated[PydanticObjectId | None, F1] = None
 
 
 class Guardian(BaseModel):

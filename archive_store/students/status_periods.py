@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+
+from beanie import PydanticObjectId
+from bson import ObjectId
 
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StatusPeriod, StudentStatus
 
 _Span = tuple[StudentStatus, date, date | None]
@@ -36,24 +41,61 @@ def status_on(periods: Sequence[Row], day: date) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a period begins by, and the request that was approved for it."""
+
+    kind: ChangeKind | None = None
+    change_request_id: ObjectId | None = None
+
+
+_UNTOLD = Cause()
+
+
 def with_status(
-    periods: Sequence[StatusPeriod], status: StudentStatus, day: date, at: datetime
+    periods: Sequence[StatusPeriod],
+    status: StudentStatus,
+    day: date,
+    at: datetime,
+    cause: Cause = _UNTOLD,
 ) -> list[StatusPeriod]:
     """With a new status from the day on, known at `at`; INVALID_DATE before the running period began.
 
     The running period is superseded by one that ends the day before.
     """
     running = next((period for period in in_force(periods) if period.effective_to is None), None)
-    added = [StatusPeriod(status=status, effective_from=day, recorded_at=at)]
-    if running is not None:
-        if day < running.effective_from:
-            raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from")
-        if day > running.effective_from:
-            closed = {"effective_to": day - timedelta(days=1), "recorded_at": at}
-            added.insert(0, running.model_copy(update=closed))
-    kept = [
-        period.model_copy(update={"superseded_at": at}) if period is running else period for period in periods
-    ]
+    if running is not None and day < running.effective_from:
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from")
+    return _rewritten(periods, status, day, at, cause)
+
+
+def with_correction(
+    periods: Sequence[StatusPeriod], status: StudentStatus, day: date, at: datetime, cause: Cause
+) -> list[StatusPeriod]:
+    """With another status from the day on than was recorded, whatever followed; INVALID_DATE before the first day."""
+    held = in_force(periods)
+    if held and day < held[0].effective_from:
+        raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from")
+    return _rewritten(periods, status, day, at, cause)
+
+
+def _rewritten(
+    periods: Sequence[StatusPeriod], status: StudentStatus, day: date, at: datetime, cause: Cause
+) -> list[StatusPeriod]:
+    """What lies behind the day is superseded, and what runs into it ends the day before."""
+    key = None if cause.change_request_id is None else PydanticObjectId(cause.change_request_id)
+    told = {"cause": cause.kind, "change_request_id": key}
+    added = [StatusPeriod(status=status, effective_from=day, recorded_at=at, **told)]
+    kept = []
+    for period in periods:
+        reaches = period.effective_to is None or period.effective_to >= day
+        if period.superseded_at is None and reaches:
+            if period.effective_from < day:
+                closed = {"effective_to": day - timedelta(days=1), "recorded_at": at}
+                added.insert(0, period.model_copy(update=closed))
+            kept.append(period.model_copy(update={"superseded_at": at}))
+        else:
+            kept.append(period)
     return kept + added
 
 

@@ -6,9 +6,11 @@ import strawberry
 
 from archive_store.approvals.emergencies import execute
 from archive_store.approvals.operations import payload_of
+from archive_store.status_changes.operations import STATUS_CHANGES
+from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.changes import StudentUpdate
 from archive_store.students.operations import STUDENT_UPDATE
-from archive_store.students.status import STUDENT_SUSPEND, StatusChange
+from archive_store.students.status import StatusChange
 from schema.approvals.emergency_mutations import EmergencyPayload, emergency_payload
 from schema.context import Request
 from schema.errors import typed_errors
@@ -56,5 +58,5 @@ async def resolve_student_suspend_emergency(
     values = {"student_id": student_id, "effective_from": input.effective_from}
     payload = payload_of(StatusChange, values)
     store, viewer = info.context.store, info.context.viewer
-    key = await execute(store, viewer, STUDENT_SUSPEND.name, payload, reason=input.reason)
+    key = await execute(store, viewer, STATUS_CHANGES[ChangeKind.SUSPEND].name, payload, reason=input.reason)
     return await emergency_payload(info, key)

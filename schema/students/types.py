@@ -26,6 +26,7 @@ from schema.preservation.completeness import ArchiveCompleteness
 from schema.readings.types import AccessEvent, access_connection
 from schema.scalars import Day
 from schema.scans.types import Scan, note_withheld
+from schema.status_changes.enums import StatusChangeKind
 from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
 from schema.students.moments import FieldDifference, Moment, MomentInput, student_differences
 from schema.students.numbers import StudentNumber, shown_numbers
@@ -48,6 +49,18 @@ class StatusPeriod:
     superseded_at: datetime | None = governed(
         stored.Student, "status_periods.superseded_at", "known until; null of what holds"
     )
+    cause: StatusChangeKind | None = governed(
+        stored.Student, "status_periods.cause", "异动类别 that it began by; null of a registration"
+    )
+
+    @strawberry.field(
+        description="审批单: the change request that was approved for it.",
+        directives=directives_of(stored.Student, "status_periods.change_request_id"),
+        metadata={"path": "status_periods.change_request_id"},
+    )
+    def change_request_id(self) -> strawberry.ID | None:
+        key = self.get("change_request_id")  # type: ignore[attr-defined]
+        return None if key is None else strawberry.ID(global_id("ChangeRequest", key))
 
 
 @strawberry.federation.type(

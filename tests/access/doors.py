@@ -511,6 +511,8 @@ WITHOUT_VALUES = {
     "admissionCases": "of candidates, by the same classes (tests/admission/test_over_graphql.py)",
     "admissionProgress": "counts of cases, for whoever reads records by post (tests/admission)",
     "admissionPolicy": "the rules, open to all who are signed in",
+    "statusChangePreview": "what a change would meet, to those who may ask for it (tests/status_changes)",
+    "statusRules": "the rules, open to all who are signed in",
     "duplicateCandidates": "pairs, to those who ask for merges; the students by their rights (tests/duplicates)",
     "mergeCase": "as `mergeCases`",
     "mergeCases": "merges, by class; the students by their rights (tests/duplicates)",

@@ -13,12 +13,14 @@ from beanie import PydanticObjectId
 
 from archive_store.foundation.field_classes import field_classes
 from archive_store.scans.documents import Scan
+from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import Gender, Student, StudentStatus
 
 DAYS = {"birth_date", "status_periods.effective_from", "status_periods.effective_to"}
 MOMENTS = {"created_at", "updated_at", "status_periods.recorded_at", "status_periods.superseded_at"}
 FLAGS = {"is_only_child", "is_left_behind", "is_migrant_worker_child", "is_orphan", "needs_financial_aid"}
-CHOICES = {"gender", "status", "status_periods.status"}
+CHOICES = {"gender", "status", "status_periods.cause", "status_periods.status"}
+KEYS = {"merged_into", "status_periods.change_request_id"}
 STUDENT_PATHS = tuple(field_classes(Student))
 SCAN_PATHS = tuple(field_classes(Scan))
 
@@ -103,13 +105,15 @@ class Marks:
             return self._chance.random() < 0.5
         if path == "gender":
             return self._chance.choice(list(Gender))
+        if path == "status_periods.cause":
+            return self._chance.choice(list(ChangeKind))
         if path in CHOICES:
             return self._chance.choice(list(StudentStatus))
         if path == "enrolled_month":
             return self.month(leaf)
         if path == "revision":
             return self.number(leaf)
-        if path == "merged_into":
+        if path in KEYS:
             key = PydanticObjectId()
             self.note(leaf, str(key))
             return key

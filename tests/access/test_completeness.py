@@ -240,6 +240,13 @@ REVIEWED: dict[str, str] = {
         AdmissionEvidenceDifference.loses AdmissionEvidenceDifference.stage
         AdmissionPolicyReplacePayload.changeRequest AdmissionPolicyReplacePayload.differences
         AdmissionPolicyReplacePayload.errors""",
+    "the rules of status changes, open to all who are signed in; what a change would meet, to those who ask for it": """
+        StatusRules.effectiveFrom StatusRules.rules StatusRules.version StatusRuleDifference.article
+        StatusRuleDifference.change StatusRuleDifference.isGained StatusRuleDifference.pack
+        StatusRulesReplacePayload.changeRequest StatusRulesReplacePayload.differences StatusRulesReplacePayload.errors
+        StatusChangePreview.allowed StatusChangePreview.findings StatusChangePreview.partiesDueOn
+        StatusChangePreview.stepsDueAt StatusChangePreview.tiers StatusFinding.article StatusFinding.isMet
+        StatusFinding.missing StatusFinding.pack StatusFinding.requirement""",
     "semester verification: keys, ways to nodes, pages, and what was just asked for": """
         VerificationCampaign.auditHistory VerificationCampaign.id VerificationCampaign.items
         VerificationCampaign.progress VerificationCampaign.total VerificationCampaignConnection.edges

@@ -144,7 +144,7 @@ async def test_field_access_tells_a_form_what_to_show(
     }
     assert mine["name"]["changeTiers"] == ["DEPARTMENT_HEAD", "VICE_PRINCIPAL"]
     assert (mine["guardians.phone"]["readable"], mine["guardians.phone"]["changeable"]) == (False, True)
-    assert (mine["status"]["operation"], mine["status"]["filterable"]) == ("student.suspend", True)
+    assert (mine["status"]["operation"], mine["status"]["filterable"]) == ("student.correct", True)
     assert (await access(bearer("director", "")))["phone"]["reason"] == "PURPOSE_REQUIRED"
     assert (await access(bearer("director")))["phone"]["readable"] is True
     teacher = await access(bearer("teacher"))

@@ -128,14 +128,14 @@ async def test_why_is_read_by_those_who_read_of_health(school: School) -> None:
 
 async def test_over_graphql(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:
     student, day = await school.student(), today(school)
-    mutation = """mutation ($input: StudentStatusInput!) { studentSuspend(input: $input) {
+    mutation = """mutation ($input: StudentStatusChangeInput!) { studentStatusChange(input: $input) {
         changeRequest { id effectiveFrom changes { field after } } errors { code field } } }"""
-    given = {"studentId": global_id("Student", student.key), "reason": REASON}
+    given = {"studentId": global_id("Student", student.key), "kind": "SUSPEND", "reason": REASON}
     information = bearer("information")
 
     async def suspend(day: date) -> Any:
         sent = {**given, "effectiveFrom": day.isoformat()}
-        return (await ask(http, information, mutation, input=sent))["data"]["studentSuspend"]
+        return (await ask(http, information, mutation, input=sent))["data"]["studentStatusChange"]
 
     waits = await suspend(day + timedelta(days=3))
     assert waits["changeRequest"]["effectiveFrom"] == (day + timedelta(days=3)).isoformat()
@@ -146,14 +146,14 @@ async def test_over_graphql(school: School, http: httpx.AsyncClient, bearer: Bea
         {"field": "status", "after": "SUSPENDED"},
         {
             "field": "statusPeriods",
-            "after": [{"status": "SUSPENDED", "effectiveFrom": day.isoformat()}],
+            "after": [{"status": "SUSPENDED", "effectiveFrom": day.isoformat(), "cause": "SUSPEND"}],
         },
     ]
-    revise = """mutation ($input: StudentStatusReviseInput!) { studentStatusRevise(input: $input) {
+    revise = """mutation ($input: StudentStatusChangeReviseInput!) { studentStatusChangeRevise(input: $input) {
         changeRequest { round changes { after } } errors { code } } }"""
     yesterday = (day - timedelta(days=1)).isoformat()
     sent = {"id": request["id"], "effectiveFrom": yesterday}
-    told = (await ask(http, information, revise, input=sent))["data"]["studentStatusRevise"]
+    told = (await ask(http, information, revise, input=sent))["data"]["studentStatusChangeRevise"]
     assert told["changeRequest"]["changes"][1]["after"][0]["effectiveFrom"] == yesterday
     approve = """mutation ($id: ID!) { changeRequestApprove(input: {id: $id}) {
         changeRequest { status } errors { code } } }"""

@@ -1,0 +1,193 @@
+"""The operations of status changes (学籍异动, policy §三(一)): `student.suspend` (休学), `student.resume` (复学), …
+
+One for each kind. What is asked is held against the rules when it is asked for and again when it applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.operation import Operation, Values
+from archive_store.foundation.clock import school_day
+from archive_store.foundation.database import Row
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.posts import Post
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.organisation.names import class_lock
+from archive_store.status_changes.facts import FACT_FIELDS, facts_of, place_on, rules_in_force
+from archive_store.status_changes.kinds import KINDS, KindFacts
+from archive_store.status_changes.rules import RULE, Finding, RecordFacts, findings, refusal
+from archive_store.students.change_kinds import ChangeKind
+from archive_store.students.documents import StatusPeriod, Student, StudentStatus
+from archive_store.students.operations import current_row, load_student, request_decisions
+from archive_store.students.scope import student_scope
+from archive_store.students.status import (
+    PLACE_FIELDS,
+    REASON_FIELDS,
+    STATUS_FIELDS,
+    StatusChange,
+    periods_of,
+    reverse_status,
+    write_status,
+)
+from archive_store.students.status_periods import Cause, with_correction, with_status
+
+
+async def judged(
+    store: Store,
+    kind: ChangeKind,
+    payload: StatusChange,
+    row: Row,
+    session: AsyncClientSession | None = None,
+) -> tuple[list[Finding], RecordFacts]:
+    """Every requirement of the change, held against a record whose `FACT_FIELDS` are loaded."""
+    facts = await facts_of(store, kind, payload, row, session)
+    rules = (await rules_in_force(store)).of(kind, facts.stage)
+    return findings(kind, facts, rules, day=payload.effective_from, until=payload.until), facts
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What the operation of one kind does."""
+
+    kind: ChangeKind
+
+    @property
+    def facts(self) -> KindFacts:
+        return KINDS[self.kind]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        return STATUS_FIELDS | (PLACE_FIELDS if self.facts.moves else frozenset())
+
+    def after(self, payload: StatusChange) -> StudentStatus:
+        """REQUIRED where a correction does not say it; INVALID_ARGUMENT for what its kind does not have."""
+        if self.facts.after is not None:
+            for field, value in (("status", payload.status), ("to_class", payload.to_class)):
+                if value is not None and not (field == "to_class" and self.facts.moves):
+                    raise _not_asked(field)
+            return self.facts.after
+        if payload.to_class is not None:
+            raise _not_asked("to_class")
+        if payload.status is None:
+            raise RegistrarError(ErrorCode.REQUIRED, field="status", rule=RULE)
+        return payload.status
+
+    async def check(self, store: Store, viewer: Viewer, payload: StatusChange) -> None:
+        """NOT_FOUND out of sight, and the first requirement that is not met."""
+        row = await current_row(store, None, payload.student_id, FACT_FIELDS, student_scope(viewer).visible)
+        await self._require(store, payload, row, None)
+
+    async def _require(
+        self, store: Store, payload: StatusChange, row: Row, session: AsyncClientSession | None
+    ) -> None:
+        after = self.after(payload)
+        found, facts = await judged(store, self.kind, payload, row, session)
+        if error := refusal(found, facts):
+            raise error
+        if self.kind is ChangeKind.CORRECT and after is facts.status and _is_running(facts, payload):
+            raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="status")
+        if self.facts.moves:
+            place = await place_on(store, payload.to_class, payload.effective_from, session)
+            if place["class_name"] == row["class_name"]:
+                raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_class")
+
+    def requested(self, payload: StatusChange) -> Mapping[str, Any]:
+        after = self.facts.after or payload.status
+        status = None if after is None else after.value
+        told: dict[str, Any] = {"status": status, "effective_from": bson_value(payload.effective_from)}
+        for name in ("until", "counterpart", "document_number"):
+            if (value := getattr(payload, name)) is not None:
+                told[name] = bson_value(value)
+        place = {"class_name": payload.to_class} if self.facts.moves else {}
+        return {"status": status, "status_periods": [told | {"cause": self.kind.value}], **place}
+
+    def periods(
+        self, held: list[StatusPeriod], payload: StatusChange, unit: UnitOfWork
+    ) -> list[StatusPeriod]:
+        write = with_correction if self.kind is ChangeKind.CORRECT else with_status
+        cause = Cause(self.kind, unit.change_request)
+        return write(held, self.after(payload), payload.effective_from, unit.at, cause)
+
+    async def apply(self, unit: UnitOfWork, payload: StatusChange) -> ObjectId:
+        student = await load_student(unit, payload.student_id)
+        if payload.effective_from > school_day(unit.at):
+            # The record says what holds; a day to come is waited for by the request.
+            raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
+        await self._require(unit.store, payload, student.to_bson(), unit.session)
+        place = None
+        if self.facts.moves:
+            assert payload.to_class is not None  # noqa: S101 - required above
+            await class_lock(unit, payload.to_class)
+            place = await place_on(unit.store, payload.to_class, payload.effective_from, unit.session)
+        await write_status(
+            unit,
+            student,
+            self.periods(student.status_periods, payload, unit),
+            self.facts.entry_kind,
+            payload.effective_from,
+            status=self.after(payload),
+            place=place,
+        )
+        return student.key
+
+    async def reverse(self, unit: UnitOfWork, payload: StatusChange, before: Values, _: date) -> None:
+        student = await load_student(unit, payload.student_id)
+        if student.status is not self.after(payload):
+            raise RegistrarError(ErrorCode.CONFLICT, field="status", rule=RULE, fields="status")
+        written = self.periods(periods_of(before), payload, unit)
+        await reverse_status(unit, student, before, written, self.facts.entry_kind, payload.effective_from)
+
+    async def current(
+        self, store: Store, session: AsyncClientSession | None, payload: StatusChange
+    ) -> Mapping[str, Any]:
+        row = await current_row(store, session, payload.student_id, self.fields, {})
+        return {field: row[field] for field in sorted(self.fields)}
+
+
+def _is_running(facts: RecordFacts, payload: StatusChange) -> bool:
+    running = next((p for p in facts.periods if p.superseded_at is None and p.effective_to is None), None)
+    return running is not None and running.effective_from == payload.effective_from
+
+
+def _not_asked(field: str) -> RegistrarError:
+    return RegistrarError(
+        ErrorCode.INVALID_ARGUMENT,
+        field=field,
+        rule=RULE,
+        detail_zh="此类异动不填写该项",
+        detail_en="a change of this kind does not have it",
+    )
+
+
+def _operation(kind: ChangeKind) -> Operation[StatusChange]:
+    change = _Change(kind)
+    return Operation(
+        name=change.facts.operation,
+        record_type=Student,
+        payload=StatusChange,
+        requesters=frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR}),
+        subject=lambda payload: Subject(Student.subject_type, payload.student_id),
+        requested_values=change.requested,
+        fields=lambda payload: change.fields,
+        current=change.current,
+        # Of one field by itself: what it should have been.
+        changes=frozenset({"status"} if kind is ChangeKind.CORRECT else ()),
+        decisions=request_decisions,
+        reason_fields=REASON_FIELDS,
+        check=change.check,
+        apply=change.apply,
+        reverse=change.reverse,
+    )
+
+
+STATUS_CHANGES: Mapping[ChangeKind, Operation[StatusChange]] = {kind: _operation(kind) for kind in ChangeKind}

@@ -1,0 +1,1 @@
+"""Status changes (学籍异动) in GraphQL."""

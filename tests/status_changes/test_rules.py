@@ -1,0 +1,226 @@
+"""The rules of status changes: pure, with sequences by chance, and on the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from bson import ObjectId
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
+from archive_store.approvals.documents import Tier
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.stages import SchoolStage
+from archive_store.status_changes.default_rules import DEFAULT_STATUS_RULES, default_rules
+from archive_store.status_changes.documents import Prohibition
+from archive_store.status_changes.kinds import KINDS, TERMINAL_STATUSES
+from archive_store.status_changes.previews import preview_change
+from archive_store.status_changes.rules import RecordFacts, Requirement, findings, refusal
+from archive_store.students.change_kinds import ChangeKind
+from archive_store.students.documents import StatusPeriod, StudentStatus
+from archive_store.students.status import StatusChange
+from archive_store.students.status_periods import Cause, in_force, with_correction, with_status
+from tests.organisation.structure import FIRST, THIRD, build
+from tests.school import School
+from tests.status_changes.changes import asked, day, done, paper, signed
+
+FIRST_DAY = date(2023, 9, 1)
+AT = datetime(2026, 9, 1, tzinfo=UTC)
+MATERIALS = frozenset(material for rule in DEFAULT_STATUS_RULES for material in rule.materials)
+
+
+def facts(**changed: object) -> RecordFacts:
+    period = StatusPeriod(status=StudentStatus.ENROLLED, effective_from=FIRST_DAY, recorded_at=AT)
+    held = {
+        "status": StudentStatus.ENROLLED,
+        "periods": [period],
+        "enrolled_month": "2023-09",
+        "stage": SchoolStage.JUNIOR,
+        "is_under_sanction": False,
+        "materials": MATERIALS,
+        "chain": tuple(Tier),
+    }
+    return RecordFacts(**{**held, **changed})  # type: ignore[arg-type]
+
+
+def unmet(
+    kind: ChangeKind, held: RecordFacts, on: date = date(2024, 3, 1), until: date | None = None
+) -> set[str]:
+    rules = default_rules().of(kind, held.stage)
+    return {f.requirement.value for f in findings(kind, held, rules, day=on, until=until) if not f.is_met}
+
+
+def test_every_kind_has_facts_and_a_chain_that_its_rules_accept() -> None:
+    assert set(KINDS) == set(ChangeKind)
+    chains = {rule.operation: rule.chain for rule in DEFAULT_APPROVAL_RULES}
+    order = list(Tier)
+    for rule in DEFAULT_STATUS_RULES:
+        if rule.tier is not None and rule.tier is not Tier.PRINCIPAL:
+            chain = chains[KINDS[rule.change].operation]
+            assert max(order.index(tier) for tier in chain) >= order.index(rule.tier), rule
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "requirement"),
+    [
+        (ChangeKind.WITHDRAW, {}, "STAGE"),
+        (ChangeKind.EXPEL, {"stage": SchoolStage.PRIMARY}, "STAGE"),
+        (ChangeKind.DROP_OUT, {"stage": SchoolStage.UNDERGRAD}, "STAGE"),
+        (ChangeKind.TRANSFER_OUT, {"is_under_sanction": True}, "UNDER_SANCTION"),
+        (ChangeKind.TRANSFER_OUT, {"materials": frozenset()}, "MATERIALS"),
+        (ChangeKind.TRANSFER_OUT, {"status": StudentStatus.SUSPENDED}, "STATUS"),
+        (ChangeKind.TRANSFER_OUT, {"chain": (Tier.DEPARTMENT_HEAD,)}, "TIER"),
+        (ChangeKind.RESUME, {}, "STATUS"),
+        (ChangeKind.WITHDRAW, {"stage": SchoolStage.SENIOR, "materials": frozenset()}, "MATERIALS"),
+    ],
+)
+def test_what_is_not_met(kind: ChangeKind, changed: dict[str, object], requirement: str) -> None:
+    held = facts(**changed)
+    assert requirement in unmet(kind, held)
+    rules = default_rules().of(kind, held.stage)
+    assert refusal(findings(kind, held, rules, day=date(2024, 3, 1), until=None), held) is not None
+
+
+def test_a_transfer_in_the_first_term_of_higher_education() -> None:
+    held = facts(stage=SchoolStage.UNDERGRAD)
+    assert unmet(ChangeKind.TRANSFER_OUT, held, date(2023, 12, 1)) == {"FIRST_TERM"}
+    assert unmet(ChangeKind.TRANSFER_OUT, held, date(2024, 4, 1)) == set()
+    rule = next(rule for rule in DEFAULT_STATUS_RULES if Prohibition.FIRST_TERM in rule.prohibitions)
+    assert "第二十二条" in rule.article
+
+
+def test_suspensions_add_up_to_two_years() -> None:
+    begun, until = date(2024, 3, 1), date(2025, 2, 28)
+    assert unmet(ChangeKind.SUSPEND, facts(), begun, until) == set()
+    assert unmet(ChangeKind.SUSPEND, facts(), begun, date(2026, 4, 30)) == {"LENGTH"}
+    periods = with_status(facts().periods, StudentStatus.SUSPENDED, begun, AT)
+    periods = with_status(periods, StudentStatus.ENROLLED, until + timedelta(days=1), AT)
+    again = facts(periods=periods)
+    assert unmet(ChangeKind.SUSPEND, again, date(2025, 9, 1), date(2026, 7, 1)) == set()
+    assert unmet(ChangeKind.SUSPEND, again, date(2025, 9, 1), date(2026, 12, 31)) == {"LENGTH"}
+
+
+def test_a_known_stage_adds_rules_and_an_unknown_one_has_the_school_s_own() -> None:
+    assert unmet(ChangeKind.WITHDRAW, facts(stage=None, materials=frozenset())) == set()
+    assert all(not rule.stages for rule in default_rules().of(ChangeKind.WITHDRAW, None))
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(ChangeKind), st.integers(-400, 900), st.sampled_from(StudentStatus)),
+    max_size=25,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(steps, st.sampled_from([*SchoolStage, None]))
+def test_no_sequence_reaches_an_illegal_status_or_breaks_the_intervals(
+    asked_for: list[tuple[ChangeKind, int, StudentStatus]], stage: SchoolStage | None
+) -> None:
+    held = facts(stage=stage)
+    periods, status = list(held.periods), held.status
+    for number, (kind, days, corrected) in enumerate(asked_for):
+        on = FIRST_DAY + timedelta(days=days)
+        now = facts(stage=stage, status=status, periods=periods)
+        found = findings(kind, now, default_rules().of(kind, stage), day=on, until=None)
+        error = refusal(found, now)
+        after = KINDS[kind].after or corrected
+        write = with_correction if kind is ChangeKind.CORRECT else with_status
+        at = AT + timedelta(minutes=number)
+        try:
+            written = write(periods, after, on, at, Cause(kind, ObjectId()))
+        except RegistrarError as refused:
+            assert refused.code is ErrorCode.INVALID_DATE
+            assert error is not None, "what the ledger refuses, the rules do"
+            continue
+        if error is not None:
+            continue
+        assert status in KINDS[kind].before
+        if kind is not ChangeKind.CORRECT and status in TERMINAL_STATUSES:
+            assert kind in (ChangeKind.TRANSFER_IN, ChangeKind.REINSTATE)
+        # Nothing recorded is removed, and of what is superseded only that is added.
+        assert len(written) > len(periods)
+        for old, new in zip(periods, written, strict=False):
+            assert old.model_copy(update={"superseded_at": new.superseded_at}) == new
+        periods, status = written, after
+        chain = in_force(periods)
+        assert chain[0].effective_from == FIRST_DAY
+        assert chain[-1].effective_to is None
+        assert chain[-1].status is status
+        assert [p for p in chain if p.effective_to is None] == [chain[-1]]
+        for one, other in pairwise(chain):
+            assert one.effective_to is not None
+            assert one.effective_from <= one.effective_to
+            assert one.effective_to + timedelta(days=1) == other.effective_from
+
+
+async def code(awaited: object) -> ErrorCode:
+    with pytest.raises(RegistrarError) as caught:
+        await awaited  # type: ignore[misc]
+    return caught.value.code
+
+
+async def test_a_paper_that_lacks_is_named_and_one_that_is_there_serves(school: School) -> None:
+    await build(school)
+    assert await code(asked(school, ChangeKind.DIE, day(school))) is ErrorCode.MATERIALS_MISSING
+    other = await paper(school, "死亡证明", position=1)
+    assert await code(asked(school, ChangeKind.DIE, day(school), materials=[other])) is ErrorCode.NOT_FOUND
+    own = await paper(school, "死亡证明")
+    await done(school, ChangeKind.DIE, day(school), materials=[own])
+    assert (await school.student()).status is StudentStatus.DECEASED
+
+
+async def test_what_a_kind_does_not_have_or_lacks(school: School) -> None:
+    await build(school)
+    today = day(school)
+    for told in ({"to_class": THIRD}, {"status": "GRADUATED"}):
+        assert await code(asked(school, ChangeKind.SUSPEND, today, **told)) is ErrorCode.INVALID_ARGUMENT
+    assert await code(asked(school, ChangeKind.CORRECT, today)) is ErrorCode.REQUIRED
+    assert await code(asked(school, ChangeKind.REPEAT, today)) is ErrorCode.REQUIRED
+    assert await code(asked(school, ChangeKind.REPEAT, today, to_class="没有的班")) is ErrorCode.UNKNOWN_CODE
+    own = (await school.student()).class_name
+    assert own == FIRST
+    assert await code(asked(school, ChangeKind.REPEAT, today, to_class=own)) is ErrorCode.NOTHING_TO_CHANGE
+    assert (
+        await code(asked(school, ChangeKind.SUSPEND, today, until=day(school, -1))) is ErrorCode.INVALID_DATE
+    )
+
+
+async def test_the_rules_are_asked_again_where_it_applies(school: School) -> None:
+    await build(school)
+    key = await asked(school, ChangeKind.HALT, day(school))
+    await done(school, ChangeKind.SUSPEND, day(school, -1))
+    assert await code(signed(school, key)) in (ErrorCode.CONFLICT, ErrorCode.WRONG_STATE)
+    assert (await school.student()).status is StudentStatus.SUSPENDED
+
+
+async def test_a_correction_supersedes_what_followed(school: School) -> None:
+    await done(school, ChangeKind.SUSPEND, day(school, -30))
+    await done(school, ChangeKind.RESUME, day(school, -10))
+    await done(school, ChangeKind.CORRECT, day(school, -40), status="STATUS_RETAINED")
+    student = await school.student()
+    spans = [(held.status.value, held.cause) for held in in_force(student.status_periods)]
+    assert spans == [("ENROLLED", None), ("STATUS_RETAINED", ChangeKind.CORRECT)]
+    assert len(student.status_periods) == 7
+
+
+async def test_a_preview_is_for_those_who_may_ask(school: School) -> None:
+    await build(school)
+    student = await school.student()
+    payload = StatusChange(student_id=student.id, effective_from=day(school))
+    preview = await preview_change(
+        school.store, await school.viewer("information"), ChangeKind.TRANSFER_OUT, payload
+    )
+    assert not preview.is_allowed
+    (lacks,) = [finding for finding in preview.findings if not finding.is_met]
+    assert (lacks.requirement, lacks.missing) == (Requirement.MATERIALS, ("转学申请表",))
+    assert preview.tiers == [Tier.DEPARTMENT_HEAD, Tier.VICE_PRINCIPAL]
+    assert preview.parties_due is not None
+    assert preview.parties_due >= day(school, 11)
+    for subject in ("teacher", "logistics", "principal"):
+        viewer = await school.viewer(subject)
+        assert (
+            await code(preview_change(school.store, viewer, ChangeKind.HALT, payload)) is ErrorCode.FORBIDDEN
+        )
