@@ -54,6 +54,8 @@ from archive_store.foundation.root_key_providers import root_keys_of
 from archive_store.foundation.settings import Settings
 from archive_store.foundation.store import Job, Store
 from archive_store.foundation.work_calendars import WorkCalendar
+from archive_store.graduation.decisions import GRADUATION_DECIDE
+from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.batches import IMPORT_UNDO, ROSTER_IMPORT
 from archive_store.imports.documents import IMPORT_INDEXES, ImportBatch
 from archive_store.imports.jobs import expire, run_due
@@ -72,6 +74,7 @@ from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
 from archive_store.policies.admission import ADMISSION_POLICY_REPLACE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
+from archive_store.policies.graduation_rules import GRADUATION_RULES_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
 from archive_store.policies.status_rules import STATUS_RULES_REPLACE
@@ -135,6 +138,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Export,
     FieldAccessPolicy,
     FixityRun,
+    GraduationBatch,
+    GraduationRules,
     ImportBatch,
     KeyChange,
     LegalHold,
@@ -189,6 +194,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "disposal.propose": DISPOSAL_PROPOSE,
     "duplicate.dismiss": DUPLICATE_DISMISS,
     "duplicate.reopen": DUPLICATE_REOPEN,
+    "graduation.decide": GRADUATION_DECIDE,
+    "graduation_rules.replace": GRADUATION_RULES_REPLACE,
     "homeroom.assign": HOMEROOM_ASSIGN,
     "homeroom.end": HOMEROOM_END,
     "import.undo": IMPORT_UNDO,

@@ -45,6 +45,8 @@ name_enum(
         "EXPORT": "导出",
         "FIELD_ACCESS_POLICY": "字段权限",
         "KEY_CHANGE": "密钥变更",
+        "GRADUATION_BATCH": "毕业批次",
+        "GRADUATION_RULES": "学历审核规则",
         "LEGAL_HOLD": "冻结",
         "FIXITY_RUN": "固化检查",
         "MERGE_CASE": "合并",

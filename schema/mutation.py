@@ -35,6 +35,7 @@ from schema.crisis.mutations import (
 from schema.duplicates.mutations import DuplicateMutations
 from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
+from schema.graduation.resolvers import GraduationMutations
 from schema.imports.mutations import ImportMutations
 from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
@@ -85,6 +86,7 @@ class Mutation(
     AdmissionMutations,
     CodeTableMutations,
     DuplicateMutations,
+    GraduationMutations,
     ImportMutations,
     OrganisationMutations,
     StatusChangeMutations,

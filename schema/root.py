@@ -40,6 +40,7 @@ from schema.duplicates.queries import DuplicateQueries, resolve_merge_case
 from schema.duties.code_table_types import CodeTableQueries
 from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
+from schema.graduation.resolvers import GraduationQueries
 from schema.imports.queries import ImportQueries, resolve_import_batch
 from schema.imports.subscriptions import subscribe_to_import
 from schema.imports.types import ImportBatch
@@ -129,6 +130,7 @@ class Query(
     AdmissionQueries,
     CodeTableQueries,
     DuplicateQueries,
+    GraduationQueries,
     ImportQueries,
     OrganisationQueries,
     StatusChangeQueries,

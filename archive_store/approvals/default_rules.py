@@ -59,6 +59,9 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="approval_policy.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="retention_table.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="status_rules.replace", chain=_ALL_TIERS),
+    # §四(一) 学历认证: a major operation.
+    ApprovalRule(operation="graduation.decide", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="graduation_rules.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="reason_templates.replace", chain=()),
     # §三(一): the review of an admission is its own approval, by two seats. A correction changes a record as ever.
     *(

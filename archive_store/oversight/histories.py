@@ -18,6 +18,7 @@ from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.code_table_versions import CodeTableVersion
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
+from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.documents import ImportBatch
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
@@ -70,6 +71,8 @@ class SubjectType(StrEnum):
     SCAN = "Scan"  # 扫描件
     SCHOOL = "School"  # 学校
     SCHOOL_CLASS = "SchoolClass"  # 班级
+    GRADUATION_BATCH = "GraduationBatch"
+    GRADUATION_RULES = "GraduationRules"
     STATUS_RULES = "StatusRules"
     STUDENT = "Student"  # 学籍
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
@@ -109,6 +112,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.SCHOOL: by_class(School),
     SubjectType.SCHOOL_CLASS: by_class(SchoolClass),
+    SubjectType.GRADUATION_BATCH: by_class(GraduationBatch),
+    SubjectType.GRADUATION_RULES: by_class(GraduationRules, FieldClass.F0),
     SubjectType.STATUS_RULES: by_class(StatusRules, FieldClass.F0),
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,

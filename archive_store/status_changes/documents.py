@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -65,6 +65,12 @@ class ChangeRule(BaseModel):
         return self.change is change and (not self.stages or stage in self.stages)
 
 
+def rules_for(
+    rules: Iterable[ChangeRule], change: ChangeKind, stage: SchoolStage | None
+) -> Sequence[ChangeRule]:
+    return [rule for rule in rules if rule.holds_for(change, stage)]
+
+
 class StatusRules(Record):
     """A version of the rules of status changes. The newest one in effect decides."""
 
@@ -79,4 +85,4 @@ class StatusRules(Record):
         indexes = [IndexModel("version", unique=True)]  # noqa: RUF012
 
     def of(self, change: ChangeKind, stage: SchoolStage | None) -> Sequence[ChangeRule]:
-        return [rule for rule in self.rules if rule.holds_for(change, stage)]
+        return rules_for(self.rules, change, stage)

@@ -247,6 +247,16 @@ REVIEWED: dict[str, str] = {
         StatusChangePreview.allowed StatusChangePreview.findings StatusChangePreview.partiesDueOn
         StatusChangePreview.stepsDueAt StatusChangePreview.tiers StatusFinding.article StatusFinding.isMet
         StatusFinding.missing StatusFinding.pack StatusFinding.requirement""",
+    "the rules of the audit, open to all who are signed in; audits and decisions, to those who audit by post": """
+        GraduationRules.effectiveFrom GraduationRules.rules GraduationRules.version GraduationRuleDifference.article
+        GraduationRuleDifference.isGained GraduationRuleDifference.requirement
+        GraduationRulesReplacePayload.changeRequest GraduationRulesReplacePayload.differences
+        GraduationRulesReplacePayload.errors GraduationDecidePayload.changeRequest GraduationDecidePayload.errors
+        GraduationAudit.findings GraduationAudit.proposed GraduationAudit.student GraduationFinding.article
+        GraduationFinding.evidence GraduationFinding.isMet GraduationFinding.outcomes GraduationFinding.requirement
+        GraduationBatch.changeRequestId GraduationBatch.completed GraduationBatch.decidedAt GraduationBatch.graduated
+        GraduationBatch.graduatesOn GraduationBatch.id GraduationBatch.label GraduationBatch.leftIncomplete
+        GraduationBatch.rulesVersion""",
     "semester verification: keys, ways to nodes, pages, and what was just asked for": """
         VerificationCampaign.auditHistory VerificationCampaign.id VerificationCampaign.items
         VerificationCampaign.progress VerificationCampaign.total VerificationCampaignConnection.edges

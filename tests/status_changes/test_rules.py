@@ -14,8 +14,8 @@ from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
 from archive_store.approvals.documents import Tier
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.stages import SchoolStage
-from archive_store.status_changes.default_rules import DEFAULT_STATUS_RULES, default_rules
-from archive_store.status_changes.documents import Prohibition
+from archive_store.status_changes.default_rules import DEFAULT_STATUS_RULES
+from archive_store.status_changes.documents import Prohibition, rules_for
 from archive_store.status_changes.kinds import KINDS, TERMINAL_STATUSES
 from archive_store.status_changes.previews import preview_change
 from archive_store.status_changes.rules import RecordFacts, Requirement, findings, refusal
@@ -49,7 +49,7 @@ def facts(**changed: object) -> RecordFacts:
 def unmet(
     kind: ChangeKind, held: RecordFacts, on: date = date(2024, 3, 1), until: date | None = None
 ) -> set[str]:
-    rules = default_rules().of(kind, held.stage)
+    rules = rules_for(DEFAULT_STATUS_RULES, kind, held.stage)
     return {f.requirement.value for f in findings(kind, held, rules, day=on, until=until) if not f.is_met}
 
 
@@ -80,7 +80,7 @@ def test_every_kind_has_facts_and_a_chain_that_its_rules_accept() -> None:
 def test_what_is_not_met(kind: ChangeKind, changed: dict[str, object], requirement: str) -> None:
     held = facts(**changed)
     assert requirement in unmet(kind, held)
-    rules = default_rules().of(kind, held.stage)
+    rules = rules_for(DEFAULT_STATUS_RULES, kind, held.stage)
     assert refusal(findings(kind, held, rules, day=date(2024, 3, 1), until=None), held) is not None
 
 
@@ -105,7 +105,7 @@ def test_suspensions_add_up_to_two_years() -> None:
 
 def test_a_known_stage_adds_rules_and_an_unknown_one_has_the_school_s_own() -> None:
     assert unmet(ChangeKind.WITHDRAW, facts(stage=None, materials=frozenset())) == set()
-    assert all(not rule.stages for rule in default_rules().of(ChangeKind.WITHDRAW, None))
+    assert all(not rule.stages for rule in rules_for(DEFAULT_STATUS_RULES, ChangeKind.WITHDRAW, None))
 
 
 steps = st.lists(
@@ -124,7 +124,7 @@ def test_no_sequence_reaches_an_illegal_status_or_breaks_the_intervals(
     for number, (kind, days, corrected) in enumerate(asked_for):
         on = FIRST_DAY + timedelta(days=days)
         now = facts(stage=stage, status=status, periods=periods)
-        found = findings(kind, now, default_rules().of(kind, stage), day=on, until=None)
+        found = findings(kind, now, rules_for(DEFAULT_STATUS_RULES, kind, stage), day=on, until=None)
         error = refusal(found, now)
         after = KINDS[kind].after or corrected
         write = with_correction if kind is ChangeKind.CORRECT else with_status

@@ -1,0 +1,113 @@
+"""`graduation_rules.replace`: new rules of the credential audit (学历审核规则), decided by the principal (§四(一))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pydantic import Field
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.operation import Operation, Payload
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.graduation.audits import rules_in_force
+from archive_store.graduation.documents import (
+    RULES_LIMIT,
+    GraduationRequirement,
+    GraduationRule,
+    GraduationRules,
+)
+from archive_store.policies.versions import (
+    REQUESTERS,
+    ask_for_version,
+    check_first_day,
+    current_version,
+    next_version,
+    write_version,
+)
+
+
+class GraduationRulesReplace(Payload):
+    """Payload of `graduation_rules.replace`: all rules anew, and the day (in China) from which they hold."""
+
+    policy_id: PydanticObjectId
+    effective_from: date
+    rules: Annotated[tuple[GraduationRule, ...], Field(max_length=RULES_LIMIT)]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDifference:
+    """A rule that there would be, or would no longer be."""
+
+    is_gained: bool
+    requirement: GraduationRequirement
+    article: str
+
+
+def rule_differences(
+    before: Sequence[GraduationRule], after: Sequence[GraduationRule]
+) -> list[RuleDifference]:
+    """One for each rule that only one of them has; a rule that says something else is lost and gained."""
+    lost = [RuleDifference(False, rule.requirement, rule.article) for rule in before if rule not in after]
+    gained = [RuleDifference(True, rule.requirement, rule.article) for rule in after if rule not in before]
+    return lost + gained
+
+
+async def replace_graduation_rules(
+    store: Store,
+    viewer: Viewer,
+    *,
+    rules: Sequence[Mapping[str, Any]],
+    effective_from: date,
+    reason: str | None,
+    dry_run: bool,
+) -> tuple[list[RuleDifference], ObjectId | None]:
+    """Ask for a new version, or with `dry_run` only say which rules would be others.
+
+    Raises FORBIDDEN without a post that may ask (or, for a dry run, that decides), and for bad content an error that
+    names the place.
+    """
+    values = {"policy_id": ObjectId(), "effective_from": effective_from, "rules": rules}
+
+    async def differences(payload: GraduationRulesReplace) -> list[RuleDifference]:
+        return rule_differences((await rules_in_force(store)).rules, payload.rules)
+
+    return await ask_for_version(
+        store, viewer, GRADUATION_RULES_REPLACE, values, differences, reason=reason, dry_run=dry_run
+    )
+
+
+async def _check(store: Store, viewer: Viewer, payload: GraduationRulesReplace) -> None:
+    check_first_day(store, payload.effective_from)
+    if not rule_differences((await rules_in_force(store)).rules, payload.rules):
+        raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
+
+
+async def _apply(unit: UnitOfWork, payload: GraduationRulesReplace) -> ObjectId:
+    version = await next_version(unit, GraduationRules, payload.effective_from)
+    rules = GraduationRules(id=payload.policy_id, rules=payload.rules, **version)
+    return await write_version(unit, rules, "graduation_rules", ["rules"])
+
+
+GRADUATION_RULES_REPLACE = Operation(
+    name="graduation_rules.replace",
+    record_type=GraduationRules,
+    payload=GraduationRulesReplace,
+    requesters=REQUESTERS,
+    subject=lambda payload: Subject(GraduationRules.subject_type, payload.policy_id),
+    requested_values=lambda payload: {
+        "effective_from": bson_value(payload.effective_from),
+        "rules": bson_value(payload.rules),
+    },
+    fields=lambda payload: frozenset({"effective_from", "rules"}),
+    current=current_version(GraduationRules),
+    check=_check,
+    apply=_apply,
+)

@@ -1,0 +1,1 @@
+"""Graduation (毕业管理) in GraphQL."""
