@@ -17,8 +17,8 @@ from strawberry.schema_directive import Location
 from archive_store.approvals.changeability import change_rules
 from archive_store.approvals.default_rules import DEFAULT_APPROVAL_RULES
 from archive_store.approvals.documents import ApprovalPolicy
-from archive_store.archive import OPERATIONS
 from archive_store.foundation.field_classes import ENCRYPTED_CLASSES, field_classes
+from archive_store.operation_table import OPERATIONS
 from schema.enums import FieldClass, Tier
 
 SPECIFICATION = "https://registrar.example/spec/access/v0.1"

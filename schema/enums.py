@@ -45,6 +45,7 @@ name_enum(
         "EXPORT": "导出",
         "FIELD_ACCESS_POLICY": "字段权限",
         "KEY_CHANGE": "密钥变更",
+        "FILE_TRANSFER": "档案转移",
         "GRADUATION_BATCH": "毕业批次",
         "GRADUATION_RULES": "学历审核规则",
         "LEGAL_HOLD": "冻结",

@@ -44,6 +44,8 @@ from archive_store.students.moments import MomentsKey, StudentMoments, students_
 from archive_store.students.numbers import StudentNumbers, numbers_by_id
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
+from archive_store.transfers.documents import FileTransfer
+from archive_store.transfers.queries import transfers_of
 from schema.audit.loaders import AuditLoaders
 from schema.context import Context
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
@@ -160,6 +162,9 @@ class Loaders:
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
 
+        async def load_transfers(ids: list[ObjectId]) -> list[list[FileTransfer] | None]:
+            return await transfers_of(store, viewer, ids)
+
         async def load_scans_by_id(ids: list[ObjectId]) -> list[ScanView | None]:
             return await scans_by_id(store, viewer, ids)
 
@@ -272,6 +277,9 @@ class Loaders:
         self.visible_subjects: DataLoader[Subject, bool] = DataLoader(load_fn=load_visible, cache=False)
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False
+        )
+        self.transfers_of_students: DataLoader[ObjectId, list[FileTransfer] | None] = DataLoader(
+            load_fn=load_transfers, cache=False
         )
         self.verification_campaigns: DataLoader[ObjectId, VerificationCampaign | None] = DataLoader(
             load_fn=load_verification_campaigns, cache=False

@@ -77,6 +77,7 @@ from schema.students.mutations import (
     resolve_student_update,
     resolve_student_update_revise,
 )
+from schema.transfers.resolvers import FileTransferMutations
 
 
 @strawberry.type(
@@ -86,6 +87,7 @@ class Mutation(
     AdmissionMutations,
     CodeTableMutations,
     DuplicateMutations,
+    FileTransferMutations,
     GraduationMutations,
     ImportMutations,
     OrganisationMutations,

@@ -99,6 +99,7 @@ from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
 from schema.tasks.subscriptions import subscribe_to_tasks
 from schema.tasks.types import Task
+from schema.transfers.resolvers import FileTransferQueries
 
 
 async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa: A002
@@ -130,6 +131,7 @@ class Query(
     AdmissionQueries,
     CodeTableQueries,
     DuplicateQueries,
+    FileTransferQueries,
     GraduationQueries,
     ImportQueries,
     OrganisationQueries,

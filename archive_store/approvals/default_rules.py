@@ -59,6 +59,10 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="approval_policy.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="retention_table.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="status_rules.replace", chain=_ALL_TIERS),
+    # 档案转移: the head signs for what leaves; a receipt only tells what came of it.
+    ApprovalRule(operation="file_transfer.send", chain=_HEAD),
+    ApprovalRule(operation="file_transfer.receive", chain=()),
+    ApprovalRule(operation="file_transfer.return", chain=()),
     # §四(一) 学历认证: a major operation.
     ApprovalRule(operation="graduation.decide", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="graduation_rules.replace", chain=_ALL_TIERS),

@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     crisis_review_days: int = Field(
         7, ge=1, description="Days in which a crisis team's review is due, policy §四(一)."
     )
+    file_transfer_days: int = Field(
+        30, ge=1, description="Days in which the receipt of an archive that was sent is due, policy §三(一)."
+    )
     verification_refresh_minutes: float = Field(
         60, gt=0, description="Minutes after which a running semester verification lists its students anew."
     )

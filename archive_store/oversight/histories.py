@@ -36,6 +36,7 @@ from archive_store.semester_verification.histories import (
 from archive_store.status_changes.documents import StatusRules
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
+from archive_store.transfers.documents import FileTransfer
 
 
 class SubjectType(StrEnum):
@@ -71,6 +72,7 @@ class SubjectType(StrEnum):
     SCAN = "Scan"  # 扫描件
     SCHOOL = "School"  # 学校
     SCHOOL_CLASS = "SchoolClass"  # 班级
+    FILE_TRANSFER = "FileTransfer"
     GRADUATION_BATCH = "GraduationBatch"
     GRADUATION_RULES = "GraduationRules"
     STATUS_RULES = "StatusRules"
@@ -112,6 +114,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.SCHOOL: by_class(School),
     SubjectType.SCHOOL_CLASS: by_class(SchoolClass),
+    SubjectType.FILE_TRANSFER: by_class(FileTransfer),
     SubjectType.GRADUATION_BATCH: by_class(GraduationBatch),
     SubjectType.GRADUATION_RULES: by_class(GraduationRules, FieldClass.F0),
     SubjectType.STATUS_RULES: by_class(StatusRules, FieldClass.F0),

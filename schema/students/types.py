@@ -30,6 +30,7 @@ from schema.status_changes.enums import StatusChangeKind
 from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
 from schema.students.moments import FieldDifference, Moment, MomentInput, student_differences
 from schema.students.numbers import StudentNumber, shown_numbers
+from schema.transfers.types import FileTransfer, shown_transfer
 
 
 @strawberry.type(description="监护人.")
@@ -148,6 +149,14 @@ class Student(Node):
             return None
         found = [await Student.resolve_reference(info, key) for key in keys]
         return [row for row in found if row is not None]  # type: ignore[misc]
+
+    @strawberry.field(description="档案转移, newest first; null where the viewer may not know of them.")
+    async def file_transfers(self, info: Request) -> list[FileTransfer] | None:
+        found = await info.context.loaders.transfers_of_students.load(key_of_source(self))
+        if found is None:
+            info.context.withhold({"Student.fileTransfers": Withheld.NOT_PERMITTED})
+            return None
+        return [shown_transfer(transfer) for transfer in found]
 
     @strawberry.field(
         description="扫描件: filed scans, newest first; null where the viewer may not know of them."

@@ -257,6 +257,13 @@ REVIEWED: dict[str, str] = {
         GraduationBatch.changeRequestId GraduationBatch.completed GraduationBatch.decidedAt GraduationBatch.graduated
         GraduationBatch.graduatesOn GraduationBatch.id GraduationBatch.label GraduationBatch.leftIncomplete
         GraduationBatch.rulesVersion""",
+    "transfers of archives (F1), to who reads that of the record or sends them (tests/transfers)": """
+        FileTransfer.bagDigest FileTransfer.destination FileTransfer.dueOn FileTransfer.endedAt FileTransfer.endedOn
+        FileTransfer.id FileTransfer.means FileTransfer.receiptNumber FileTransfer.receiver FileTransfer.returnReason
+        FileTransfer.sentByName FileTransfer.sentOn FileTransfer.status FileTransfer.studentId
+        FileTransferConnection.edges FileTransferConnection.pageInfo FileTransferEdge.cursor FileTransferEdge.node
+        FileTransferPayload.applied FileTransferPayload.changeRequest FileTransferPayload.errors
+        Student.fileTransfers""",
     "semester verification: keys, ways to nodes, pages, and what was just asked for": """
         VerificationCampaign.auditHistory VerificationCampaign.id VerificationCampaign.items
         VerificationCampaign.progress VerificationCampaign.total VerificationCampaignConnection.edges

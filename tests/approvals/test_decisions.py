@@ -22,9 +22,9 @@ from archive_store.approvals.rules import (
     chain_of,
     chain_without,
 )
-from archive_store.archive import OPERATIONS
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
+from archive_store.operation_table import OPERATIONS
 from archive_store.people.operations import RoleGrantGive
 from archive_store.students.changes import StudentChanges
 from tests.school import School

@@ -9,12 +9,13 @@ import httpx
 import pytest
 
 from archive_store.approvals.documents import ApprovalPolicy, RequestStatus, Tier
-from archive_store.archive import OPERATIONS, RECORD_TYPES
+from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.versioned import newest_version
+from archive_store.operation_table import OPERATIONS
 from archive_store.policies.approvals import (
     ApprovalReplacement,
     check_content,

@@ -1,0 +1,1 @@
+"""File transfers (档案转移) in GraphQL."""
