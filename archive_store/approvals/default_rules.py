@@ -32,7 +32,6 @@ DEFAULT_APPROVAL_RULES = (
         ApprovalRule(operation=f"student.{verb}", chain=_HEAD_AND_VICE_PRINCIPAL)
         for verb in (
             *("transfer_out", "transfer_in", "withdraw", "expel", "cancel", "void", "reinstate", "correct"),
-            *("graduate", "complete", "leave_incomplete"),
         )
     ),
     # §四(一) 重大操作等: merging of records that stand twice, and its reversal.

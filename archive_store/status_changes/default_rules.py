@@ -143,7 +143,6 @@ DEFAULT_STATUS_RULES: tuple[ChangeRule, ...] = (
         for change in (
             *(ChangeKind.TRANSFER_OUT, ChangeKind.TRANSFER_IN, ChangeKind.WITHDRAW, ChangeKind.EXPEL),
             *(ChangeKind.REINSTATE, ChangeKind.CANCEL, ChangeKind.VOID, ChangeKind.CORRECT),
-            *(ChangeKind.GRADUATE, ChangeKind.COMPLETE, ChangeKind.LEAVE_INCOMPLETE),
         )
     ),
     _rule(

@@ -29,7 +29,8 @@ _STUDYING = frozenset({S.ENROLLED})
 class KindFacts:
     """From which statuses it leads to which; `after` is None where the payload says it.
 
-    `moves` asks for another class; `verb` names the operation, `student.VERB`, and the kind of its entries.
+    `moves` asks for another class; `verb` names the operation, `student.VERB`, and the kind of its entries. What is
+    `by_graduation` has no operation of its own: only the decision that the credential audit allows leads there.
     """
 
     verb: str
@@ -38,6 +39,7 @@ class KindFacts:
     zh: str
     code: str | None = None
     moves: bool = False
+    by_graduation: bool = False
 
     @property
     def operation(self) -> str:
@@ -75,8 +77,11 @@ KINDS: Mapping[ChangeKind, KindFacts] = {
     ChangeKind.REPEAT: KindFacts("repeat", _STUDYING, S.ENROLLED, "留级", "02", moves=True),
     ChangeKind.SKIP: KindFacts("skip", _STUDYING, S.ENROLLED, "跳级", "04", moves=True),
     ChangeKind.CORRECT: KindFacts("correct", frozenset(S), None, "更正", "99"),
-    ChangeKind.GRADUATE: KindFacts("graduate", _STUDYING, S.GRADUATED, "毕业"),
-    ChangeKind.COMPLETE: KindFacts("complete", _STUDYING, S.COMPLETED, "结业"),
-    ChangeKind.LEAVE_INCOMPLETE: KindFacts("leave_incomplete", _ON_ROLL, S.INCOMPLETE, "肄业"),
+    ChangeKind.GRADUATE: KindFacts("graduate", _STUDYING, S.GRADUATED, "毕业", by_graduation=True),
+    ChangeKind.COMPLETE: KindFacts("complete", _STUDYING, S.COMPLETED, "结业", by_graduation=True),
+    ChangeKind.LEAVE_INCOMPLETE: KindFacts(
+        "leave_incomplete", _STUDYING, S.INCOMPLETE, "肄业", by_graduation=True
+    ),
 }
-KIND_OF_OPERATION = {facts.operation: kind for kind, facts in KINDS.items()}
+KIND_OF_OPERATION = {facts.operation: kind for kind, facts in KINDS.items() if not facts.by_graduation}
+GRADUATION_STATUSES = frozenset(facts.after for facts in KINDS.values() if facts.by_graduation)

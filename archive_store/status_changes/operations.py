@@ -24,7 +24,7 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.organisation.names import class_lock
 from archive_store.status_changes.facts import FACT_FIELDS, facts_of, place_on, rules_in_force
-from archive_store.status_changes.kinds import KINDS, KindFacts
+from archive_store.status_changes.kinds import GRADUATION_STATUSES, KINDS, KindFacts
 from archive_store.status_changes.rules import RULE, Finding, RecordFacts, findings, refusal
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
@@ -80,6 +80,8 @@ class _Change:
             raise _not_asked("to_class")
         if payload.status is None:
             raise RegistrarError(ErrorCode.REQUIRED, field="status", rule=RULE)
+        if payload.status in GRADUATION_STATUSES:
+            raise _by_graduation("status")
         return payload.status
 
     async def check(self, store: Store, viewer: Viewer, payload: StatusChange) -> None:
@@ -105,9 +107,13 @@ class _Change:
         after = self.facts.after or payload.status
         status = None if after is None else after.value
         told: dict[str, Any] = {"status": status, "effective_from": bson_value(payload.effective_from)}
-        for name in ("until", "counterpart", "document_number"):
+        for name, leaf in (
+            ("until", "planned_to"),
+            ("counterpart", "counterpart"),
+            ("document_number", "document_number"),
+        ):
             if (value := getattr(payload, name)) is not None:
-                told[name] = bson_value(value)
+                told[leaf] = bson_value(value)
         place = {"class_name": payload.to_class} if self.facts.moves else {}
         return {"status": status, "status_periods": [told | {"cause": self.kind.value}], **place}
 
@@ -115,7 +121,13 @@ class _Change:
         self, held: list[StatusPeriod], payload: StatusChange, unit: UnitOfWork
     ) -> list[StatusPeriod]:
         write = with_correction if self.kind is ChangeKind.CORRECT else with_status
-        cause = Cause(self.kind, unit.change_request)
+        cause = Cause(
+            self.kind,
+            unit.change_request,
+            document_number=payload.document_number,
+            counterpart=payload.counterpart,
+            planned_to=payload.until,
+        )
         return write(held, self.after(payload), payload.effective_from, unit.at, cause)
 
     async def apply(self, unit: UnitOfWork, payload: StatusChange) -> ObjectId:
@@ -154,6 +166,12 @@ class _Change:
         return {field: row[field] for field in sorted(self.fields)}
 
 
+def _by_graduation(field: str) -> RegistrarError:
+    return RegistrarError(
+        ErrorCode.RULE_FORBIDS, field=field, rule=RULE, article="学历审核 graduation.decide"
+    )
+
+
 def _is_running(facts: RecordFacts, payload: StatusChange) -> bool:
     running = next((p for p in facts.periods if p.superseded_at is None and p.effective_to is None), None)
     return running is not None and running.effective_from == payload.effective_from
@@ -190,4 +208,13 @@ def _operation(kind: ChangeKind) -> Operation[StatusChange]:
     )
 
 
-STATUS_CHANGES: Mapping[ChangeKind, Operation[StatusChange]] = {kind: _operation(kind) for kind in ChangeKind}
+STATUS_CHANGES: Mapping[ChangeKind, Operation[StatusChange]] = {
+    kind: _operation(kind) for kind, facts in KINDS.items() if not facts.by_graduation
+}
+
+
+def operation_of(kind: ChangeKind) -> Operation[StatusChange]:
+    """RULE_FORBIDS for what only the decision on a graduation leads to."""
+    if (operation := STATUS_CHANGES.get(kind)) is None:
+        raise _by_graduation("kind")
+    return operation

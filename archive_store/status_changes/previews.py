@@ -14,7 +14,7 @@ from archive_store.foundation.versioned import newest_version
 from archive_store.foundation.work_calendars import load_working_days
 from archive_store.foundation.working_days import due_after
 from archive_store.status_changes.facts import FACT_FIELDS, rules_in_force
-from archive_store.status_changes.operations import STATUS_CHANGES, judged
+from archive_store.status_changes.operations import judged, operation_of
 from archive_store.status_changes.rules import Finding
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.operations import current_row
@@ -41,7 +41,7 @@ class Preview:
 
 async def preview_change(store: Store, viewer: Viewer, kind: ChangeKind, payload: StatusChange) -> Preview:
     """FORBIDDEN for who may not ask for it, NOT_FOUND for a student or a paper out of sight."""
-    operation = STATUS_CHANGES[kind]
+    operation = operation_of(kind)
     operation.require_asker(viewer)
     row = await current_row(store, None, payload.student_id, FACT_FIELDS, student_scope(viewer).visible)
     found, facts = await judged(store, kind, payload, row)

@@ -72,7 +72,8 @@ class StatusPeriod(BaseModel):
     """学籍状态区间: in force from `effective_from` to `effective_to` inclusive, as known from `recorded_at` on.
 
     A period that was corrected or closed stays, `superseded_at` when another took its place. `cause` is the change
-    that it began by, and `change_request_id` the request that was approved for it (审批单号).
+    that it began by, `change_request_id` the request that was approved for it (审批单号), `document_number` the
+    decision that it rests on (文号), `counterpart` the other school of a transfer, `planned_to` its planned last day.
     """
 
     status: Annotated[StudentStatus, F0]
@@ -82,6 +83,9 @@ class StatusPeriod(BaseModel):
     superseded_at: Annotated[datetime | None, F1] = None
     cause: Annotated[ChangeKind | None, F1] = None
     change_request_id: Annotated[PydanticObjectId | None, F1] = None
+    document_number: Annotated[str | None, F1] = None
+    counterpart: Annotated[str | None, F1] = None
+    planned_to: Annotated[date | None, F1] = None
 
 
 class Guardian(BaseModel):

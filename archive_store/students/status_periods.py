@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
@@ -43,10 +44,25 @@ def status_on(periods: Sequence[Row], day: date) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a period begins by, and the request that was approved for it."""
+    """What a period begins by, and what it keeps of that."""
 
     kind: ChangeKind | None = None
     change_request_id: ObjectId | None = None
+    document_number: str | None = None
+    counterpart: str | None = None
+    planned_to: date | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """As fields of the period."""
+        key = None if self.change_request_id is None else PydanticObjectId(self.change_request_id)
+        return {
+            "cause": self.kind,
+            "change_request_id": key,
+            "document_number": self.document_number,
+            "counterpart": self.counterpart,
+            "planned_to": self.planned_to,
+        }
 
 
 _UNTOLD = Cause()
@@ -83,9 +99,7 @@ def _rewritten(
     periods: Sequence[StatusPeriod], status: StudentStatus, day: date, at: datetime, cause: Cause
 ) -> list[StatusPeriod]:
     """What lies behind the day is superseded, and what runs into it ends the day before."""
-    key = None if cause.change_request_id is None else PydanticObjectId(cause.change_request_id)
-    told = {"cause": cause.kind, "change_request_id": key}
-    added = [StatusPeriod(status=status, effective_from=day, recorded_at=at, **told)]
+    added = [StatusPeriod(status=status, effective_from=day, recorded_at=at, **cause.told)]
     kept = []
     for period in periods:
         reaches = period.effective_to is None or period.effective_to >= day

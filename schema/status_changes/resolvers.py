@@ -14,7 +14,8 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.policies.status_rules import replace_status_rules
 from archive_store.status_changes.facts import rules_in_force
-from archive_store.status_changes.kinds import KIND_OF_OPERATION, KINDS
+from archive_store.status_changes.kinds import KIND_OF_OPERATION
+from archive_store.status_changes.operations import operation_of
 from archive_store.status_changes.previews import preview_change
 from archive_store.students.status import StatusChange
 from schema.approvals.queries import request_of
@@ -62,7 +63,7 @@ async def resolve_student_status_change(
         effective_from=day if day > school_day(context.store.clock.now()) else None,
         is_draft=input.draft,
     )
-    operation = KINDS[input.kind].operation
+    operation = operation_of(input.kind).name
     outcome = await perform(
         context.store, context.viewer, operation, _payload(student_id, input), asking=asking
     )

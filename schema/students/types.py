@@ -54,6 +54,16 @@ class StatusPeriod:
         stored.Student, "status_periods.cause", "异动类别 that it began by; null of a registration"
     )
 
+    document_number: str | None = governed(
+        stored.Student, "status_periods.document_number", "文号 of the decision that it rests on"
+    )
+    counterpart: str | None = governed(
+        stored.Student, "status_periods.counterpart", "the other school of a transfer"
+    )
+    planned_to: Day | None = governed(
+        stored.Student, "status_periods.planned_to", "the last day that was planned (期限)"
+    )
+
     @strawberry.field(
         description="审批单: the change request that was approved for it.",
         directives=directives_of(stored.Student, "status_periods.change_request_id"),

@@ -16,7 +16,9 @@ from archive_store.scans.documents import Scan
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import Gender, Student, StudentStatus
 
-DAYS = {"birth_date", "status_periods.effective_from", "status_periods.effective_to"}
+DAYS = {"birth_date"} | {
+    f"status_periods.{name}" for name in ("effective_from", "effective_to", "planned_to")
+}
 MOMENTS = {"created_at", "updated_at", "status_periods.recorded_at", "status_periods.superseded_at"}
 FLAGS = {"is_only_child", "is_left_behind", "is_migrant_worker_child", "is_orphan", "needs_financial_aid"}
 CHOICES = {"gender", "status", "status_periods.cause", "status_periods.status"}

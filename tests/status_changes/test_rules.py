@@ -17,6 +17,7 @@ from archive_store.foundation.stages import SchoolStage
 from archive_store.status_changes.default_rules import DEFAULT_STATUS_RULES
 from archive_store.status_changes.documents import Prohibition, rules_for
 from archive_store.status_changes.kinds import KINDS, TERMINAL_STATUSES
+from archive_store.status_changes.operations import operation_of
 from archive_store.status_changes.previews import preview_change
 from archive_store.status_changes.rules import RecordFacts, Requirement, findings, refusal
 from archive_store.students.change_kinds import ChangeKind
@@ -186,6 +187,16 @@ async def test_what_a_kind_does_not_have_or_lacks(school: School) -> None:
     assert (
         await code(asked(school, ChangeKind.SUSPEND, today, until=day(school, -1))) is ErrorCode.INVALID_DATE
     )
+
+
+async def test_no_way_around_the_credential_audit(school: School) -> None:
+    for kind in (ChangeKind.GRADUATE, ChangeKind.COMPLETE, ChangeKind.LEAVE_INCOMPLETE):
+        with pytest.raises(RegistrarError) as caught:
+            operation_of(kind)
+        assert caught.value.code is ErrorCode.RULE_FORBIDS
+        assert KINDS[kind].operation not in school.store.operations
+    told = {"status": "GRADUATED"}
+    assert await code(asked(school, ChangeKind.CORRECT, day(school), **told)) is ErrorCode.RULE_FORBIDS
 
 
 async def test_the_rules_are_asked_again_where_it_applies(school: School) -> None:

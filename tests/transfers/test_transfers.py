@@ -62,8 +62,8 @@ async def code(awaited: Any) -> ErrorCode:
 
 @pytest.fixture
 async def left(school: School) -> School:
-    """The first student has graduated."""
-    await done(school, ChangeKind.GRADUATE, day(school, -40))
+    """The first student has left."""
+    await done(school, ChangeKind.WITHDRAW, day(school, -40))
     return school
 
 
@@ -84,7 +84,7 @@ async def test_an_archive_goes_out_and_its_receipt_comes(left: School) -> None:
 
 async def test_only_of_who_has_left_and_only_by_who_keeps_archives(school: School) -> None:
     assert await code(sent(school, day(school))) is ErrorCode.WRONG_STATE
-    await done(school, ChangeKind.GRADUATE, day(school, -40))
+    await done(school, ChangeKind.WITHDRAW, day(school, -40))
     assert await code(sent(school, day(school, 1))) is ErrorCode.INVALID_DATE
     for subject in ("information", "teacher", "logistics", "principal"):
         assert await code(sent(school, day(school), subject=subject)) is ErrorCode.FORBIDDEN
