@@ -24,6 +24,13 @@ from archive_store.approvals.operation import Operation
 from archive_store.approvals.reasons import REASON_TEMPLATES_REPLACE, ReasonTemplates
 from archive_store.audit.governed_transaction import prepare_indexes
 from archive_store.audit.log import require_log_of_settings
+from archive_store.conduct.appeal_decisions import APPEAL_DECIDE, APPEAL_RECORD_PROVINCIAL
+from archive_store.conduct.appeals import APPEAL_APPOINT, APPEAL_EXTEND, APPEAL_FILE
+from archive_store.conduct.awards import AWARD_RECORD, AWARD_REVOKE
+from archive_store.conduct.documents import Appeal, Award, ConductPolicy, Sanction
+from archive_store.conduct.jobs import remind_of_decisions
+from archive_store.conduct.jobs import tell_overdue as tell_overdue_appeals
+from archive_store.conduct.sanctions import SANCTION_REMOVE, SANCTION_SERVE, sanction_impose
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.crisis.operations import (
     CRISIS_TEAM_ACTIVATE,
@@ -67,11 +74,13 @@ from archive_store.organisation.operations import (
     COHORT_OPEN,
     SCHOOL_SET_UP,
 )
+from archive_store.organisation.stages import stages_of_students
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE, Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.people.operations import ROLE_GRANT_GIVE
 from archive_store.policies.admission import ADMISSION_POLICY_REPLACE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
+from archive_store.policies.conduct import CONDUCT_POLICY_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
 from archive_store.preservation.disposals import DISPOSAL_CANCEL, DISPOSAL_PROPOSE, SCAN_DISPOSE
@@ -118,13 +127,16 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     AccessEvent,
     AdmissionCase,
     AdmissionPolicy,
+    Appeal,
     ApprovalPolicy,
     ArchiveFile,
+    Award,
     Campus,
     ChangeRequest,
     ClassAssignment,
     CodeTableVersion,
     Cohort,
+    ConductPolicy,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -142,6 +154,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RetentionTable,
     RetrievalGrant,
     RoleGrant,
+    Sanction,
     Scan,
     School,
     SchoolClass,
@@ -164,7 +177,14 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "admission.submit": ADMISSION_SUBMIT,
     "admission.supply": ADMISSION_SUPPLY,
     "admission_policy.replace": ADMISSION_POLICY_REPLACE,
+    "appeal.appoint": APPEAL_APPOINT,
+    "appeal.decide": APPEAL_DECIDE,
+    "appeal.extend": APPEAL_EXTEND,
+    "appeal.file": APPEAL_FILE,
+    "appeal.record_provincial": APPEAL_RECORD_PROVINCIAL,
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
+    "award.record": AWARD_RECORD,
+    "award.revoke": AWARD_REVOKE,
     "calendar.load": CALENDAR_LOAD,
     "campus.open": CAMPUS_OPEN,
     "class.assign": CLASS_ASSIGN,
@@ -174,6 +194,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "code_table.load": CODE_TABLE_LOAD,
     "cohort.change": COHORT_CHANGE,
     "cohort.open": COHORT_OPEN,
+    "conduct_policy.replace": CONDUCT_POLICY_REPLACE,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
     "crisis_team.close": CRISIS_TEAM_CLOSE,
@@ -197,6 +218,9 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "retrieval_grant.revoke": RETRIEVAL_GRANT_REVOKE,
     "role_grant.give": ROLE_GRANT_GIVE,
     "roster.import": ROSTER_IMPORT,
+    "sanction.impose": sanction_impose(stages_of_students),
+    "sanction.remove": SANCTION_REMOVE,
+    "sanction.serve": SANCTION_SERVE,
     "scan.dispose": SCAN_DISPOSE,
     "scan.file": SCAN_FILE,
     "scan.hold": SCAN_HOLD,
@@ -223,6 +247,8 @@ JOBS: Mapping[str, Job] = {
     "change_request.apply": apply_due,
     "emergency.escalate": escalate_overdue,
     "admission.tell_overdue": tell_overdue,
+    "appeal.remind": remind_of_decisions,
+    "appeal.tell_overdue": tell_overdue_appeals,
     "crisis_team.stand_down_ended": stand_down_ended,
     "crisis_team.mark_reviews_due": mark_reviews_due,
     "verification.follow_requests": follow_requests,
