@@ -1,4 +1,4 @@
-"""`appeal.file`, `appeal.appoint` and `appeal.extend`: 申诉 and its committee; its decision is in `appeal_decisions.py`.
+"""`appeal.file`, `appeal.appoint` and `appeal.extend`: 申诉 and its committee; for its decision see `appeal_decisions`.
 
 An appeal is nobody's to approve, so that all apply at once: student or guardian file it, or the information group
 writes down what came on paper.

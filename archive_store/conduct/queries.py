@@ -177,10 +177,8 @@ def _projection(record_type: type[Record]) -> Row:
     """All but the encrypted leaves; in `has`, which of these there are."""
     texts = encrypted_paths(record_type)
     plain = {name: 1 for name in record_type.model_fields if name not in {"id", "revision_id", *texts}}
-    return {
-        **plain,
-        "has": {name: {"$ne": [{"$type": f"${name}"}, "null"]} for name in sorted(texts)} or {"_": False},
-    }
+    has = {name: {"$ne": [{"$type": f"${name}"}, "null"]} for name in sorted(texts)}
+    return {**plain, "has": has} if has else plain
 
 
 async def _find(

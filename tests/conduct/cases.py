@@ -48,10 +48,10 @@ async def family(school: School, position: int = 0) -> ObjectId:
     return student.key
 
 
-def of_sanction(school: School, student_id: ObjectId, **changes: Any) -> dict[str, Any]:
+def of_sanction(school: School, student: ObjectId, **changes: Any) -> dict[str, Any]:
     return {
         "sanction_id": ObjectId(),
-        "student_id": student_id,
+        "student_id": student,
         "kind": "DEMERIT",
         "reason": REASON,
         "document_number": "校处〔2026〕3号",
