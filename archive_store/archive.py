@@ -24,13 +24,7 @@ from archive_store.approvals.operation import Operation
 from archive_store.approvals.reasons import REASON_TEMPLATES_REPLACE, ReasonTemplates
 from archive_store.audit.governed_transaction import prepare_indexes
 from archive_store.audit.log import require_log_of_settings
-from archive_store.conduct.appeal_decisions import APPEAL_DECIDE, APPEAL_RECORD_PROVINCIAL
-from archive_store.conduct.appeals import APPEAL_APPOINT, APPEAL_EXTEND, APPEAL_FILE
-from archive_store.conduct.awards import AWARD_RECORD, AWARD_REVOKE
-from archive_store.conduct.documents import Appeal, Award, ConductPolicy, Sanction
-from archive_store.conduct.jobs import remind_of_decisions
-from archive_store.conduct.jobs import tell_overdue as tell_overdue_appeals
-from archive_store.conduct.sanctions import SANCTION_REMOVE, SANCTION_SERVE, sanction_impose
+from archive_store.conduct.operations import CONDUCT_JOBS, CONDUCT_RECORDS, conduct_operations
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.crisis.operations import (
     CRISIS_TEAM_ACTIVATE,
@@ -127,16 +121,13 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     AccessEvent,
     AdmissionCase,
     AdmissionPolicy,
-    Appeal,
     ApprovalPolicy,
     ArchiveFile,
-    Award,
     Campus,
     ChangeRequest,
     ClassAssignment,
     CodeTableVersion,
     Cohort,
-    ConductPolicy,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -154,7 +145,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     RetentionTable,
     RetrievalGrant,
     RoleGrant,
-    Sanction,
     Scan,
     School,
     SchoolClass,
@@ -162,6 +152,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     VerificationCampaign,
     VerificationItem,
     WorkCalendar,
+    *CONDUCT_RECORDS,
 )
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
@@ -177,14 +168,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "admission.submit": ADMISSION_SUBMIT,
     "admission.supply": ADMISSION_SUPPLY,
     "admission_policy.replace": ADMISSION_POLICY_REPLACE,
-    "appeal.appoint": APPEAL_APPOINT,
-    "appeal.decide": APPEAL_DECIDE,
-    "appeal.extend": APPEAL_EXTEND,
-    "appeal.file": APPEAL_FILE,
-    "appeal.record_provincial": APPEAL_RECORD_PROVINCIAL,
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
-    "award.record": AWARD_RECORD,
-    "award.revoke": AWARD_REVOKE,
     "calendar.load": CALENDAR_LOAD,
     "campus.open": CAMPUS_OPEN,
     "class.assign": CLASS_ASSIGN,
@@ -218,9 +202,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "retrieval_grant.revoke": RETRIEVAL_GRANT_REVOKE,
     "role_grant.give": ROLE_GRANT_GIVE,
     "roster.import": ROSTER_IMPORT,
-    "sanction.impose": sanction_impose(stages_of_students),
-    "sanction.remove": SANCTION_REMOVE,
-    "sanction.serve": SANCTION_SERVE,
     "scan.dispose": SCAN_DISPOSE,
     "scan.file": SCAN_FILE,
     "scan.hold": SCAN_HOLD,
@@ -238,6 +219,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "verification.open": VERIFICATION_OPEN,
     "verification.report_mismatch": VERIFICATION_REPORT_MISMATCH,
     "verification.settle": VERIFICATION_SETTLE,
+    **conduct_operations(stages_of_students),
 }
 
 # What one worker among all processes does every few seconds, in this order.
@@ -247,10 +229,9 @@ JOBS: Mapping[str, Job] = {
     "change_request.apply": apply_due,
     "emergency.escalate": escalate_overdue,
     "admission.tell_overdue": tell_overdue,
-    "appeal.remind": remind_of_decisions,
-    "appeal.tell_overdue": tell_overdue_appeals,
     "crisis_team.stand_down_ended": stand_down_ended,
     "crisis_team.mark_reviews_due": mark_reviews_due,
+    **CONDUCT_JOBS,
     "verification.follow_requests": follow_requests,
     "verification.remind": remind_of_end,
     "verification.close": close_ended,

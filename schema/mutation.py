@@ -23,6 +23,7 @@ from schema.approvals.mutations import (
     resolve_withdraw,
 )
 from schema.approvals.reasons import ReasonTemplatesPayload, resolve_reason_templates_replace
+from schema.conduct.mutations import ConductMutations
 from schema.crisis.mutations import (
     CrisisTeamPayload,
     resolve_crisis_team_activate,
@@ -89,6 +90,7 @@ from schema.students.status import (
 class Mutation(
     AdmissionMutations,
     CodeTableMutations,
+    ConductMutations,
     DuplicateMutations,
     ImportMutations,
     OrganisationMutations,

@@ -22,8 +22,6 @@ from archive_store.conduct.documents import (
     AppealStatus,
     Award,
     Sanction,
-    SanctionKind,
-    SanctionStatus,
 )
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths, field_classes
@@ -281,29 +279,3 @@ async def _seated(
     found = store.database.collection(Appeal).find(query, {path: 1, "status": 1}, session=session)
     under_review = AppealStatus.UNDER_REVIEW.value
     return {row[path]: row["status"] == under_review for row in await found.to_list()}
-
-
-@dataclass(frozen=True, slots=True)
-class SanctionInForce:
-    """A sanction that counts against its student; `ends_on` is None of an expulsion."""
-
-    id: ObjectId
-    kind: SanctionKind
-    ends_on: str | None  # ISO day before which it is not removed
-
-
-async def sanctions_in_force(
-    store: Store, session: AsyncClientSession | None, student_ids: Sequence[ObjectId]
-) -> dict[ObjectId, list[SanctionInForce]]:
-    """The sanctions in force of each of these students, oldest first; nothing of those without one.
-
-    For the checks of other operations, whatever their viewer may read: a refusal must not tell which one it was.
-    """
-    query = {"student_id": {"$in": list(student_ids)}, "status": SanctionStatus.IN_FORCE.value}
-    wanted = {"student_id": 1, "kind": 1, "ends_on": 1}
-    rows = store.database.collection(Sanction).find(query, wanted, session=session).sort("_id", 1)
-    found: defaultdict[ObjectId, list[SanctionInForce]] = defaultdict(list)
-    for row in await rows.to_list():
-        held = SanctionInForce(row["_id"], SanctionKind(row["kind"]), row.get("ends_on"))
-        found[row["student_id"]].append(held)
-    return dict(found)

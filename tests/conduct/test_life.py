@@ -9,8 +9,8 @@ import pytest
 from bson import ObjectId
 
 from archive_store.conduct.documents import Appeal, Award, Sanction
+from archive_store.conduct.in_force import sanctions_in_force
 from archive_store.conduct.jobs import remind_of_decisions, tell_overdue
-from archive_store.conduct.queries import sanctions_in_force
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from tests.conduct.cases import (
     GROUNDS,
