@@ -16,6 +16,7 @@ from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.governed_transaction import prepare_indexes
 from archive_store.audit.log import require_log_of_settings
+from archive_store.conduct.operations import CONDUCT_JOBS, CONDUCT_RECORDS
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.crisis.reviews import mark_reviews_due, stand_down_ended
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
@@ -101,6 +102,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     VerificationCampaign,
     VerificationItem,
     WorkCalendar,
+    *CONDUCT_RECORDS,
 )
 
 
@@ -113,6 +115,7 @@ JOBS: Mapping[str, Job] = {
     "admission.tell_overdue": tell_overdue,
     "crisis_team.stand_down_ended": stand_down_ended,
     "crisis_team.mark_reviews_due": mark_reviews_due,
+    **CONDUCT_JOBS,
     "verification.follow_requests": follow_requests,
     "verification.remind": remind_of_end,
     "verification.close": close_ended,

@@ -14,6 +14,7 @@ from archive_store.admission.evidence import ADMISSION_ADD_EVIDENCE, ADMISSION_S
 from archive_store.admission.review import ADMISSION_REVIEW
 from archive_store.approvals.operation import Operation
 from archive_store.approvals.reasons import REASON_TEMPLATES_REPLACE
+from archive_store.conduct.operations import conduct_operations
 from archive_store.crisis.operations import (
     CRISIS_TEAM_ACTIVATE,
     CRISIS_TEAM_CHANGE_MEMBERS,
@@ -32,10 +33,12 @@ from archive_store.organisation.assignments import CLASS_ASSIGN
 from archive_store.organisation.classes import CLASS_CHANGE, CLASS_CLOSE, CLASS_OPEN
 from archive_store.organisation.homerooms import HOMEROOM_ASSIGN, HOMEROOM_END
 from archive_store.organisation.operations import CAMPUS_OPEN, COHORT_CHANGE, COHORT_OPEN, SCHOOL_SET_UP
+from archive_store.organisation.stages import stages_of_students
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE
 from archive_store.people.operations import ROLE_GRANT_GIVE
 from archive_store.policies.admission import ADMISSION_POLICY_REPLACE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
+from archive_store.policies.conduct import CONDUCT_POLICY_REPLACE
 from archive_store.policies.graduation_rules import GRADUATION_RULES_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
@@ -84,6 +87,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "code_table.load": CODE_TABLE_LOAD,
     "cohort.change": COHORT_CHANGE,
     "cohort.open": COHORT_OPEN,
+    "conduct_policy.replace": CONDUCT_POLICY_REPLACE,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
     "crisis_team.close": CRISIS_TEAM_CLOSE,
@@ -128,5 +132,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "verification.report_mismatch": VERIFICATION_REPORT_MISMATCH,
     "verification.settle": VERIFICATION_SETTLE,
     "status_rules.replace": STATUS_RULES_REPLACE,
+    **conduct_operations(stages_of_students),
     **{operation.name: operation for operation in STATUS_CHANGES.values()},
 }

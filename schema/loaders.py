@@ -47,6 +47,7 @@ from archive_store.students.scope import RowDecision
 from archive_store.transfers.documents import FileTransfer
 from archive_store.transfers.queries import transfers_of
 from schema.audit.loaders import AuditLoaders
+from schema.conduct.loaders import ConductLoaders
 from schema.context import Context
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
@@ -95,6 +96,7 @@ class Loaders:
     def __init__(self, context: Context) -> None:
         store, viewer = context.store, context.viewer
         self.audit = AuditLoaders(context)
+        self.conduct = ConductLoaders(context)
 
         async def load_admission_cases(
             keys: list[tuple[ObjectId, frozenset[str]]],

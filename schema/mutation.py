@@ -23,6 +23,7 @@ from schema.approvals.mutations import (
     resolve_withdraw,
 )
 from schema.approvals.reasons import ReasonTemplatesPayload, resolve_reason_templates_replace
+from schema.conduct.mutations import ConductMutations
 from schema.crisis.mutations import (
     CrisisTeamPayload,
     resolve_crisis_team_activate,
@@ -86,6 +87,7 @@ from schema.transfers.resolvers import FileTransferMutations
 class Mutation(
     AdmissionMutations,
     CodeTableMutations,
+    ConductMutations,
     DuplicateMutations,
     FileTransferMutations,
     GraduationMutations,

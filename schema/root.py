@@ -32,6 +32,7 @@ from schema.audit.proofs import (
 from schema.audit.queries import resolve_audit_entries, resolve_notifications
 from schema.audit.subscriptions import subscribe_to_notifications
 from schema.audit.types import AuditEntry, Notification
+from schema.conduct.queries import ConductQueries, resolve_appeal, resolve_award, resolve_sanction
 from schema.context import Request
 from schema.cost import CostLimit
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
@@ -106,6 +107,8 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
     """The object of a global id; null when there is none to see."""
     resolve: dict[str, Callable[[Request, strawberry.ID], Awaitable[Any]]] = {
         "AdmissionCase": resolve_admission_case,
+        "Appeal": resolve_appeal,
+        "Award": resolve_award,
         "Campus": resolve_campus,
         "ChangeRequest": resolve_change_request,
         "Cohort": resolve_cohort,
@@ -116,6 +119,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "LegalHold": resolve_legal_hold,
         "MergeCase": resolve_merge_case,
         "RetrievalGrant": resolve_retrieval_grant,
+        "Sanction": resolve_sanction,
         "Scan": resolve_scan,
         "SchoolClass": resolve_node_of_class,
         "Student": resolve_student,
@@ -130,6 +134,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 class Query(
     AdmissionQueries,
     CodeTableQueries,
+    ConductQueries,
     DuplicateQueries,
     FileTransferQueries,
     GraduationQueries,

@@ -10,6 +10,7 @@ from archive_store.access.viewer import Viewer
 from archive_store.admission.queries import cases_by_id
 from archive_store.approvals.emergency_queries import visible_emergency_ids
 from archive_store.approvals.queries import visible_request_ids
+from archive_store.conduct.queries import appeals_by_id, awards_by_id, sanctions_by_id
 from archive_store.crisis.queries import teams_by_id
 from archive_store.duplicates.queries import merge_cases_by_id
 from archive_store.foundation.store import Store
@@ -59,9 +60,25 @@ async def _visible_merge_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectI
     return {view.id for view in await merge_cases_by_id(store, viewer, ids) if view is not None}
 
 
+async def _visible_appeal_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {view.id for view in await appeals_by_id(store, viewer, ids) if view is not None}
+
+
+async def _visible_award_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    return {view.id for view in await awards_by_id(store, viewer, ids) if view is not None}
+
+
+async def _visible_sanction_ids(
+    store: Store, viewer: Viewer, ids: Sequence[ObjectId]
+) -> Collection[ObjectId]:
+    return {view.id for view in await sanctions_by_id(store, viewer, ids) if view is not None}
+
+
 # The types that have a global id. Of any other, nobody is told which record it is.
 _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitable[Collection[ObjectId]]]] = {
     "AdmissionCase": _visible_case_ids,
+    "Appeal": _visible_appeal_ids,
+    "Award": _visible_award_ids,
     "ChangeRequest": visible_request_ids,
     "CrisisTeam": _visible_team_ids,
     "DisposalBatch": _visible_batch_ids,
@@ -69,6 +86,7 @@ _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitab
     "ImportBatch": _visible_import_ids,
     "LegalHold": _visible_hold_ids,
     "MergeCase": _visible_merge_ids,
+    "Sanction": _visible_sanction_ids,
     "Scan": _visible_scan_ids,
     "Student": facts_by_id,
     "VerificationCampaign": _visible_campaign_ids,

@@ -106,6 +106,8 @@ _AFTER_STUDY = frozenset(
     {"TRANSFERRED_OUT", "GRADUATED", "COMPLETED", "INCOMPLETE", "WITHDRAWN", "EXPELLED", "DECEASED", "VOIDED"}
 )
 _RECORDS = frozenset({"Student", "Scan"})
+# §三(一) 在读管理: 奖惩记录.
+_CONDUCT = frozenset({"Award", "Sanction", "Appeal"})
 
 # §三(二): sensitive files and values only for the department head and persons authorised.
 # §二(一): deputies by business line; the analysis group works on aggregates and reads no single record.
@@ -131,7 +133,7 @@ DEFAULT_ACCESS_RULES = AccessRules(
     # §三(一): the three core stages; and the archive group's work.
     business_lines={
         "新生入学": BusinessLine(record_types=_RECORDS, student_statuses=_BEFORE_STUDY),
-        "在读管理": BusinessLine(record_types=_RECORDS, student_statuses=_IN_STUDY),
+        "在读管理": BusinessLine(record_types=_RECORDS | _CONDUCT, student_statuses=_IN_STUDY),
         "毕业管理": BusinessLine(record_types=_RECORDS, student_statuses=_AFTER_STUDY),
         "档案管理": BusinessLine(record_types=frozenset({"Scan"})),
     },

@@ -82,6 +82,19 @@ DEFAULT_APPROVAL_RULES = (
         for verb in ("open", "extend", "close", "cancel", "confirm", "report_mismatch", "settle")
     ),
     ApprovalRule(operation="admission_policy.replace", chain=_ALL_TIERS),
+    # §四(一) 重大操作如奖惩记录. An appeal is decided by its committee, which no tier may keep it from.
+    *(
+        ApprovalRule(operation=operation, chain=_HEAD_AND_VICE_PRINCIPAL)
+        for operation in (
+            *("award.record", "award.revoke"),
+            *("sanction.impose", "sanction.serve", "sanction.remove"),
+        )
+    ),
+    *(
+        ApprovalRule(operation=f"appeal.{verb}", chain=())
+        for verb in ("file", "appoint", "extend", "decide", "record_provincial")
+    ),
+    ApprovalRule(operation="conduct_policy.replace", chain=_ALL_TIERS),
     # Opening adds a name that nothing is tied to yet; what records rest on is changed by the department head. Classes
     # are daily operations (§四(一)). A homeroom teacher is given a right, as by a role grant; ending it takes one away.
     *(ApprovalRule(operation=f"{noun}.open", chain=()) for noun in ("campus", "cohort", "class")),

@@ -15,7 +15,6 @@ from archive_store.access.viewer import Viewer
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
-from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
 from archive_store.foundation.versioned import newest_version
 from archive_store.graduation.documents import (
@@ -25,7 +24,7 @@ from archive_store.graduation.documents import (
     default_rules,
 )
 from archive_store.graduation.rules import AuditedRecord, AuditFinding, audited, best_outcome
-from archive_store.organisation.documents import Cohort, SchoolClass
+from archive_store.organisation.stages import stages_of_students
 from archive_store.scans.documents import Scan
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.scope import student_scope
@@ -101,11 +100,11 @@ async def audits_of(
 ) -> Mapping[ObjectId, StudentAudit]:
     """The audits of loaded records."""
     rules = await rules_in_force(store)
-    stages = await _stages(store, {row["class_name"] for row in rows}, session)
+    stages = await stages_of_students(store, session, [row["_id"] for row in rows])
     documents = await _documents(store, rules, [row["_id"] for row in rows], session)
     found: dict[ObjectId, StudentAudit] = {}
     for row in rows:
-        stage = stages.get(row["class_name"])
+        stage = stages.get(row["_id"])
         record = AuditedRecord(
             StudentStatus(row["status"]),
             periods_of(row),
@@ -116,20 +115,6 @@ async def audits_of(
         findings = audited(record, rules.of(stage), day)
         found[row["_id"]] = StudentAudit(row["_id"], findings, best_outcome(findings))
     return found
-
-
-async def _stages(
-    store: Store, names: set[str], session: AsyncClientSession | None
-) -> dict[str, SchoolStage]:
-    classes = store.database.collection(SchoolClass).find(
-        {"name": {"$in": sorted(names)}}, {"name": 1, "cohort_id": 1}, session=session
-    )
-    cohorts = {row["name"]: row["cohort_id"] async for row in classes}
-    found = store.database.collection(Cohort).find(
-        {"_id": {"$in": sorted(set(cohorts.values()))}}, {"stage": 1}, session=session
-    )
-    stages = {row["_id"]: SchoolStage(row["stage"]) async for row in found}
-    return {name: stages[key] for name, key in cohorts.items() if key in stages}
 
 
 async def _documents(

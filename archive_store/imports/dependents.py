@@ -10,6 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.retrieval_grants import RetrievalGrant
 from archive_store.admission.documents import AdmissionCase
 from archive_store.approvals.documents import ChangeRequest
+from archive_store.conduct.documents import Award, Sanction
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.store import Store
@@ -33,6 +34,8 @@ _PATHS: Sequence[tuple[UndoObstacle, str, str]] = (
     (UndoObstacle.MERGE, DuplicateDismissal.Settings.name, "first_id"),
     (UndoObstacle.MERGE, DuplicateDismissal.Settings.name, "second_id"),
     (UndoObstacle.VERIFICATION, _VERIFICATION_ITEMS, "student_id"),
+    (UndoObstacle.CONDUCT, Award.Settings.name, "student_id"),
+    (UndoObstacle.CONDUCT, Sanction.Settings.name, "student_id"),
     (UndoObstacle.CRISIS_TEAM, CrisisTeam.Settings.name, "members.retrievals.student_id"),
 )
 _OF_RECORDS = (UndoObstacle.ADMISSION_CASE, AdmissionCase.Settings.name, "student_id")

@@ -85,6 +85,7 @@ class UndoObstacle(StrEnum):
     CRISIS_TEAM = "CRISIS_TEAM"
     MERGE = "MERGE"
     VERIFICATION = "VERIFICATION"
+    CONDUCT = "CONDUCT"
     GONE = "GONE"
 
 

@@ -13,6 +13,8 @@ from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_ACTION_HISTORY
 from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
+from archive_store.conduct.documents import ConductPolicy
+from archive_store.conduct.histories import APPEAL_HISTORY, AWARD_HISTORY, SANCTION_HISTORY
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.code_table_versions import CodeTableVersion
@@ -45,13 +47,16 @@ class SubjectType(StrEnum):
     ACCESS_EVENT = "AccessEvent"  # 查阅记录
     ADMISSION_CASE = "AdmissionCase"  # 入学办理
     ADMISSION_POLICY = "AdmissionPolicy"  # 入学办理规则
+    APPEAL = "Appeal"  # 申诉
     APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
     ARCHIVE_FILE = "ArchiveFile"  # 案卷
+    AWARD = "Award"  # 奖励
     CAMPUS = "Campus"  # 校区
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
     CLASS_ASSIGNMENT = "ClassAssignment"  # 编班
     CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
     COHORT = "Cohort"  # 级
+    CONDUCT_POLICY = "ConductPolicy"  # 奖惩规则
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
     DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
@@ -69,6 +74,7 @@ class SubjectType(StrEnum):
     RETENTION_TABLE = "RetentionTable"  # 保管期限表
     RETRIEVAL_GRANT = "RetrievalGrant"  # 调阅授权
     ROLE_GRANT = "RoleGrant"  # 授权
+    SANCTION = "Sanction"  # 处分
     SCAN = "Scan"  # 扫描件
     SCHOOL = "School"  # 学校
     SCHOOL_CLASS = "SchoolClass"  # 班级
@@ -87,13 +93,16 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ACCESS_EVENT: by_class(AccessEvent, texts=of_no_leaf),
     SubjectType.ADMISSION_CASE: ADMISSION_CASE_HISTORY,
     SubjectType.ADMISSION_POLICY: by_class(AdmissionPolicy, FieldClass.F0),
+    SubjectType.APPEAL: APPEAL_HISTORY,
     SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
     SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
+    SubjectType.AWARD: AWARD_HISTORY,
     SubjectType.CAMPUS: by_class(Campus),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
     SubjectType.CLASS_ASSIGNMENT: by_class(ClassAssignment),
     SubjectType.COHORT: by_class(Cohort),
     SubjectType.CODE_TABLE_VERSION: by_class(CodeTableVersion, FieldClass.F0),
+    SubjectType.CONDUCT_POLICY: by_class(ConductPolicy, FieldClass.F0),
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
     SubjectType.DELEGATION: DELEGATION_HISTORY,
     SubjectType.DISPOSAL_BATCH: DISPOSAL_BATCH_HISTORY,
@@ -111,6 +120,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.RETENTION_TABLE: by_class(RetentionTable, FieldClass.F0),
     SubjectType.RETRIEVAL_GRANT: RETRIEVAL_GRANT_HISTORY,
     SubjectType.ROLE_GRANT: ROLE_GRANT_HISTORY,
+    SubjectType.SANCTION: SANCTION_HISTORY,
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.SCHOOL: by_class(School),
     SubjectType.SCHOOL_CLASS: by_class(SchoolClass),

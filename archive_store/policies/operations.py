@@ -13,6 +13,7 @@ from bson import ObjectId
 from archive_store.access.rules import AccessRules, FieldAccessPolicy
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
+from archive_store.conduct.documents import Appeal, Award, Sanction
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
@@ -31,7 +32,7 @@ from archive_store.scans.documents import Scan
 from archive_store.students.documents import Student, StudentStatus
 
 # What the school's people read; the rules speak of no other types.
-GOVERNED_TYPES = (Student, Scan)
+GOVERNED_TYPES = (Student, Scan, Award, Sanction, Appeal)
 
 
 class PolicyReplace(Payload):

@@ -10,14 +10,15 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.rules import chain_of
+from archive_store.conduct.in_force import sanctions_in_force
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
 from archive_store.foundation.versioned import newest_version
 from archive_store.organisation.assignments import classes_by_name
 from archive_store.organisation.documents import Cohort
 from archive_store.organisation.rules import grade_on, is_open
+from archive_store.organisation.stages import stages_of_students
 from archive_store.scans.documents import Scan
 from archive_store.status_changes.default_rules import default_rules
 from archive_store.status_changes.documents import StatusRules
@@ -45,26 +46,17 @@ async def facts_of(
     """The facts of a record whose `FACT_FIELDS` are loaded. NOT_FOUND for a material that is not the student's."""
     policy = await newest_version(store, ApprovalPolicy)
     facts = KINDS[kind]
+    stages = await stages_of_students(store, session, [payload.student_id])
+    sanctioned = await sanctions_in_force(store, session, [payload.student_id])
     return RecordFacts(
         status=StudentStatus(row["status"]),
         periods=periods_of(row),
         enrolled_month=row["enrolled_month"],
-        stage=await stage_of(store, row["class_name"], session),
-        is_under_sanction=False,
+        stage=stages.get(payload.student_id),
+        is_under_sanction=payload.student_id in sanctioned,
         materials=await document_types_of(store, payload.student_id, payload.materials, session),
         chain=chain_of(policy, facts.operation, STATUS_FIELDS),
     )
-
-
-async def stage_of(
-    store: Store, class_name: str, session: AsyncClientSession | None = None
-) -> SchoolStage | None:
-    """The stage of the class's cohort; None where the school did not set the class up."""
-    held = (await classes_by_name(store, {class_name}, session)).get(class_name)
-    if held is None:
-        return None
-    cohort = await _cohort(store, held.cohort_id, session)
-    return None if cohort is None else cohort.stage
 
 
 async def _cohort(store: Store, key: ObjectId, session: AsyncClientSession | None) -> Cohort | None:

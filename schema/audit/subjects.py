@@ -34,6 +34,8 @@ async def _import(info: Request, key: ObjectId) -> Any:
 
 _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "AdmissionCase": _admission_case,
+    "Appeal": lambda info, key: info.context.loaders.conduct.appeals.load(key),
+    "Award": lambda info, key: info.context.loaders.conduct.awards.load(key),
     "ChangeRequest": ChangeRequest.resolve_reference,
     "CrisisTeam": lambda info, key: info.context.loaders.crisis_teams.load(key),
     "Delegation": lambda info, key: info.context.loaders.audit.delegations.load(key),
@@ -44,6 +46,7 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "LegalHold": lambda info, key: info.context.loaders.legal_holds.load(key),
     "Person": lambda info, key: info.context.loaders.audit.staff.load(key),
     "RetrievalGrant": _grant,
+    "Sanction": lambda info, key: info.context.loaders.conduct.sanctions.load(key),
     "Scan": Scan.resolve_reference,
     "Student": Student.resolve_reference,
     "VerificationCampaign": lambda info, key: info.context.loaders.verification_campaigns.load(key),

@@ -37,6 +37,7 @@ _KEYS = {
     "merged_id": "Student",
     "merged_into": "Student",
     "person_id": "Person",
+    "sanction_id": "Sanction",
     "scan_id": "Scan",
     "scan_ids": "Scan",
     "second_id": "Student",

@@ -14,6 +14,7 @@ from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
+from schema.conduct.types import Award, Sanction
 from schema.context import Request
 from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
@@ -177,6 +178,20 @@ class Student(Node):
             info.context.withhold({"Student.scans": Withheld.NOT_PERMITTED})
         else:
             note_withheld(info, found)
+        return found  # type: ignore[return-value]
+
+    @strawberry.field(description="奖励, newest first; null where the viewer may not know of them.")
+    async def awards(self, info: Request) -> list[Award] | None:
+        found = await info.context.loaders.conduct.awards_of.load(key_of_source(self))
+        if found is None:
+            info.context.withhold({"Student.awards": Withheld.NOT_PERMITTED})
+        return found  # type: ignore[return-value]
+
+    @strawberry.field(description="处分, newest first; null where the viewer may not know of them.")
+    async def sanctions(self, info: Request) -> list[Sanction] | None:
+        found = await info.context.loaders.conduct.sanctions_of.load(key_of_source(self))
+        if found is None:
+            info.context.withhold({"Student.sanctions": Withheld.NOT_PERMITTED})
         return found  # type: ignore[return-value]
 
     @strawberry.field(

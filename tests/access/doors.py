@@ -520,5 +520,7 @@ WITHOUT_VALUES = {
     "duplicateCandidates": "pairs, to those who ask for merges; the students by their rights (tests/duplicates)",
     "mergeCase": "as `mergeCases`",
     "mergeCases": "merges, by class; the students by their rights (tests/duplicates)",
+    "appeals": "by class, as from the student (tests/conduct)",
+    "conductPolicy": "the rules, open to all who are signed in",
     "GET /metrics": "counts of requests by route",
 }

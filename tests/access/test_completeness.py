@@ -294,6 +294,19 @@ REVIEWED: dict[str, str] = {
     "merges, to whoever reads internal values (F1) of them": """
         MergeCase.auditHistory MergeCase.fields MergeCase.id MergeCase.merged MergeCase.survivor
         Student.mergedRecords StudentMergePayload.changeRequest StudentMergePayload.errors""",
+    "conduct: ways to nodes, keys and pages; what is in sight is told by the class of its leaves": """
+        Appeal.id Award.id Sanction.id Appeal.auditHistory Award.auditHistory Sanction.auditHistory Appeal.committee
+        Appeal.sanction Appeal.student Award.student Sanction.student Sanction.appeal Appeal.viewerCan
+        Sanction.viewerCan Student.awards Student.sanctions AppealConnection.edges AppealConnection.pageInfo
+        AppealEdge.cursor AppealEdge.node AppealPayload.appeal AppealPayload.errors
+        ConductRequestPayload.changeRequest ConductRequestPayload.errors ConductPolicyReplacePayload.changeRequest
+        ConductPolicyReplacePayload.errors""",
+    "told from status and last day (F2), without which nobody sees the appeal": "Appeal.isOverdue",
+    "who speaks for the committee: as its names, without which nobody sees the appeal": """
+        AppealCommitteeMember.isChair""",
+    "the rules of conduct, open to all who are signed in": """
+        ConductPolicy.version ConductPolicy.effectiveFrom ConductPolicy.rules
+        ConductPolicyReplacePayload.differences""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.

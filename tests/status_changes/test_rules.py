@@ -24,6 +24,7 @@ from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StatusPeriod, StudentStatus
 from archive_store.students.status import StatusChange
 from archive_store.students.status_periods import Cause, in_force, with_correction, with_status
+from tests.conduct.cases import impose
 from tests.organisation.structure import FIRST, THIRD, build
 from tests.school import School
 from tests.status_changes.changes import asked, day, done, paper, signed
@@ -187,6 +188,15 @@ async def test_what_a_kind_does_not_have_or_lacks(school: School) -> None:
     assert (
         await code(asked(school, ChangeKind.SUSPEND, today, until=day(school, -1))) is ErrorCode.INVALID_DATE
     )
+
+
+async def test_no_transfer_while_a_sanction_is_in_force(school: School) -> None:
+    await build(school)
+    student, form = await school.student(), await paper(school, "转学申请表")
+    await asked(school, ChangeKind.TRANSFER_OUT, day(school), materials=[form])
+    await impose(school, student.key)
+    refused = asked(school, ChangeKind.TRANSFER_OUT, day(school), materials=[form])
+    assert await code(refused) is ErrorCode.RULE_FORBIDS
 
 
 async def test_no_way_around_the_credential_audit(school: School) -> None:

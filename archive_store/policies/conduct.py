@@ -1,0 +1,102 @@
+"""`conduct_policy.replace`: new periods and clocks of sanctions, decided by the principal (policy §四(一))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+
+from archive_store.access.viewer import Viewer
+from archive_store.approvals.operation import Operation, Payload
+from archive_store.conduct.documents import ConductPolicy, ConductRules
+from archive_store.conduct.steps import policy_in_force
+from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.records import bson_value
+from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.policies.rules import RULE
+from archive_store.policies.versions import (
+    REQUESTERS,
+    ask_for_version,
+    check_first_day,
+    current_version,
+    next_version,
+    write_version,
+)
+
+
+class ConductPolicyReplace(Payload):
+    """Payload of `conduct_policy.replace`: the whole new content, and the day (in China) from which it holds."""
+
+    policy_id: PydanticObjectId
+    effective_from: date
+    rules: ConductRules
+
+
+def changed_rules(before: ConductRules, after: ConductRules) -> list[str]:
+    """The names of the rules that say something else, in order."""
+    return [name for name in ConductRules.model_fields if getattr(before, name) != getattr(after, name)]
+
+
+async def replace_conduct_policy(
+    store: Store,
+    viewer: Viewer,
+    *,
+    rules: Mapping[str, Any],
+    effective_from: date,
+    reason: str | None,
+    dry_run: bool,
+) -> tuple[list[str], ObjectId | None]:
+    """Ask for a new version, or with `dry_run` only say which rules would change.
+
+    Raises FORBIDDEN without a post that may ask (or, for a dry run, that decides), and for bad content an error that
+    names the place.
+    """
+    values = {"policy_id": ObjectId(), "effective_from": effective_from, "rules": rules}
+
+    async def differences(payload: ConductPolicyReplace) -> list[str]:
+        return changed_rules((await policy_in_force(store)).rules, payload.rules)
+
+    return await ask_for_version(
+        store, viewer, CONDUCT_POLICY_REPLACE, values, differences, reason=reason, dry_run=dry_run
+    )
+
+
+async def _check(store: Store, viewer: Viewer, payload: ConductPolicyReplace) -> None:
+    check_first_day(store, payload.effective_from)
+    least, most = payload.rules.period_months_least, payload.rules.period_months_most
+    if least > most:
+        raise RegistrarError(
+            ErrorCode.OUT_OF_RANGE, field="rules.period_months_least", rule=RULE, least=1, most=most
+        )
+    if payload.rules == (await policy_in_force(store)).rules:
+        raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
+
+
+async def _apply(unit: UnitOfWork, payload: ConductPolicyReplace) -> ObjectId:
+    policy = ConductPolicy(
+        id=payload.policy_id,
+        rules=payload.rules,
+        **await next_version(unit, ConductPolicy, payload.effective_from),
+    )
+    return await write_version(unit, policy, "conduct_policy", ["rules"])
+
+
+CONDUCT_POLICY_REPLACE = Operation(
+    name="conduct_policy.replace",
+    record_type=ConductPolicy,
+    payload=ConductPolicyReplace,
+    requesters=REQUESTERS,
+    subject=lambda payload: Subject(ConductPolicy.subject_type, payload.policy_id),
+    requested_values=lambda payload: {
+        "effective_from": bson_value(payload.effective_from),
+        "rules": bson_value(payload.rules),
+    },
+    fields=lambda payload: frozenset({"effective_from", "rules"}),
+    current=current_version(ConductPolicy),
+    check=_check,
+    apply=_apply,
+)
