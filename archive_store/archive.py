@@ -34,6 +34,8 @@ from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.documents import IMPORT_INDEXES, ImportBatch
 from archive_store.imports.jobs import expire, run_due
+from archive_store.objections.documents import RecordObjection
+from archive_store.objections.operations import tell_overdue_answers
 from archive_store.operation_table import OPERATIONS
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
 from archive_store.people.delegations import Delegation
@@ -91,6 +93,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     MergeCase,
     Person,
     ReasonTemplates,
+    RecordObjection,
     RetentionTable,
     RetrievalGrant,
     RoleGrant,
@@ -123,6 +126,7 @@ JOBS: Mapping[str, Job] = {
     "archive_file.rotate_keys": rotate_keys,
     "disposal.cancel_unasked": cancel_unasked,
     "file_transfer.tell_overdue": tell_overdue_receipts,
+    "record_objection.tell_overdue": tell_overdue_answers,
     "import.expire": expire,
 }
 

@@ -29,6 +29,7 @@ from archive_store.duties.code_tables import CODE_TABLE_LOAD
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.graduation.decisions import GRADUATION_DECIDE
 from archive_store.imports.batches import IMPORT_UNDO, ROSTER_IMPORT
+from archive_store.objections.operations import OBJECTION_OPERATIONS
 from archive_store.organisation.assignments import CLASS_ASSIGN
 from archive_store.organisation.classes import CLASS_CHANGE, CLASS_CLOSE, CLASS_OPEN
 from archive_store.organisation.homerooms import HOMEROOM_ASSIGN, HOMEROOM_END
@@ -132,6 +133,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "verification.report_mismatch": VERIFICATION_REPORT_MISMATCH,
     "verification.settle": VERIFICATION_SETTLE,
     "status_rules.replace": STATUS_RULES_REPLACE,
+    **OBJECTION_OPERATIONS,
     **conduct_operations(stages_of_students),
     **{operation.name: operation for operation in STATUS_CHANGES.values()},
 }

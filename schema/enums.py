@@ -64,6 +64,7 @@ name_enum(
         "SCAN": "扫描件",
         "SCHOOL": "学校",
         "SCHOOL_CLASS": "班级",
+        "RECORD_OBJECTION": "更正申请",
         "STATUS_RULES": "学籍异动规则",
         "STUDENT": "学籍",
         "VERIFICATION_CAMPAIGN": "学期核验",

@@ -21,6 +21,7 @@ from archive_store.duplicates.queries import MergeView, merge_cases_by_id, merge
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
+from archive_store.objections.queries import ObjectionView, objections_of
 from archive_store.organisation.members import HomeroomPeriod, class_sizes, homeroom_periods
 from archive_store.organisation.queries import (
     ClassView,
@@ -164,6 +165,14 @@ class Loaders:
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
 
+        async def load_objections(keys: list[StudentKey]) -> list[list[ObjectionView] | None]:
+            found: dict[StudentKey, list[ObjectionView] | None] = {}
+            for paths in {key.paths for key in keys}:
+                ids = list({key.id: None for key in keys if key.paths == paths})
+                views = await objections_of(store, viewer, ids, paths)
+                found |= {StudentKey(key, paths): held for key, held in zip(ids, views, strict=True)}
+            return [found[key] for key in keys]
+
         async def load_transfers(ids: list[ObjectId]) -> list[list[FileTransfer] | None]:
             return await transfers_of(store, viewer, ids)
 
@@ -279,6 +288,9 @@ class Loaders:
         self.visible_subjects: DataLoader[Subject, bool] = DataLoader(load_fn=load_visible, cache=False)
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False
+        )
+        self.objections_of_students: DataLoader[StudentKey, list[ObjectionView] | None] = DataLoader(
+            load_fn=load_objections, cache=False
         )
         self.transfers_of_students: DataLoader[ObjectId, list[FileTransfer] | None] = DataLoader(
             load_fn=load_transfers, cache=False

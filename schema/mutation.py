@@ -38,6 +38,7 @@ from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.graduation.resolvers import GraduationMutations
 from schema.imports.mutations import ImportMutations
+from schema.objections.resolvers import ObjectionMutations
 from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
     DelegationPayload,
@@ -92,6 +93,7 @@ class Mutation(
     FileTransferMutations,
     GraduationMutations,
     ImportMutations,
+    ObjectionMutations,
     OrganisationMutations,
     StatusChangeMutations,
     VerificationMutations,

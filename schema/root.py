@@ -48,6 +48,7 @@ from schema.imports.types import ImportBatch
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.mutation import Mutation
 from schema.nodes import Connection, Node, parse_global_id
+from schema.objections.resolvers import ObjectionQueries
 from schema.organisation.queries import (
     OrganisationQueries,
     resolve_campus,
@@ -139,6 +140,7 @@ class Query(
     FileTransferQueries,
     GraduationQueries,
     ImportQueries,
+    ObjectionQueries,
     OrganisationQueries,
     StatusChangeQueries,
     VerificationQueries,

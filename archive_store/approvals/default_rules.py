@@ -58,6 +58,11 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="approval_policy.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="retention_table.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="status_rules.replace", chain=_ALL_TIERS),
+    # 引言: an objection asks, and its answer changes no record; the correction is signed as ever.
+    *(
+        ApprovalRule(operation=f"record_objection.{verb}", chain=())
+        for verb in ("raise", "answer", "withdraw")
+    ),
     # 档案转移: the head signs for what leaves; a receipt only tells what came of it.
     ApprovalRule(operation="file_transfer.send", chain=_HEAD),
     ApprovalRule(operation="file_transfer.receive", chain=()),

@@ -22,6 +22,7 @@ from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.documents import ImportBatch
+from archive_store.objections.documents import RecordObjection
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
 from archive_store.preservation.fixity_documents import FixityRun
@@ -81,6 +82,7 @@ class SubjectType(StrEnum):
     FILE_TRANSFER = "FileTransfer"
     GRADUATION_BATCH = "GraduationBatch"
     GRADUATION_RULES = "GraduationRules"
+    RECORD_OBJECTION = "RecordObjection"
     STATUS_RULES = "StatusRules"
     STUDENT = "Student"  # 学籍
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
@@ -127,6 +129,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.FILE_TRANSFER: by_class(FileTransfer),
     SubjectType.GRADUATION_BATCH: by_class(GraduationBatch),
     SubjectType.GRADUATION_RULES: by_class(GraduationRules, FieldClass.F0),
+    SubjectType.RECORD_OBJECTION: by_class(RecordObjection),
     SubjectType.STATUS_RULES: by_class(StatusRules, FieldClass.F0),
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,

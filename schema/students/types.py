@@ -20,6 +20,7 @@ from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
 from schema.nodes import Connection, Node, global_id, key_of_source
+from schema.objections.types import OBJECTION, RecordObjection, shown_objection
 from schema.organisation.enums import NumberState
 from schema.organisation.types import SchoolClass
 from schema.permissions import Permission
@@ -160,6 +161,19 @@ class Student(Node):
             return None
         found = [await Student.resolve_reference(info, key) for key in keys]
         return [row for row in found if row is not None]  # type: ignore[misc]
+
+    @strawberry.field(
+        description="更正申请 about this record, newest first; null where the viewer may not know of them."
+    )
+    async def objections(self, info: Request) -> list[RecordObjection] | None:
+        key = StudentKey(key_of_source(self), OBJECTION.selected(info))
+        found = await info.context.loaders.objections_of_students.load(key)
+        if found is None:
+            info.context.withhold({"Student.objections": Withheld.NOT_PERMITTED})
+            return None
+        for view in found:
+            info.context.withhold(OBJECTION.coordinates_of(view.withheld))
+        return [shown_objection(view) for view in found]
 
     @strawberry.field(description="档案转移, newest first; null where the viewer may not know of them.")
     async def file_transfers(self, info: Request) -> list[FileTransfer] | None:

@@ -513,6 +513,7 @@ WITHOUT_VALUES = {
     "admissionPolicy": "the rules, open to all who are signed in",
     "statusChangePreview": "what a change would meet, to those who may ask for it (tests/status_changes)",
     "statusRules": "the rules, open to all who are signed in",
+    "recordObjectionsOpen": "what waits, to who answers it, each leaf by its class (tests/objections)",
     "fileTransfersSent": "what is on its way, to who sends it (tests/transfers)",
     "graduationAudit": "audits, to those who audit by post and read what they are taken of (tests/graduation)",
     "graduationBatches": "counts of decisions, as `graduationAudit`",

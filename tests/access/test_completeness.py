@@ -264,6 +264,10 @@ REVIEWED: dict[str, str] = {
         FileTransferConnection.edges FileTransferConnection.pageInfo FileTransferEdge.cursor FileTransferEdge.node
         FileTransferPayload.applied FileTransferPayload.changeRequest FileTransferPayload.errors
         Student.fileTransfers""",
+    "objections: keys, ways to nodes, pages, and what was just asked for; their leaves are governed": """
+        RecordObjection.id RecordObjection.studentId RecordObjectionConnection.edges RecordObjectionConnection.pageInfo
+        RecordObjectionEdge.cursor RecordObjectionEdge.node RecordObjectionPayload.errors
+        RecordObjectionPayload.recordObjectionId Student.objections""",
     "semester verification: keys, ways to nodes, pages, and what was just asked for": """
         VerificationCampaign.auditHistory VerificationCampaign.id VerificationCampaign.items
         VerificationCampaign.progress VerificationCampaign.total VerificationCampaignConnection.edges

@@ -41,6 +41,7 @@ def test_every_field_of_a_student_is_governed_or_computed() -> None:
         "mergedRecords",
         "numberHistory",
         "numberState",
+        "objections",
         "schoolClass",
     }
     computed |= {"awards", "sanctions"}

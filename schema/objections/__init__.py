@@ -1,0 +1,1 @@
+"""Objections to records (更正申请) in GraphQL."""
