@@ -160,7 +160,7 @@ class Sanction(Record):
 
     subject_type: ClassVar[str] = "Sanction"
 
-    student_id: Annotated[PydanticObjectId, F1]
+    student_id: Annotated[PydanticObjectId, F2]  # or a request for one would tell of whom there is one
     kind: Annotated[SanctionKind, F2]
     reason: Annotated[str, F3]
     document_number: Annotated[str, F2]
@@ -200,7 +200,7 @@ class Appeal(Record):
     subject_type: ClassVar[str] = "Appeal"
 
     sanction_id: Annotated[PydanticObjectId, F2]
-    student_id: Annotated[PydanticObjectId, F1]
+    student_id: Annotated[PydanticObjectId, F2]
     status: Annotated[AppealStatus, F2] = AppealStatus.FILED
     grounds: Annotated[str, F3]
     filed_on: Annotated[date, F2]

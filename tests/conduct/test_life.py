@@ -195,6 +195,7 @@ async def test_who_may_name_and_whom(school: School) -> None:
         ("principal", ("archive", "admissions"), ErrorCode.OUT_OF_RANGE),
         ("principal", ("archive", "admissions", "archive"), ErrorCode.DUPLICATE),
         ("principal", ("archive", "admissions", "analysis"), ErrorCode.FORBIDDEN),
+        ("principal", ("principal", "admissions", "archive"), ErrorCode.SELF_APPROVAL),
     ):
         with pytest.raises(RegistrarError) as refused:
             await appoint(school, appeal_id, *members, by=by)
@@ -268,6 +269,19 @@ async def test_the_appeal_to_the_province_is_recorded_in_its_time(school: School
     assert refused.value.code is ErrorCode.OUT_OF_RANGE
     await ask(school, "appeal.record_provincial", record, "pupil")
     assert (await stored(school, Appeal, appeal_id)).status == "PROVINCIAL"
+
+
+async def test_a_merged_record_takes_its_sanctions_with_it(school: School) -> None:
+    first, second, third = [(await school.student(place)).key for place in range(3)]
+    sanction_id = await impose(school, first)
+    students = school.store.database.mongo["students"]
+    await students.update_one({"_id": first}, {"$set": {"merged_into": second}})
+    await students.update_one({"_id": second}, {"$set": {"merged_into": third}})
+    found = await sanctions_in_force(school.store, None, [second, third, ObjectId()])
+    assert {key: [held.id for held in sanctions] for key, sanctions in found.items()} == {
+        second: [sanction_id],
+        third: [sanction_id],
+    }
 
 
 async def test_who_asked_or_is_concerned_does_not_decide(school: School) -> None:
