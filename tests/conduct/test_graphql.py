@@ -250,6 +250,26 @@ async def test_the_committee_reads_while_it_reviews(school: School) -> None:
     assert sanction_id
 
 
+async def test_the_family_is_told_who_read_why(school: School) -> None:
+    student, _, _ = await appealed(school)
+    await run(school, COMMITTEE[2], QUEUE)
+    await run(school, "director", STUDENT, PURPOSE, id=global_id("Student", student))
+    query = f"""{{ student(id: "{global_id("Student", student)}") {{ accessHistory {{
+        edges {{ node {{ actorName fields purpose }} }} }} }} }}"""
+    data, _ = await run(school, "parent", query, None)
+    told = [edge["node"] for edge in data["student"]["accessHistory"]["edges"]]
+    fields = {(node["actorName"], field) for node in told for field in node["fields"]}
+    both = {"sanctions.reason", "sanctions.appeal.grounds"}
+    assert fields >= {(name, field) for name in ("陈招生", "赵主任") for field in both}
+    assert {node["purpose"] for node in told if node["actorName"] == "陈招生"} == {
+        "申诉复查 reviewing an appeal"
+    }
+    data, _ = await run(school, "principal", query, PURPOSE)
+    assert len(data["student"]["accessHistory"]["edges"]) >= len(told)
+    data, _ = await run(school, "information", query, PURPOSE)
+    assert data["student"]["accessHistory"] is None
+
+
 async def test_the_queue_by_status_and_what_is_late(school: School) -> None:
     _, _, appeal_id = await appealed(school)
     for subject, status, count in (

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
+from archive_store.archive import JOBS, RECORD_TYPES
+from archive_store.audit.verification import verify_history
+from archive_store.conduct import appeal_decisions
 from archive_store.conduct.documents import Appeal, Award, Sanction
 from archive_store.conduct.in_force import sanctions_in_force
 from archive_store.conduct.jobs import remind_of_decisions, tell_overdue
@@ -156,6 +160,34 @@ async def test_an_appeal_revokes_the_sanction_with_its_decision(school: School) 
     with pytest.raises(RegistrarError) as refused:
         await decide(school, appeal_id, "UPHELD")
     assert refused.value.code is ErrorCode.WRONG_STATE
+    assert (await verify_history(school.store, RECORD_TYPES)).sound
+
+
+async def test_what_is_written_in_one_transaction_fails_as_one(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sanction_id = await impose(school, await family(school))
+    appeal_id = await file(school, sanction_id)
+    await appoint(school, appeal_id)
+
+    async def fail(*_: object) -> None:
+        raise RegistrarError(ErrorCode.TRY_AGAIN)
+
+    monkeypatch.setattr(appeal_decisions, "tell_family", fail)
+    with pytest.raises(RegistrarError):
+        await decide(school, appeal_id, "REVOKED")
+    assert (await stored(school, Sanction, sanction_id)).status == "IN_FORCE"
+    assert (await stored(school, Appeal, appeal_id)).status == "UNDER_REVIEW"
+
+
+async def test_of_two_appeals_at_once_one_is_filed(school: School) -> None:
+    sanction_id = await impose(school, await family(school))
+    told = await asyncio.gather(
+        file(school, sanction_id), file(school, sanction_id, "parent"), return_exceptions=True
+    )
+    (refused,) = [held for held in told if isinstance(held, RegistrarError)]
+    assert refused.code is ErrorCode.DUPLICATE
+    assert await school.store.database.collection(Appeal).count_documents({}) == 1
 
 
 async def test_an_appeal_never_makes_it_worse(school: School) -> None:
@@ -239,6 +271,7 @@ async def test_the_clock_reminds_and_tells_once(school: School) -> None:
     appeal_id = await file(school, sanction_id)
     await appoint(school, appeal_id)
     due = (await stored(school, Appeal, appeal_id)).decide_by
+    assert (JOBS["appeal.remind"], JOBS["appeal.tell_overdue"]) == (remind_of_decisions, tell_overdue)
     now, left = school.store.clock.now(), (due - today(school)).days
     assert await remind_of_decisions(school.store, now) == 0
     assert await remind_of_decisions(school.store, now + timedelta(days=left - 1)) == 1
