@@ -59,6 +59,7 @@ class AppealStatus(StrEnum):
     UNDER_REVIEW = "UNDER_REVIEW"  # 复查中
     DECIDED = "DECIDED"  # 已作出复查决定
     PROVINCIAL = "PROVINCIAL"  # 已向省级教育行政部门申诉
+    ANSWERED = "ANSWERED"  # 省级已答复
 
 
 class AppealOutcome(StrEnum):
@@ -219,6 +220,8 @@ class Appeal(Record):
     provincial_until: Annotated[date | None, F2] = None
     provincial_filed_on: Annotated[date | None, F2] = None
     provincial_number: Annotated[str | None, F2] = None
+    provincial_outcome: Annotated[AppealOutcome | None, F2] = None
+    provincial_answered_on: Annotated[date | None, F2] = None
     reminded_for: Annotated[date | None, F2] = None  # the last day that was reminded of
     told_overdue_for: Annotated[date | None, F2] = None  # the last day whose passing was told of
 

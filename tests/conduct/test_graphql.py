@@ -68,7 +68,7 @@ async def appealed(school: School) -> tuple[ObjectId, ObjectId, ObjectId]:
 
 async def mutated(school: School, subject: str, name: str, **values: Any) -> dict[str, Any]:
     kind = name[0].upper() + name[1:]
-    is_appeal = name.startswith("appeal")
+    is_appeal = name.startswith("appeal") and name != "appealRecordAnswer"
     shown = "appeal { id status }" if is_appeal else "changeRequest { id }"
     mutation = f"""mutation ($input: {kind}Input!) {{
         {name}(input: $input) {{ {shown} errors {{ code field messageZh }} }} }}"""
@@ -127,8 +127,19 @@ async def test_a_whole_life_by_mutations(school: School) -> None:
         assert told["errors"] == [], told
         if told["appeal"] is not None:
             assert told["appeal"]["status"] == status
+    answered = await mutated(
+        school,
+        "information",
+        "appealRecordAnswer",
+        id=appeal,
+        provincialOutcome="UPHELD",
+        provincialAnsweredOn=today(school).isoformat(),
+        reason="省厅答复",
+    )
+    await sign(school, answered)
     data, _ = await run(school, "pupil", STUDENT, id=student)
     (held,) = data["student"]["sanctions"]
+    assert held["appeal"]["status"] == "ANSWERED"
     assert (held["status"], held["appeal"]["outcome"]) == ("REVOKED", "REVOKED")
     award = await mutated(
         school,

@@ -302,6 +302,26 @@ async def test_the_appeal_to_the_province_is_recorded_in_its_time(school: School
     assert refused.value.code is ErrorCode.OUT_OF_RANGE
     await ask(school, "appeal.record_provincial", record, "pupil")
     assert (await stored(school, Appeal, appeal_id)).status == "PROVINCIAL"
+    answer = {
+        "appeal_id": appeal_id,
+        "student_id": (await stored(school, Appeal, appeal_id)).student_id,
+        "provincial_outcome": "REVOKED",
+        "provincial_answered_on": today(school),
+    }
+    for by, changes, code in (
+        ("pupil", {}, ErrorCode.FORBIDDEN),
+        ("principal", {}, ErrorCode.FORBIDDEN),
+        ("information", {"student_id": ObjectId()}, ErrorCode.NOT_FOUND),
+        ("information", {"kind": "WARNING"}, ErrorCode.INVALID_ARGUMENT),
+        ("information", {"provincial_answered_on": today(late)}, ErrorCode.OUT_OF_RANGE),
+    ):
+        with pytest.raises(RegistrarError) as refused:
+            await ask(school, "appeal.record_answer", answer | changes, by)
+        assert refused.value.code is code
+    await done(school, "appeal.record_answer", answer)
+    held = await stored(school, Appeal, appeal_id)
+    assert (held.status, held.outcome, held.provincial_outcome) == ("ANSWERED", "UPHELD", "REVOKED")
+    assert (await stored(school, Sanction, sanction_id)).status == "REVOKED"
 
 
 async def test_a_merged_record_takes_its_sanctions_with_it(school: School) -> None:
