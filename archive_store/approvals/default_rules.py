@@ -92,7 +92,7 @@ DEFAULT_APPROVAL_RULES = (
         ApprovalRule(operation=operation, chain=_HEAD_AND_VICE_PRINCIPAL)
         for operation in (
             *("award.record", "award.revoke"),
-            *("sanction.impose", "sanction.serve", "sanction.remove"),
+            *("sanction.impose", "sanction.serve", "sanction.remove", "appeal.record_answer"),
         )
     ),
     *(

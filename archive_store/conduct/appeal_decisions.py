@@ -1,16 +1,20 @@
-"""`appeal.decide` and `appeal.record_provincial`: the committee's decision (复查决定), and the appeal after it.
+"""`appeal.decide`, `appeal.record_provincial` and `appeal.record_answer`: 复查决定, 省级申诉 and its answer (答复).
 
-What the committee decides about the sanction is done in the same transaction.
+What the committee, or after it the province, decides about the sanction is done in the same transaction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from beanie import PydanticObjectId
 from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.operation import Operation
 from archive_store.conduct.appeals import (
     ANY_POST,
     AppealPayload,
@@ -27,6 +31,7 @@ from archive_store.conduct.documents import (
     SanctionStatus,
 )
 from archive_store.conduct.rules import (
+    ASKERS,
     RULE,
     WRITERS_DOWN,
     AppealAction,
@@ -38,10 +43,20 @@ from archive_store.conduct.rules import (
     months_after,
     require_chair,
 )
-from archive_store.conduct.steps import Line, Text, change_told, loaded, policy_in_force, tell_family
+from archive_store.conduct.steps import (
+    Line,
+    Text,
+    change_told,
+    decisions_for,
+    loaded,
+    policy_in_force,
+    require_same,
+    tell_family,
+)
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
+from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
@@ -63,29 +78,40 @@ class AppealRecordProvincial(AppealPayload):
     provincial_number: Line | None = None
 
 
+class AppealRecordAnswer(AppealPayload):
+    """Payload of `appeal.record_answer`: what the province decided, and when; a request, as of a sanction."""
+
+    student_id: PydanticObjectId
+    provincial_outcome: AppealOutcome
+    provincial_answered_on: date
+    kind: SanctionKind | None = None
+    months: int | None = None
+
+
+_Outcome = AppealDecide | AppealRecordAnswer
+
+
 async def _check_decide(store: Store, viewer: Viewer, payload: AppealDecide) -> None:
     appeal = await require_on(store, viewer, payload.appeal_id, AppealAction.DECIDE)
     require_chair(appeal, viewer.person_id)
+    await _check_sanction(store, appeal, payload.outcome, payload)
+
+
+async def _check_sanction(store: Store, appeal: Appeal, outcome: AppealOutcome, payload: _Outcome) -> None:
     row = await store.database.collection(Sanction).find_one({"_id": appeal.sanction_id})
     if row is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
     await store.cipher.decrypt_paths([row], frozenset({"reason"}))
     rules = (await policy_in_force(store)).rules
-    check_outcome(Sanction.model_validate(row), payload.outcome, payload.kind, payload.months, rules)
+    check_outcome(Sanction.model_validate(row), outcome, payload.kind, payload.months, rules)
 
 
 async def _decide(unit: UnitOfWork, payload: AppealDecide) -> ObjectId:
     appeal = await appeal_to_move(unit, payload.appeal_id, AppealAction.DECIDE)
     require_chair(appeal, unit.actor.person_id)
-    sanction = await loaded(unit, Sanction, appeal.sanction_id)
     rules = (await policy_in_force(unit.store)).rules
-    check_outcome(sanction, payload.outcome, payload.kind, payload.months, rules)
     today = school_day(unit.at)
-    if payload.outcome is AppealOutcome.REVOKED:
-        revoked = {"status": SanctionStatus.REVOKED, "revoked_on": today}
-        await change_told(unit, sanction, revoked, "sanction:revoke")
-    elif payload.outcome is AppealOutcome.CHANGED:
-        await change_told(unit, sanction, _changed(sanction, payload), "sanction:change")
+    await _settle(unit, appeal, payload.outcome, payload)
     values = {
         "status": AppealStatus.DECIDED,
         "outcome": payload.outcome,
@@ -102,7 +128,19 @@ async def _decide(unit: UnitOfWork, payload: AppealDecide) -> ObjectId:
     return appeal.key
 
 
-def _changed(sanction: Sanction, payload: AppealDecide) -> dict[str, Any]:
+async def _settle(unit: UnitOfWork, appeal: Appeal, outcome: AppealOutcome, payload: _Outcome) -> None:
+    """Do with the sanction what was decided; one that is revoked already stays so."""
+    sanction = await loaded(unit, Sanction, appeal.sanction_id)
+    rules = (await policy_in_force(unit.store)).rules
+    check_outcome(sanction, outcome, payload.kind, payload.months, rules)
+    if outcome is AppealOutcome.REVOKED and sanction.status is not SanctionStatus.REVOKED:
+        revoked = {"status": SanctionStatus.REVOKED, "revoked_on": school_day(unit.at)}
+        await change_told(unit, sanction, revoked, "sanction:revoke")
+    elif outcome is AppealOutcome.CHANGED:
+        await change_told(unit, sanction, _changed(sanction, payload), "sanction:change")
+
+
+def _changed(sanction: Sanction, payload: _Outcome) -> dict[str, Any]:
     assert payload.months is not None  # noqa: S101 - nothing is changed to an expulsion
     return {
         "kind": payload.kind,
@@ -138,6 +176,35 @@ async def _record_provincial(unit: UnitOfWork, payload: AppealRecordProvincial) 
     return appeal.key
 
 
+async def _check_answer(store: Store, viewer: Viewer, payload: AppealRecordAnswer) -> None:
+    appeal = await require_on(store, viewer, payload.appeal_id, AppealAction.RECORD_ANSWER)
+    require_same(payload.student_id, appeal.student_id)
+    _check_answered_on(appeal, payload.provincial_answered_on, school_day(store.clock.now()))
+    await _check_sanction(store, appeal, payload.provincial_outcome, payload)
+
+
+def _check_answered_on(appeal: Appeal, day: date, today: date) -> None:
+    assert appeal.provincial_filed_on is not None  # noqa: S101 - the province was appealed to
+    check_day(day, appeal.provincial_filed_on, today, "provincial_answered_on")
+
+
+async def _record_answer(unit: UnitOfWork, payload: AppealRecordAnswer) -> ObjectId:
+    appeal = await appeal_to_move(unit, payload.appeal_id, AppealAction.RECORD_ANSWER)
+    _check_answered_on(appeal, payload.provincial_answered_on, school_day(unit.at))
+    await _settle(unit, appeal, payload.provincial_outcome, payload)
+    values = {
+        "status": AppealStatus.ANSWERED,
+        "provincial_outcome": payload.provincial_outcome,
+        "provincial_answered_on": payload.provincial_answered_on,
+    }
+    await change_told(unit, appeal, values, "appeal:record_answer")
+    subject = Subject(Appeal.subject_type, appeal.key)
+    for post in (Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL):
+        unit.notify(post, "appeal:answered", subject)
+    await tell_family(unit, appeal, appeal.student_id, "appeal:answered")
+    return appeal.key
+
+
 APPEAL_DECIDE = appeal_operation("appeal.decide", AppealDecide, ANY_POST, _check_decide, _decide)
 APPEAL_RECORD_PROVINCIAL = appeal_operation(
     "appeal.record_provincial",
@@ -146,4 +213,30 @@ APPEAL_RECORD_PROVINCIAL = appeal_operation(
     _check_provincial,
     _record_provincial,
     also_open_to=is_family,
+)
+
+
+async def _current_answer(
+    store: Store, session: AsyncClientSession | None, payload: AppealRecordAnswer
+) -> Mapping[str, Any]:
+    query, wanted = {"_id": payload.appeal_id}, {"_id": 0, **dict.fromkeys(_ANSWER, 1)}
+    return await store.database.collection(Appeal).find_one(query, wanted, session=session) or {}
+
+
+_ANSWER = frozenset({"provincial_outcome", "provincial_answered_on", "student_id"})
+# The one end of a sanction that rests on what somebody says came from outside, so that it is signed as it was.
+APPEAL_RECORD_ANSWER = Operation(
+    name="appeal.record_answer",
+    record_type=Appeal,
+    payload=AppealRecordAnswer,
+    requesters=ASKERS,
+    subject=lambda payload: Subject(Appeal.subject_type, payload.appeal_id),
+    requested_values=lambda payload: {name: bson_value(getattr(payload, name)) for name in _ANSWER},
+    fields=lambda payload: _ANSWER,
+    current=_current_answer,
+    decisions=decisions_for(Appeal),
+    reason_fields=frozenset({"grounds"}),
+    check=_check_answer,
+    apply=_record_answer,
+    concerns=lambda payload: frozenset({payload.student_id}),
 )

@@ -157,7 +157,9 @@ async def _barred(store: Store, appeal: Appeal) -> frozenset[ObjectId]:
 async def _check_appoint(store: Store, viewer: Viewer, payload: AppealAppoint) -> None:
     appeal = await require_on(store, viewer, payload.appeal_id, AppealAction.APPOINT)
     rules = (await policy_in_force(store)).rules
-    check_committee(payload.member_ids, await _barred(store, appeal), rules)
+    # Nobody names themself.
+    barred = await _barred(store, appeal) | {viewer.person_id}
+    check_committee(payload.member_ids, barred, rules)
     posts = await posts_in_force(store, payload.member_ids, school_day(store.clock.now()))
     names = await names_of_people(store, posts)
     for place, key in enumerate(payload.member_ids):

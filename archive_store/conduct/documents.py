@@ -59,6 +59,7 @@ class AppealStatus(StrEnum):
     UNDER_REVIEW = "UNDER_REVIEW"  # 复查中
     DECIDED = "DECIDED"  # 已作出复查决定
     PROVINCIAL = "PROVINCIAL"  # 已向省级教育行政部门申诉
+    ANSWERED = "ANSWERED"  # 省级已答复
 
 
 class AppealOutcome(StrEnum):
@@ -160,7 +161,7 @@ class Sanction(Record):
 
     subject_type: ClassVar[str] = "Sanction"
 
-    student_id: Annotated[PydanticObjectId, F1]
+    student_id: Annotated[PydanticObjectId, F2]  # or a request for one would tell of whom there is one
     kind: Annotated[SanctionKind, F2]
     reason: Annotated[str, F3]
     document_number: Annotated[str, F2]
@@ -200,7 +201,7 @@ class Appeal(Record):
     subject_type: ClassVar[str] = "Appeal"
 
     sanction_id: Annotated[PydanticObjectId, F2]
-    student_id: Annotated[PydanticObjectId, F1]
+    student_id: Annotated[PydanticObjectId, F2]
     status: Annotated[AppealStatus, F2] = AppealStatus.FILED
     grounds: Annotated[str, F3]
     filed_on: Annotated[date, F2]
@@ -219,6 +220,8 @@ class Appeal(Record):
     provincial_until: Annotated[date | None, F2] = None
     provincial_filed_on: Annotated[date | None, F2] = None
     provincial_number: Annotated[str | None, F2] = None
+    provincial_outcome: Annotated[AppealOutcome | None, F2] = None
+    provincial_answered_on: Annotated[date | None, F2] = None
     reminded_for: Annotated[date | None, F2] = None  # the last day that was reminded of
     told_overdue_for: Annotated[date | None, F2] = None  # the last day whose passing was told of
 

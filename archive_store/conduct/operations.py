@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from archive_store.approvals.operation import Operation
-from archive_store.conduct.appeal_decisions import APPEAL_DECIDE, APPEAL_RECORD_PROVINCIAL
+from archive_store.conduct.appeal_decisions import (
+    APPEAL_DECIDE,
+    APPEAL_RECORD_ANSWER,
+    APPEAL_RECORD_PROVINCIAL,
+)
 from archive_store.conduct.appeals import APPEAL_APPOINT, APPEAL_EXTEND, APPEAL_FILE
 from archive_store.conduct.awards import AWARD_RECORD, AWARD_REVOKE
 from archive_store.conduct.documents import Appeal, Award, ConductPolicy, Sanction
@@ -26,6 +30,7 @@ def conduct_operations(stages_of: StagesOf) -> Mapping[str, Operation[Any]]:
         "appeal.decide": APPEAL_DECIDE,
         "appeal.extend": APPEAL_EXTEND,
         "appeal.file": APPEAL_FILE,
+        "appeal.record_answer": APPEAL_RECORD_ANSWER,
         "appeal.record_provincial": APPEAL_RECORD_PROVINCIAL,
         "award.record": AWARD_RECORD,
         "award.revoke": AWARD_REVOKE,

@@ -11,7 +11,11 @@ from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.operation import Operation
 from archive_store.approvals.permissions import Permission, may_ask
-from archive_store.conduct.appeal_decisions import APPEAL_DECIDE, APPEAL_RECORD_PROVINCIAL
+from archive_store.conduct.appeal_decisions import (
+    APPEAL_DECIDE,
+    APPEAL_RECORD_ANSWER,
+    APPEAL_RECORD_PROVINCIAL,
+)
 from archive_store.conduct.appeals import APPEAL_APPOINT, APPEAL_EXTEND, APPEAL_FILE
 from archive_store.conduct.documents import Appeal, Sanction
 from archive_store.conduct.queries import AppealView, SanctionView
@@ -35,6 +39,7 @@ _OPERATIONS: Mapping[AppealAction, Operation[Any]] = {
     AppealAction.EXTEND: APPEAL_EXTEND,
     AppealAction.DECIDE: APPEAL_DECIDE,
     AppealAction.RECORD_PROVINCIAL: APPEAL_RECORD_PROVINCIAL,
+    AppealAction.RECORD_ANSWER: APPEAL_RECORD_ANSWER,
 }
 
 

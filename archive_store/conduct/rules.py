@@ -31,7 +31,7 @@ from archive_store.foundation.working_days import WorkingDays
 RULE = "policy §四(一) 奖惩记录"
 # §二(一): the information group keeps the records; director and deputies may ask as well.
 ASKERS = frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR})
-WRITERS_DOWN = frozenset({Post.INFORMATION_GROUP})  # of appeals that come on paper
+WRITERS_DOWN = frozenset({Post.INFORMATION_GROUP})  # of appeals and answers that come on paper
 APPOINTERS = frozenset({Post.VICE_PRINCIPAL, Post.PRINCIPAL})
 COMMITTEE_MOST = 20
 KINDS = tuple(SanctionKind)
@@ -43,6 +43,7 @@ class AppealAction(StrEnum):
     EXTEND = "EXTEND"
     DECIDE = "DECIDE"
     RECORD_PROVINCIAL = "RECORD_PROVINCIAL"
+    RECORD_ANSWER = "RECORD_ANSWER"
 
 
 _FROM = {
@@ -50,6 +51,7 @@ _FROM = {
     AppealAction.EXTEND: frozenset({AppealStatus.UNDER_REVIEW}),
     AppealAction.DECIDE: frozenset({AppealStatus.UNDER_REVIEW}),
     AppealAction.RECORD_PROVINCIAL: frozenset({AppealStatus.DECIDED}),
+    AppealAction.RECORD_ANSWER: frozenset({AppealStatus.PROVINCIAL}),
 }
 
 

@@ -13,6 +13,7 @@ from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.viewer import Viewer
 from archive_store.audit.reading_entries import ReadingEntry, Wanted, newest_readings
 from archive_store.audit.readings import ReadRows, record_reading
+from archive_store.conduct.readings import TOLD_AS, conduct_keys
 from archive_store.foundation.paging import Page, check_page_size
 from archive_store.foundation.store import Store
 from archive_store.readings.rules import Sight, sight_of, told_purpose
@@ -29,9 +30,9 @@ _PURPOSE = frozenset({"purpose"})
 class Access:
     """One reading of one student's sensitive or sealed values, as far as the viewer may know of it.
 
-    `fields` are paths of the student's record, `scans` those whose bytes were read. `why_withheld` says why the
-    purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's values, not of others' in
-    the same reading.
+    `fields` are paths of the student's record, or of their sanctions below it; `scans` those whose bytes were read.
+    `why_withheld` says why the purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's
+    values, not of others' in the same reading.
     """
 
     event_id: ObjectId
@@ -76,9 +77,10 @@ async def access_histories(
     known = await scans_by_student(store, viewer, keys)
     # A paper that the viewer may not know of is not looked for, so that no page is short of it.
     scans = {key: {view.id: view for view in views or ()} for key, views in zip(keys, known, strict=True)}
+    conduct = await conduct_keys(store, viewer, keys)
     wanted = [
         Wanted(
-            frozenset({key, *scans[key]}),
+            frozenset({key, *scans[key], *conduct.get(key, ())}),
             after,
             viewer.person_id if sights[key].is_family and not with_own else None,
         )
@@ -89,7 +91,16 @@ async def access_histories(
     found = {
         key: Page(
             [
-                _access(viewer, sights[key], entry, key, scans[key], family, with_purposes)
+                _access(
+                    viewer,
+                    sights[key],
+                    entry,
+                    key,
+                    scans[key],
+                    conduct.get(key, frozenset()),
+                    family,
+                    with_purposes,
+                )
                 for entry in page.rows
             ],
             page.has_next,
@@ -108,24 +119,26 @@ def _access(
     entry: ReadingEntry,
     student_id: ObjectId,
     scans: Mapping[ObjectId, ScanView],
+    conduct: Collection[ObjectId],
     family: Collection[ObjectId],
     with_purposes: bool,
 ) -> Access:
-    groups = entry.groups_of({student_id, *scans})
+    groups = entry.groups_of({student_id, *scans, *conduct})
     read = {subject_id for group in groups for subject_id in group["subject_ids"]}
-    is_of_record = entry.content["type"] == Student.subject_type
+    kind = entry.content["type"]
+    place = "" if kind == Student.subject_type else f"{TOLD_AS[kind]}." if kind in TOLD_AS else None
     purpose, why = None, None
     if with_purposes:
-        purpose, why = told_purpose(sight, entry, student_id, {*family, *scans})
+        purpose, why = told_purpose(sight, entry, student_id, {*family, *scans, *conduct})
     return Access(
         event_id=entry.event_id,
         at=entry.at,
         actor_name=entry.actor_name,
         actor_posts=entry.actor_posts,
         is_own=entry.actor_id == viewer.person_id,
-        fields=tuple(sorted({field for group in groups for field in group["fields"]}))
-        if is_of_record
-        else (),
+        fields=()
+        if place is None
+        else tuple(sorted({f"{place}{field}" for group in groups for field in group["fields"]})),
         scans=tuple(view for key, view in scans.items() if key in read)
         if entry.content["type"] == Scan.subject_type
         else (),

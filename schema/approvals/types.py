@@ -46,13 +46,20 @@ class RequestedChange:
     withheld: bool = strawberry.field(description="The viewer may not read this field of this record.")
 
 
+def _shown(field: str, value: Any) -> Any:
+    """A stored value as it is shown: whom a request is about by global id."""
+    if field == "student_id" and value is not None:
+        return global_id("Student", ObjectId(value))
+    return shown_value(value)
+
+
 def requested_changes(content: RequestContent) -> list[RequestedChange]:
     """The changes as they are shown."""
     return [
         RequestedChange(
             field=camel_case(change.field) or "",
-            before=shown_value(change.before),
-            after=shown_value(change.after),
+            before=_shown(change.field, change.before),
+            after=_shown(change.field, change.after),
             withheld=change.withheld,
         )
         for change in content.changes

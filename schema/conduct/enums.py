@@ -48,6 +48,7 @@ name_enum(
         "UNDER_REVIEW": "复查中",
         "DECIDED": "已作出复查决定",
         "PROVINCIAL": "已向省级教育行政部门申诉",
+        "ANSWERED": "省级已答复",
     },
 )
 name_enum(AppealOutcome, "复查结论.", {"UPHELD": "维持", "CHANGED": "变更", "REVOKED": "撤销"})
@@ -70,6 +71,7 @@ name_enum(
         "EXTEND": "延长复查期限",
         "DECIDE": "作出复查决定",
         "RECORD_PROVINCIAL": "登记省级申诉",
+        "RECORD_ANSWER": "登记省级答复",
     },
 )
 

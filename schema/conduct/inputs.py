@@ -90,6 +90,18 @@ class AppealRecordProvincialInput:
     provincial_number: str | None = None
 
 
+@strawberry.input(description="Input of `appealRecordAnswer`.")
+class AppealRecordAnswerInput:
+    id: strawberry.ID
+    provincial_outcome: AppealOutcome
+    provincial_answered_on: Day
+    kind: SanctionKind | None = strawberry.field(
+        default=None, description="What a changed sanction becomes; never a heavier one."
+    )
+    months: int | None = None
+    reason: str = strawberry.field(description="Why it is asked for, such as the answer's number.")
+
+
 @strawberry.input(description="Input of `conductPolicyReplace`.")
 class ConductPolicyReplaceInput:
     rules: JSON = strawberry.field(description="The whole content, in the shape of `conductPolicy.rules`.")

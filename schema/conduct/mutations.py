@@ -23,6 +23,7 @@ from schema.conduct.inputs import (
     AppealDecideInput,
     AppealExtendInput,
     AppealFileInput,
+    AppealRecordAnswerInput,
     AppealRecordProvincialInput,
     AwardRecordInput,
     AwardRevokeInput,
@@ -180,6 +181,19 @@ async def resolve_appeal_record_provincial(
     return await _move(info, "appeal.record_provincial", _appeal(input.id), **told)
 
 
+@typed_errors(ConductRequestPayload)
+async def resolve_appeal_record_answer(
+    info: Request,
+    input: AppealRecordAnswerInput,  # noqa: A002
+) -> ConductRequestPayload:
+    key = _appeal(input.id)
+    held = await visible(info.context.store, info.context.viewer, StoredAppeal, key)
+    names = ("provincial_outcome", "provincial_answered_on", "kind", "months")
+    values = {name: getattr(input, name) for name in names}
+    values |= {"appeal_id": key, "student_id": held.student_id}
+    return await _ask(info, "appeal.record_answer", values, input.reason)
+
+
 def _appeal(text: strawberry.ID) -> ObjectId:
     return key_of(text, StoredAppeal.subject_type, field="id")
 
@@ -239,6 +253,10 @@ class ConductMutations:
     )
     appeal_record_provincial: AppealPayload = strawberry.field(
         resolver=resolve_appeal_record_provincial, description="Record the appeal to the province (省级申诉)."
+    )
+    appeal_record_answer: ConductRequestPayload = strawberry.field(
+        resolver=resolve_appeal_record_answer,
+        description="Ask for what the province decided to be recorded; the sanction follows with it (省级答复).",
     )
     conduct_policy_replace: ConductPolicyReplacePayload = strawberry.field(
         resolver=resolve_conduct_policy_replace,

@@ -145,6 +145,8 @@ class Appeal(Node):
     provincial_until: Day | None = _day(APPEAL, "provincial_until", "省级申诉期限, inclusive")
     provincial_filed_on: Day | None = _day(APPEAL, "provincial_filed_on", "省级申诉日期")
     provincial_number: str | None = _leaf(APPEAL, "provincial_number", "省级受理文号")
+    provincial_outcome: AppealOutcome | None = _leaf(APPEAL, "provincial_outcome", "省级答复结论")
+    provincial_answered_on: Day | None = _day(APPEAL, "provincial_answered_on", "省级答复日期")
     audit_history: Connection[AuditEntry] | None = strawberry.field(
         resolver=resolve_audit_history, description=AUDIT_HISTORY
     )

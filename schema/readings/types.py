@@ -40,7 +40,8 @@ class AccessEvent:
         return [Post(post) for post in _access(self).actor_posts]
 
     @strawberry.field(
-        description="Fields of the student's record, such as `identityNumber` or `guardians.phone`."
+        description="Fields of the student's record, such as `identityNumber`, `guardians.phone` or "
+        "`sanctions.appeal.grounds`."
     )
     def fields(self) -> list[str]:
         return [camel_case(path) or "" for path in _access(self).fields]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
+from archive_store.archive import JOBS, RECORD_TYPES
+from archive_store.audit.verification import verify_history
+from archive_store.conduct import appeal_decisions
 from archive_store.conduct.documents import Appeal, Award, Sanction
 from archive_store.conduct.in_force import sanctions_in_force
 from archive_store.conduct.jobs import remind_of_decisions, tell_overdue
@@ -156,6 +160,34 @@ async def test_an_appeal_revokes_the_sanction_with_its_decision(school: School) 
     with pytest.raises(RegistrarError) as refused:
         await decide(school, appeal_id, "UPHELD")
     assert refused.value.code is ErrorCode.WRONG_STATE
+    assert (await verify_history(school.store, RECORD_TYPES)).sound
+
+
+async def test_what_is_written_in_one_transaction_fails_as_one(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sanction_id = await impose(school, await family(school))
+    appeal_id = await file(school, sanction_id)
+    await appoint(school, appeal_id)
+
+    async def fail(*_: object) -> None:
+        raise RegistrarError(ErrorCode.TRY_AGAIN)
+
+    monkeypatch.setattr(appeal_decisions, "tell_family", fail)
+    with pytest.raises(RegistrarError):
+        await decide(school, appeal_id, "REVOKED")
+    assert (await stored(school, Sanction, sanction_id)).status == "IN_FORCE"
+    assert (await stored(school, Appeal, appeal_id)).status == "UNDER_REVIEW"
+
+
+async def test_of_two_appeals_at_once_one_is_filed(school: School) -> None:
+    sanction_id = await impose(school, await family(school))
+    told = await asyncio.gather(
+        file(school, sanction_id), file(school, sanction_id, "parent"), return_exceptions=True
+    )
+    (refused,) = [held for held in told if isinstance(held, RegistrarError)]
+    assert refused.code is ErrorCode.DUPLICATE
+    assert await school.store.database.collection(Appeal).count_documents({}) == 1
 
 
 async def test_an_appeal_never_makes_it_worse(school: School) -> None:
@@ -195,6 +227,7 @@ async def test_who_may_name_and_whom(school: School) -> None:
         ("principal", ("archive", "admissions"), ErrorCode.OUT_OF_RANGE),
         ("principal", ("archive", "admissions", "archive"), ErrorCode.DUPLICATE),
         ("principal", ("archive", "admissions", "analysis"), ErrorCode.FORBIDDEN),
+        ("principal", ("principal", "admissions", "archive"), ErrorCode.SELF_APPROVAL),
     ):
         with pytest.raises(RegistrarError) as refused:
             await appoint(school, appeal_id, *members, by=by)
@@ -238,6 +271,7 @@ async def test_the_clock_reminds_and_tells_once(school: School) -> None:
     appeal_id = await file(school, sanction_id)
     await appoint(school, appeal_id)
     due = (await stored(school, Appeal, appeal_id)).decide_by
+    assert (JOBS["appeal.remind"], JOBS["appeal.tell_overdue"]) == (remind_of_decisions, tell_overdue)
     now, left = school.store.clock.now(), (due - today(school)).days
     assert await remind_of_decisions(school.store, now) == 0
     assert await remind_of_decisions(school.store, now + timedelta(days=left - 1)) == 1
@@ -268,6 +302,39 @@ async def test_the_appeal_to_the_province_is_recorded_in_its_time(school: School
     assert refused.value.code is ErrorCode.OUT_OF_RANGE
     await ask(school, "appeal.record_provincial", record, "pupil")
     assert (await stored(school, Appeal, appeal_id)).status == "PROVINCIAL"
+    answer = {
+        "appeal_id": appeal_id,
+        "student_id": (await stored(school, Appeal, appeal_id)).student_id,
+        "provincial_outcome": "REVOKED",
+        "provincial_answered_on": today(school),
+    }
+    for by, changes, code in (
+        ("pupil", {}, ErrorCode.FORBIDDEN),
+        ("principal", {}, ErrorCode.FORBIDDEN),
+        ("information", {"student_id": ObjectId()}, ErrorCode.NOT_FOUND),
+        ("information", {"kind": "WARNING"}, ErrorCode.INVALID_ARGUMENT),
+        ("information", {"provincial_answered_on": today(late)}, ErrorCode.OUT_OF_RANGE),
+    ):
+        with pytest.raises(RegistrarError) as refused:
+            await ask(school, "appeal.record_answer", answer | changes, by)
+        assert refused.value.code is code
+    await done(school, "appeal.record_answer", answer)
+    held = await stored(school, Appeal, appeal_id)
+    assert (held.status, held.outcome, held.provincial_outcome) == ("ANSWERED", "UPHELD", "REVOKED")
+    assert (await stored(school, Sanction, sanction_id)).status == "REVOKED"
+
+
+async def test_a_merged_record_takes_its_sanctions_with_it(school: School) -> None:
+    first, second, third = [(await school.student(place)).key for place in range(3)]
+    sanction_id = await impose(school, first)
+    students = school.store.database.mongo["students"]
+    await students.update_one({"_id": first}, {"$set": {"merged_into": second}})
+    await students.update_one({"_id": second}, {"$set": {"merged_into": third}})
+    found = await sanctions_in_force(school.store, None, [second, third, ObjectId()])
+    assert {key: [held.id for held in sanctions] for key, sanctions in found.items()} == {
+        second: [sanction_id],
+        third: [sanction_id],
+    }
 
 
 async def test_who_asked_or_is_concerned_does_not_decide(school: School) -> None:
