@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from archive_store.academics.documents import Course, CourseArrangement, GradeEntry, GradeRecord, Term
+from archive_store.academics.grades import GRADE_CORRECT, GRADES_ENTER
+from archive_store.academics.operations import COURSE_ARRANGEMENT_OPEN, COURSE_OPEN, TERM_OPEN
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.rules import FieldAccessPolicy
 from archive_store.admission.amendments import ADMISSION_AMEND, ADMISSION_REOPEN
@@ -125,6 +128,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ClassAssignment,
     CodeTableVersion,
     Cohort,
+    Course,
+    CourseArrangement,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -133,6 +138,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Export,
     FieldAccessPolicy,
     FixityRun,
+    GradeEntry,
+    GradeRecord,
     ImportBatch,
     KeyChange,
     LegalHold,
@@ -146,6 +153,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     School,
     SchoolClass,
     Student,
+    Term,
     VerificationCampaign,
     VerificationItem,
     WorkCalendar,
@@ -174,6 +182,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "code_table.load": CODE_TABLE_LOAD,
     "cohort.change": COHORT_CHANGE,
     "cohort.open": COHORT_OPEN,
+    "course.open": COURSE_OPEN,
+    "course_arrangement.open": COURSE_ARRANGEMENT_OPEN,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
     "crisis_team.close": CRISIS_TEAM_CLOSE,
@@ -186,6 +196,8 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "disposal.propose": DISPOSAL_PROPOSE,
     "duplicate.dismiss": DUPLICATE_DISMISS,
     "duplicate.reopen": DUPLICATE_REOPEN,
+    "grade.correct": GRADE_CORRECT,
+    "grades.enter": GRADES_ENTER,
     "homeroom.assign": HOMEROOM_ASSIGN,
     "homeroom.end": HOMEROOM_END,
     "import.undo": IMPORT_UNDO,
@@ -207,6 +219,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "student.suspend": STUDENT_SUSPEND,
     "student.unmerge": STUDENT_UNMERGE,
     "student.update": STUDENT_UPDATE,
+    "term.open": TERM_OPEN,
     "verification.cancel": VERIFICATION_CANCEL,
     "verification.close": VERIFICATION_CLOSE,
     "verification.confirm": VERIFICATION_CONFIRM,
