@@ -44,6 +44,7 @@ from archive_store.students.moments import MomentsKey, StudentMoments, students_
 from archive_store.students.numbers import StudentNumbers, numbers_by_id
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
+from schema.academics.loaders import AcademicsLoaders
 from schema.audit.loaders import AuditLoaders
 from schema.context import Context
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
@@ -93,6 +94,7 @@ class Loaders:
     def __init__(self, context: Context) -> None:
         store, viewer = context.store, context.viewer
         self.audit = AuditLoaders(context)
+        self.academics = AcademicsLoaders(context)
 
         async def load_admission_cases(
             keys: list[tuple[ObjectId, frozenset[str]]],

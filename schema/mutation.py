@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.academics.mutations import AcademicsMutations
 from schema.admission.mutations import AdmissionMutations
 from schema.approvals.emergency_mutations import (
     EmergencyPayload,
@@ -87,6 +88,7 @@ from schema.students.status import (
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
 class Mutation(
+    AcademicsMutations,
     AdmissionMutations,
     CodeTableMutations,
     DuplicateMutations,

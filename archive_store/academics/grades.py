@@ -22,7 +22,7 @@ from archive_store.academics.rules import POLICY, checked_score
 from archive_store.academics.steps import ASKERS, found, insert_told, told_whole
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
-from archive_store.approvals.operations import perform
+from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
@@ -105,6 +105,17 @@ class GradeCorrect(Payload):
     student_id: PydanticObjectId
     status: GradeStatus = GradeStatus.CORRECTED
     score: Annotated[str | None, Field(max_length=10)] = None
+
+
+async def correction_of(
+    store: Store, viewer: Viewer, key: ObjectId, value: Mapping[str, Any]
+) -> GradeCorrect:
+    """The payload that corrects a grade so; NOT_FOUND on `id` without it, FORBIDDEN without a post that may ask."""
+    GRADE_CORRECT.require_asker(viewer)
+    held = await store.database.collection(GradeRecord).find_one({"_id": key}, {"student_id": 1})
+    if held is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id", rule=POLICY)
+    return payload_of(GradeCorrect, {"record_id": key, "student_id": held["student_id"], **value})
 
 
 async def _asked_value(

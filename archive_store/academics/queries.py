@@ -33,7 +33,7 @@ from archive_store.students.scope import RowDecision, StudentScope, student_scop
 TRANSCRIPT = "成绩单"
 # Why grades are read by those whose work they are, where they state nothing else.
 TEACHING = "教学 teaching"
-_VALUE = frozenset({"score", "status"})
+VALUE = frozenset({"score", "status"})
 _SENSITIVE = frozenset({FieldClass.F3})
 _KEEPERS = frozenset({Post.ACADEMIC_AFFAIRS})
 
@@ -116,7 +116,7 @@ def decide_on_grade(scope: StudentScope, facts: Row, *, teaches: bool = False) -
 
 def reads(held: RowDecision) -> bool:
     """Whether it opens a grade: all of it, or nothing."""
-    return held.decision.readable >= _VALUE
+    return held.decision.readable >= VALUE
 
 
 async def grades_of_students(
@@ -151,10 +151,10 @@ async def _grades_once(
             held = decide_on_grade(scope, facts[key], teaches=True)
         if reads(held):
             shown.append(row)
-            owed[held.grants_for(_VALUE)].add(key)
-    read = [ReadRows(_VALUE, sorted(keys), grants) for grants, keys in owed.items()]
-    await record_reading(store, viewer, GradeRecord, read, purpose=_purpose(viewer))
-    views = await _views(store, shown)
+            owed[held.grants_for(VALUE)].add(key)
+    read = [ReadRows(VALUE, sorted(keys), grants) for grants, keys in owed.items()]
+    await record_reading(store, viewer, GradeRecord, read, purpose=purpose_of(viewer))
+    views = await views_of(store, shown)
     by_student: dict[ObjectId, list[GradeView]] = defaultdict(list)
     for view in views:
         by_student[view.record.student_id].append(view)
@@ -166,7 +166,8 @@ async def _grades_once(
     ]
 
 
-def _purpose(viewer: Viewer) -> str | None:
+def purpose_of(viewer: Viewer) -> str | None:
+    """Why those whose work it is read grades, where they state nothing."""
     works = viewer.holds_any(_KEEPERS | {Post.TEACHER})
     return TEACHING if works else None
 
@@ -181,7 +182,8 @@ async def _taught(store: Store, viewer: Viewer) -> frozenset[ObjectId]:
     return frozenset([row["_id"] async for row in rows])
 
 
-async def _views(store: Store, rows: Sequence[Row]) -> list[GradeView]:
+async def views_of(store: Store, rows: Sequence[Row]) -> list[GradeView]:
+    """Grades as stored, with what they name, by term and course. Whether they may be shown is decided before."""
     await store.cipher.decrypt_paths(rows, encrypted_paths(GradeRecord))
     records = [GradeRecord.model_validate(row) for row in rows]
     courses = await _by_key(store, Course, [record.course_id for record in records])
@@ -211,6 +213,23 @@ async def grade_decisions(
     }
 
 
+async def grades_by_id(store: Store, viewer: Viewer, grade_ids: Sequence[ObjectId]) -> list[GradeView | None]:
+    """Grades in the order of the ids; None where the viewer reads none. Recorded as read."""
+    while True:
+        decisions = await grade_decisions(store, viewer, grade_ids)
+        seen = [key for key, held in decisions.items() if reads(held)]
+        rows = await store.database.collection(GradeRecord).find({"_id": {"$in": seen}}).to_list()
+        read = [ReadRows(VALUE, [row["student_id"]], decisions[row["_id"]].grants_for(VALUE)) for row in rows]
+        try:
+            await record_reading(store, viewer, GradeRecord, read, purpose=purpose_of(viewer))
+        except GrantExhaustedError as error:
+            viewer = viewer.without_grants(error.grant_ids)
+        else:
+            break
+    views = {view.id: view for view in await views_of(store, rows)}
+    return [views.get(key) for key in grade_ids]
+
+
 async def request_decisions(
     store: Store, viewer: Viewer, grade_ids: Sequence[ObjectId]
 ) -> Mapping[ObjectId, FieldDecision]:
@@ -230,7 +249,7 @@ async def find_grade_row(
         held = (await grade_decisions(store, viewer, [key])).get(key)
         if held is None or not reads(held):
             return None
-        read = ReadRows(_VALUE, [row["student_id"]], held.grants_for(_VALUE))
-        await record_reading(store, viewer, GradeRecord, [read], purpose=_purpose(viewer))
+        read = ReadRows(VALUE, [row["student_id"]], held.grants_for(VALUE))
+        await record_reading(store, viewer, GradeRecord, [read], purpose=purpose_of(viewer))
     await store.cipher.decrypt_paths([row], encrypted_paths(GradeRecord))
     return row

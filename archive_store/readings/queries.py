@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from archive_store.academics.documents import GradeRecord
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.viewer import Viewer
@@ -29,8 +30,8 @@ _PURPOSE = frozenset({"purpose"})
 class Access:
     """One reading of one student's sensitive or sealed values, as far as the viewer may know of it.
 
-    `fields` are paths of the student's record, `scans` those whose bytes were read. `why_withheld` says why the
-    purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's values, not of others' in
+    `fields` are paths of the student's record, or `grades`; `scans` those whose bytes were read. `why_withheld` says
+    why the purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's values, not of others' in
     the same reading.
     """
 
@@ -113,7 +114,13 @@ def _access(
 ) -> Access:
     groups = entry.groups_of({student_id, *scans})
     read = {subject_id for group in groups for subject_id in group["subject_ids"]}
-    is_of_record = entry.content["type"] == Student.subject_type
+    read_type = entry.content["type"]
+    fields: set[str] = set()
+    if read_type == Student.subject_type:
+        fields = {field for group in groups for field in group["fields"]}
+    elif read_type == GradeRecord.subject_type:
+        # Which of a student's grades is not told: an entry is of the student.
+        fields = {"grades"}
     purpose, why = None, None
     if with_purposes:
         purpose, why = told_purpose(sight, entry, student_id, {*family, *scans})
@@ -123,11 +130,9 @@ def _access(
         actor_name=entry.actor_name,
         actor_posts=entry.actor_posts,
         is_own=entry.actor_id == viewer.person_id,
-        fields=tuple(sorted({field for group in groups for field in group["fields"]}))
-        if is_of_record
-        else (),
+        fields=tuple(sorted(fields)),
         scans=tuple(view for key, view in scans.items() if key in read)
-        if entry.content["type"] == Scan.subject_type
+        if read_type == Scan.subject_type
         else (),
         purpose=purpose,
         why_withheld=why,

@@ -12,6 +12,7 @@ from graphql import GraphQLResolveInfo
 from archive_store.access.policy import Withheld
 from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
+from schema.academics.students import GradeAverage, GradeRecord, resolve_gpa, resolve_grades
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.context import Request
@@ -146,6 +147,17 @@ class Student(Node):
         else:
             note_withheld(info, found)
         return found  # type: ignore[return-value]
+
+    grades: list[GradeRecord] | None = strawberry.field(
+        resolver=resolve_grades,
+        description="成绩 of a term, or all, by term and course, as of now; of a teacher's courses where the viewer "
+        "reads only those; null where none.",
+    )
+    gpa: GradeAverage | None = strawberry.field(
+        resolver=resolve_gpa,
+        description="平均学分绩点 of a term, or of all, as of now; null where no grade counts, and to whoever does not "
+        "read all of the grades.",
+    )
 
     @strawberry.field(
         description="班级 that `className` names, as of now; null where the structure has none by that name."

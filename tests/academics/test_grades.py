@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,9 @@ from archive_store.approvals.documents import RequestStatus
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import RegistrarError
 from archive_store.oversight.histories import HISTORIES, SubjectType
+from archive_store.readings.queries import access_histories
 from archive_store.students.accounts import link_account, link_guardian_account
+from archive_store.students.documents import Student
 from tests.academics.terms import (
     FIRST,
     OFFICE,
@@ -111,6 +114,35 @@ async def test_nothing_is_entered_twice(school: School) -> None:
     report = await enter(school, held.arrangement, scores(held.students, "95"))
     assert faults(report) == [(0, "duplicate", "rows.0.student_id")]
     assert await stored(school, await grade_key(school, held.students[0])) == ("ENTERED", "80")
+
+
+async def test_two_entries_at_once_are_one(school: School) -> None:
+    held = await arranged(school)
+    rows = scores(held.students, "80", "90")
+    both = (enter(school, held.arrangement, rows) for _ in range(2))
+    told = await asyncio.gather(*both, return_exceptions=True)
+    grades = school.store.database.collection(GradeRecord)
+    assert await grades.count_documents({}) == 2
+    (refusal,) = [one for one in told if isinstance(one, RegistrarError) or one.faults]  # type: ignore[union-attr]
+    assert "duplicate" in str(refusal)
+
+
+async def test_a_thousand_rows_are_entered(school: School) -> None:
+    held = await arranged(school)
+    students = school.store.database.collection(Student)
+    like = await students.find_one({"_id": held.students[0]})
+    assert like is not None
+    unique = ("_id", "person_id", "pseudonym", "auxiliary_number")
+    many = [
+        {**like, **dict(zip(unique, (ObjectId(), ObjectId(), f"p{place}", f"n{place}"), strict=True))}
+        for place in range(1000)
+    ]
+    await students.insert_many(many)
+    rows = [{"student_id": row["_id"], "score": str(place % 101)} for place, row in enumerate(many)]
+    report = await enter(school, held.arrangement, rows)
+    assert (report.entered, set(report.missing)) == (1000, set(held.students))
+    over = [*rows, {"student_id": held.students[0], "score": "80"}]
+    await refused(school, "too_many", enter(school, held.arrangement, over))
 
 
 async def test_only_academic_affairs_enters_and_only_what_is_arranged(school: School) -> None:
@@ -250,3 +282,11 @@ async def test_a_reading_is_recorded_of_the_student(school: School) -> None:
     assert await events.count_documents({}) == before + 1
     await seen(school, "information", held.students[0])
     assert await events.count_documents({}) == before + 1
+    await link_account(school.store, held.students[0], "own")
+    (page,) = await access_histories(
+        school.store, await school.viewer("own", None), [held.students[0]], first=5
+    )
+    assert page is not None
+    assert [(row.actor_name, row.fields, row.purpose) for row in page.rows] == [
+        ("赵主任", ("grades",), "核对")
+    ]
