@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from archive_store.academics.documents import Course, CourseArrangement, GradeEntry, GradeRecord, Term
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.rules import FieldAccessPolicy
 from archive_store.admission.corrections import tell_overdue
@@ -76,6 +77,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ClassAssignment,
     CodeTableVersion,
     Cohort,
+    Course,
+    CourseArrangement,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -87,6 +90,8 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     FixityRun,
     GraduationBatch,
     GraduationRules,
+    GradeEntry,
+    GradeRecord,
     ImportBatch,
     KeyChange,
     LegalHold,
@@ -102,6 +107,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     SchoolClass,
     StatusRules,
     Student,
+    Term,
     VerificationCampaign,
     VerificationItem,
     WorkCalendar,

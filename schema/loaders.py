@@ -21,7 +21,6 @@ from archive_store.duplicates.queries import MergeView, merge_cases_by_id, merge
 from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
-from archive_store.objections.queries import ObjectionView, objections_of
 from archive_store.organisation.members import HomeroomPeriod, class_sizes, homeroom_periods
 from archive_store.organisation.queries import (
     ClassView,
@@ -45,13 +44,14 @@ from archive_store.students.moments import MomentsKey, StudentMoments, students_
 from archive_store.students.numbers import StudentNumbers, numbers_by_id
 from archive_store.students.queries import decisions_by_id, students_by_id
 from archive_store.students.scope import RowDecision
-from archive_store.transfers.documents import FileTransfer
-from archive_store.transfers.queries import transfers_of
+from schema.academics.loaders import AcademicsLoaders
 from schema.audit.loaders import AuditLoaders
 from schema.conduct.loaders import ConductLoaders
 from schema.context import Context
+from schema.objections.loaders import ObjectionLoaders
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
+from schema.transfers.loaders import TransferLoaders
 
 
 class StudentKey(NamedTuple):
@@ -98,6 +98,9 @@ class Loaders:
         store, viewer = context.store, context.viewer
         self.audit = AuditLoaders(context)
         self.conduct = ConductLoaders(context)
+        self.academics = AcademicsLoaders(context)
+        self.objections = ObjectionLoaders(context)
+        self.transfers = TransferLoaders(context)
 
         async def load_admission_cases(
             keys: list[tuple[ObjectId, frozenset[str]]],
@@ -164,17 +167,6 @@ class Loaders:
 
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
-
-        async def load_objections(keys: list[StudentKey]) -> list[list[ObjectionView] | None]:
-            found: dict[StudentKey, list[ObjectionView] | None] = {}
-            for paths in {key.paths for key in keys}:
-                ids = list({key.id: None for key in keys if key.paths == paths})
-                views = await objections_of(store, viewer, ids, paths)
-                found |= {StudentKey(key, paths): held for key, held in zip(ids, views, strict=True)}
-            return [found[key] for key in keys]
-
-        async def load_transfers(ids: list[ObjectId]) -> list[list[FileTransfer] | None]:
-            return await transfers_of(store, viewer, ids)
 
         async def load_scans_by_id(ids: list[ObjectId]) -> list[ScanView | None]:
             return await scans_by_id(store, viewer, ids)
@@ -288,12 +280,6 @@ class Loaders:
         self.visible_subjects: DataLoader[Subject, bool] = DataLoader(load_fn=load_visible, cache=False)
         self.scans_by_student: DataLoader[ObjectId, list[ScanView] | None] = DataLoader(
             load_fn=load_scans, cache=False
-        )
-        self.objections_of_students: DataLoader[StudentKey, list[ObjectionView] | None] = DataLoader(
-            load_fn=load_objections, cache=False
-        )
-        self.transfers_of_students: DataLoader[ObjectId, list[FileTransfer] | None] = DataLoader(
-            load_fn=load_transfers, cache=False
         )
         self.verification_campaigns: DataLoader[ObjectId, VerificationCampaign | None] = DataLoader(
             load_fn=load_verification_campaigns, cache=False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.academics.mutations import AcademicsMutations
 from schema.admission.mutations import AdmissionMutations
 from schema.approvals.emergency_mutations import (
     EmergencyPayload,
@@ -86,6 +87,7 @@ from schema.transfers.resolvers import FileTransferMutations
     description="Everything that can be asked for. Whatever needs approval becomes a change request."
 )
 class Mutation(
+    AcademicsMutations,
     AdmissionMutations,
     CodeTableMutations,
     ConductMutations,

@@ -12,6 +12,7 @@ import strawberry
 from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema import Schema
 
+from schema.academics.queries import AcademicsQueries, resolve_academic_node, resolve_grade_record
 from schema.access import Redactions
 from schema.admission.queries import AdmissionQueries, resolve_admission_case
 from schema.analysis.queries import resolve_pseudonymised_students, resolve_student_statistics
@@ -113,9 +114,12 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "Campus": resolve_campus,
         "ChangeRequest": resolve_change_request,
         "Cohort": resolve_cohort,
+        "Course": resolve_academic_node,
+        "CourseArrangement": resolve_academic_node,
         "CrisisTeam": resolve_crisis_team,
         "DisposalBatch": resolve_disposal_batch,
         "EmergencyAction": resolve_emergency_action,
+        "GradeRecord": resolve_grade_record,
         "ImportBatch": resolve_import_batch,
         "LegalHold": resolve_legal_hold,
         "MergeCase": resolve_merge_case,
@@ -124,6 +128,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "Scan": resolve_scan,
         "SchoolClass": resolve_node_of_class,
         "Student": resolve_student,
+        "Term": resolve_academic_node,
         "VerificationCampaign": resolve_verification_campaign,
         "VerificationItem": resolve_verification_item,
     }
@@ -133,6 +138,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 
 @strawberry.type(description="Everything that can be read.")
 class Query(
+    AcademicsQueries,
     AdmissionQueries,
     CodeTableQueries,
     ConductQueries,

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from bson import ObjectId
 
+from archive_store.academics.queries import grade_decisions, reads
 from archive_store.access.viewer import Viewer
 from archive_store.admission.queries import cases_by_id
 from archive_store.approvals.emergency_queries import visible_emergency_ids
@@ -24,6 +25,11 @@ from archive_store.students.queries import facts_by_id
 
 async def _visible_case_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
     return {view.id for view in await cases_by_id(store, viewer, ids) if view is not None}
+
+
+async def _visible_grade_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
+    decisions = await grade_decisions(store, viewer, ids)
+    return {key for key, held in decisions.items() if reads(held)}
 
 
 async def _visible_scan_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
@@ -83,6 +89,7 @@ _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitab
     "CrisisTeam": _visible_team_ids,
     "DisposalBatch": _visible_batch_ids,
     "EmergencyAction": visible_emergency_ids,
+    "GradeRecord": _visible_grade_ids,
     "ImportBatch": _visible_import_ids,
     "LegalHold": _visible_hold_ids,
     "MergeCase": _visible_merge_ids,

@@ -120,6 +120,10 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="disposal.propose", chain=()),
     ApprovalRule(operation="disposal.cancel", chain=()),
     ApprovalRule(operation="scan.dispose", chain=_ALL_TIERS),
+    # §一(一), §三(一): academic affairs enters grades by the arrangement; what is entered is changed by the head.
+    *(ApprovalRule(operation=f"{noun}.open", chain=()) for noun in ("term", "course", "course_arrangement")),
+    ApprovalRule(operation="grades.enter", chain=()),
+    ApprovalRule(operation="grade.correct", chain=_HEAD),
     ApprovalRule(operation="calendar.load", chain=_HEAD),
     ApprovalRule(operation="code_table.load", chain=_HEAD),
 )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.academics.documents import GradeRecord
 from archive_store.access.retrieval_grants import RetrievalGrant
 from archive_store.admission.documents import AdmissionCase
 from archive_store.approvals.documents import ChangeRequest
@@ -36,6 +37,7 @@ _PATHS: Sequence[tuple[UndoObstacle, str, str]] = (
     (UndoObstacle.VERIFICATION, _VERIFICATION_ITEMS, "student_id"),
     (UndoObstacle.CONDUCT, Award.Settings.name, "student_id"),
     (UndoObstacle.CONDUCT, Sanction.Settings.name, "student_id"),
+    (UndoObstacle.GRADES, GradeRecord.Settings.name, "student_id"),
     (UndoObstacle.CRISIS_TEAM, CrisisTeam.Settings.name, "members.retrievals.student_id"),
 )
 _OF_RECORDS = (UndoObstacle.ADMISSION_CASE, AdmissionCase.Settings.name, "student_id")

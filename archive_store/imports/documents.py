@@ -86,6 +86,7 @@ class UndoObstacle(StrEnum):
     MERGE = "MERGE"
     VERIFICATION = "VERIFICATION"
     CONDUCT = "CONDUCT"
+    GRADES = "GRADES"
     GONE = "GONE"
 
 

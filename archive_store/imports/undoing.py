@@ -50,6 +50,7 @@ MESSAGES = {
     UndoObstacle.MERGE: Message("已合并或已核对重复", "it was merged, or held to another record"),
     UndoObstacle.VERIFICATION: Message("已有学期核验结果", "a semester verification says something of it"),
     UndoObstacle.CONDUCT: Message("已有奖惩记录", "there are awards or sanctions"),
+    UndoObstacle.GRADES: Message("已有成绩", "there are grades"),
     UndoObstacle.GONE: Message("记录已不存在", "the record is gone"),
 }
 

@@ -88,7 +88,7 @@ async def _views(
             shown.pop(name, None)
         opened = sealed & decision.readable
         if opened:
-            read.append(ReadRows(opened, [row["_id"]]))
+            read.append(ReadRows(opened, [row["student_id"]]))
         withheld = {
             name: decision.why_withheld(classes[name]) for name in sealed if name not in decision.readable
         }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from archive_store.academics.documents import Course, CourseArrangement, GradeEntry, Term
+from archive_store.academics.histories import GRADE_RECORD_HISTORY
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.rules import FieldAccessPolicy
 from archive_store.admission.documents import AdmissionPolicy
@@ -58,6 +60,8 @@ class SubjectType(StrEnum):
     CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
     COHORT = "Cohort"  # 级
     CONDUCT_POLICY = "ConductPolicy"  # 奖惩规则
+    COURSE = "Course"  # 课程
+    COURSE_ARRANGEMENT = "CourseArrangement"  # 课程安排
     CRISIS_TEAM = "CrisisTeam"  # 临时小组
     DELEGATION = "Delegation"  # 委托
     DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
@@ -65,6 +69,8 @@ class SubjectType(StrEnum):
     EMERGENCY_ACTION = "EmergencyAction"  # 应急处置
     EXPORT = "Export"  # 导出
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
+    GRADE_ENTRY = "GradeEntry"  # 成绩录入
+    GRADE_RECORD = "GradeRecord"  # 成绩
     KEY_CHANGE = "KeyChange"  # 密钥变更
     LEGAL_HOLD = "LegalHold"  # 冻结
     MERGE_CASE = "MergeCase"  # 合并
@@ -85,6 +91,7 @@ class SubjectType(StrEnum):
     RECORD_OBJECTION = "RecordObjection"
     STATUS_RULES = "StatusRules"
     STUDENT = "Student"  # 学籍
+    TERM = "Term"  # 学期
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
     VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
@@ -103,6 +110,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
     SubjectType.CLASS_ASSIGNMENT: by_class(ClassAssignment),
     SubjectType.COHORT: by_class(Cohort),
+    SubjectType.COURSE: by_class(Course),
+    SubjectType.COURSE_ARRANGEMENT: by_class(CourseArrangement),
     SubjectType.CODE_TABLE_VERSION: by_class(CodeTableVersion, FieldClass.F0),
     SubjectType.CONDUCT_POLICY: by_class(ConductPolicy, FieldClass.F0),
     SubjectType.CRISIS_TEAM: CRISIS_TEAM_HISTORY,
@@ -112,6 +121,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.EMERGENCY_ACTION: EMERGENCY_ACTION_HISTORY,
     SubjectType.EXPORT: by_class(Export, texts=of_no_leaf),
     SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
+    SubjectType.GRADE_ENTRY: by_class(GradeEntry, texts=of_no_leaf),
+    SubjectType.GRADE_RECORD: GRADE_RECORD_HISTORY,
     SubjectType.KEY_CHANGE: by_class(KeyChange),
     SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,
     SubjectType.MERGE_CASE: by_class(MergeCase),
@@ -132,6 +143,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.RECORD_OBJECTION: by_class(RecordObjection),
     SubjectType.STATUS_RULES: by_class(StatusRules, FieldClass.F0),
     SubjectType.STUDENT: STUDENT_HISTORY,
+    SubjectType.TERM: by_class(Term),
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
     SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),

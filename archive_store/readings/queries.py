@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from archive_store.academics.documents import GradeRecord
 from archive_store.access.policy import Withheld
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.viewer import Viewer
@@ -16,6 +17,7 @@ from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.conduct.readings import TOLD_AS, conduct_keys
 from archive_store.foundation.paging import Page, check_page_size
 from archive_store.foundation.store import Store
+from archive_store.objections.documents import RecordObjection
 from archive_store.readings.rules import Sight, sight_of, told_purpose
 from archive_store.scans.documents import Scan
 from archive_store.scans.queries import ScanView, scans_by_student
@@ -24,15 +26,20 @@ from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import student_scope
 
 _PURPOSE = frozenset({"purpose"})
+# Which of a student's was read is not told: an entry is of the student.
+_TOLD_WHOLE: Mapping[str, str] = {
+    GradeRecord.subject_type: "grades",
+    RecordObjection.subject_type: "objections",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
     """One reading of one student's sensitive or sealed values, as far as the viewer may know of it.
 
-    `fields` are paths of the student's record, or of their sanctions below it; `scans` those whose bytes were read.
-    `why_withheld` says why the purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's
-    values, not of others' in the same reading.
+    `fields` are paths of the student's record, or of their sanctions below it, or `grades`, or `objections`; `scans`
+    those whose bytes were read. `why_withheld` says why the purpose, or some of it, is kept back. `by_grant` and
+    `by_team` are of this student's values, not of others' in the same reading.
     """
 
     event_id: ObjectId
@@ -125,8 +132,14 @@ def _access(
 ) -> Access:
     groups = entry.groups_of({student_id, *scans, *conduct})
     read = {subject_id for group in groups for subject_id in group["subject_ids"]}
-    kind = entry.content["type"]
-    place = "" if kind == Student.subject_type else f"{TOLD_AS[kind]}." if kind in TOLD_AS else None
+    read_type = entry.content["type"]
+    told = {field for group in groups for field in group["fields"]}
+    if read_type in _TOLD_WHOLE:
+        fields = {_TOLD_WHOLE[read_type]}
+    elif read_type in TOLD_AS:
+        fields = {f"{TOLD_AS[read_type]}.{field}" for field in told}
+    else:
+        fields = told if read_type == Student.subject_type else set()
     purpose, why = None, None
     if with_purposes:
         purpose, why = told_purpose(sight, entry, student_id, {*family, *scans, *conduct})
@@ -136,11 +149,9 @@ def _access(
         actor_name=entry.actor_name,
         actor_posts=entry.actor_posts,
         is_own=entry.actor_id == viewer.person_id,
-        fields=()
-        if place is None
-        else tuple(sorted({f"{place}{field}" for group in groups for field in group["fields"]})),
+        fields=tuple(sorted(fields)),
         scans=tuple(view for key, view in scans.items() if key in read)
-        if entry.content["type"] == Scan.subject_type
+        if read_type == Scan.subject_type
         else (),
         purpose=purpose,
         why_withheld=why,

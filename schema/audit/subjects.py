@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from archive_store.foundation.unit_of_work import Subject
 from archive_store.imports.queries import batches_by_id
+from schema.academics.nodes import academic_node
 from schema.admission.types import AdmissionCase
 from schema.approvals.types import ChangeRequest
 from schema.audit.loaders import GrantKey
@@ -37,11 +38,14 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "Appeal": lambda info, key: info.context.loaders.conduct.appeals.load(key),
     "Award": lambda info, key: info.context.loaders.conduct.awards.load(key),
     "ChangeRequest": ChangeRequest.resolve_reference,
+    "Course": academic_node("Course"),
+    "CourseArrangement": academic_node("CourseArrangement"),
     "CrisisTeam": lambda info, key: info.context.loaders.crisis_teams.load(key),
     "Delegation": lambda info, key: info.context.loaders.audit.delegations.load(key),
     "DisposalBatch": lambda info, key: info.context.loaders.disposal_batches.load(key),
     "EmergencyAction": lambda info, key: info.context.loaders.emergency_actions.load(key),
     "MergeCase": lambda info, key: info.context.loaders.merge_cases.load(key),
+    "GradeRecord": lambda info, key: info.context.loaders.academics.grades.load(key),
     "ImportBatch": _import,
     "LegalHold": lambda info, key: info.context.loaders.legal_holds.load(key),
     "Person": lambda info, key: info.context.loaders.audit.staff.load(key),
@@ -49,6 +53,7 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "Sanction": lambda info, key: info.context.loaders.conduct.sanctions.load(key),
     "Scan": Scan.resolve_reference,
     "Student": Student.resolve_reference,
+    "Term": academic_node("Term"),
     "VerificationCampaign": lambda info, key: info.context.loaders.verification_campaigns.load(key),
     "VerificationItem": lambda info, key: info.context.loaders.verification_items.load(key),
 }

@@ -30,7 +30,10 @@ AUDIT_HISTORY = (
 
 # Stored keys by field, each to the type of its global id.
 _KEYS = {
+    "arrangement_id": "CourseArrangement",
+    "course_id": "Course",
     "delegate_id": "Person",
+    "entry_id": "GradeEntry",
     "first_id": "Student",
     "grantee_id": "Person",
     "leader_id": "Person",
@@ -43,7 +46,9 @@ _KEYS = {
     "second_id": "Student",
     "student_id": "Student",
     "survivor_id": "Student",
+    "teacher_id": "Person",
     "team_id": "CrisisTeam",
+    "term_id": "Term",
 }
 
 

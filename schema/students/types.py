@@ -12,6 +12,7 @@ from graphql import GraphQLResolveInfo
 from archive_store.access.policy import Withheld
 from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
+from schema.academics.students import GradeAverage, GradeRecord, resolve_gpa, resolve_grades
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
 from schema.conduct.types import Award, Sanction
@@ -20,7 +21,8 @@ from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
 from schema.nodes import Connection, Node, global_id, key_of_source
-from schema.objections.types import OBJECTION, RecordObjection, shown_objection
+from schema.objections.loaders import resolve_objections
+from schema.objections.types import RecordObjection
 from schema.organisation.enums import NumberState
 from schema.organisation.types import SchoolClass
 from schema.permissions import Permission
@@ -32,7 +34,8 @@ from schema.status_changes.enums import StatusChangeKind
 from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
 from schema.students.moments import FieldDifference, Moment, MomentInput, student_differences
 from schema.students.numbers import StudentNumber, shown_numbers
-from schema.transfers.types import FileTransfer, shown_transfer
+from schema.transfers.loaders import resolve_file_transfers
+from schema.transfers.types import FileTransfer
 
 
 @strawberry.type(description="监护人.")
@@ -162,26 +165,14 @@ class Student(Node):
         found = [await Student.resolve_reference(info, key) for key in keys]
         return [row for row in found if row is not None]  # type: ignore[misc]
 
-    @strawberry.field(
-        description="更正申请 about this record, newest first; null where the viewer may not know of them."
+    objections: list[RecordObjection] | None = strawberry.field(
+        resolver=resolve_objections,
+        description="更正申请 about this record, newest first; null where the viewer may not know of them.",
     )
-    async def objections(self, info: Request) -> list[RecordObjection] | None:
-        key = StudentKey(key_of_source(self), OBJECTION.selected(info))
-        found = await info.context.loaders.objections_of_students.load(key)
-        if found is None:
-            info.context.withhold({"Student.objections": Withheld.NOT_PERMITTED})
-            return None
-        for view in found:
-            info.context.withhold(OBJECTION.coordinates_of(view.withheld))
-        return [shown_objection(view) for view in found]
-
-    @strawberry.field(description="档案转移, newest first; null where the viewer may not know of them.")
-    async def file_transfers(self, info: Request) -> list[FileTransfer] | None:
-        found = await info.context.loaders.transfers_of_students.load(key_of_source(self))
-        if found is None:
-            info.context.withhold({"Student.fileTransfers": Withheld.NOT_PERMITTED})
-            return None
-        return [shown_transfer(transfer) for transfer in found]
+    file_transfers: list[FileTransfer] | None = strawberry.field(
+        resolver=resolve_file_transfers,
+        description="档案转移, newest first; null where the viewer may not know of them.",
+    )
 
     @strawberry.field(
         description="扫描件: filed scans, newest first; null where the viewer may not know of them."
@@ -207,6 +198,17 @@ class Student(Node):
         if found is None:
             info.context.withhold({"Student.sanctions": Withheld.NOT_PERMITTED})
         return found  # type: ignore[return-value]
+
+    grades: list[GradeRecord] | None = strawberry.field(
+        resolver=resolve_grades,
+        description="成绩 of a term, or all, by term and course, as of now; of a teacher's courses where the viewer "
+        "reads only those; null where none.",
+    )
+    gpa: GradeAverage | None = strawberry.field(
+        resolver=resolve_gpa,
+        description="平均学分绩点 of a term, or of all, as of now; null where no grade counts, and to whoever does not "
+        "read all of the grades.",
+    )
 
     @strawberry.field(
         description="班级 that `className` names, as of now; null where the structure has none by that name."

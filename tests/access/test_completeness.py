@@ -311,6 +311,21 @@ REVIEWED: dict[str, str] = {
     "the rules of conduct, open to all who are signed in": """
         ConductPolicy.version ConductPolicy.effectiveFrom ConductPolicy.rules
         ConductPolicyReplacePayload.differences""",
+    "courses and arrangements, open (F0): keys, ways to nodes, pages, and what was just asked for": """
+        Course.auditHistory Course.id CourseArrangement.auditHistory CourseArrangement.id
+        CourseArrangementConnection.edges CourseArrangementConnection.pageInfo CourseArrangementEdge.cursor
+        CourseArrangementEdge.node CourseArrangementPayload.changeRequest CourseArrangementPayload.courseArrangement
+        CourseArrangementPayload.errors CourseConnection.edges CourseConnection.pageInfo CourseEdge.cursor
+        CourseEdge.node CoursePayload.changeRequest CoursePayload.course CoursePayload.errors Term.auditHistory Term.id
+        TermConnection.edges TermConnection.pageInfo TermEdge.cursor TermEdge.node TermPayload.changeRequest
+        TermPayload.errors TermPayload.term""",
+    "a grade, its average and rank: to whoever reads the grades that they are told by (tests/academics)": """
+        GradeAverage.credits GradeAverage.rank GradeAverage.scale GradeAverage.value GradeRank.place GradeRank.ranked
+        GradeRecord.arrangement GradeRecord.auditHistory GradeRecord.course GradeRecord.id GradeRecord.term
+        Student.gpa Student.grades""",
+    "what became of the grades that were just sent, to whoever enters them": """
+        GradeCorrectPayload.applied GradeCorrectPayload.changeRequest GradeCorrectPayload.errors
+        GradesEnterPayload.entered GradesEnterPayload.errors GradesEnterPayload.missing""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.

@@ -1,0 +1,1 @@
+"""Courses and grades (教务) in GraphQL."""
