@@ -28,7 +28,7 @@ from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StudentStatus
 from archive_store.students.status import STATUS_FIELDS, StatusChange, periods_of
 
-FACT_FIELDS = STATUS_FIELDS | {"class_name", "grade", "enrolled_month"}
+FACT_FIELDS = STATUS_FIELDS | {"class_name", "grade", "enrolled_month", "merged_into"}
 
 
 async def rules_in_force(store: Store) -> StatusRules:

@@ -93,6 +93,9 @@ class _Change:
         self, store: Store, payload: StatusChange, row: Row, session: AsyncClientSession | None
     ) -> None:
         after = self.after(payload)
+        if row.get("merged_into") is not None:
+            # It stands twice (重复学籍); what it says next is said by the end of the merge.
+            raise RegistrarError(ErrorCode.WRONG_STATE, field="student_id", rule=RULE, state="MERGED")
         found, facts = await judged(store, self.kind, payload, row, session)
         if error := refusal(found, facts):
             raise error

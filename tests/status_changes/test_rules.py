@@ -245,3 +245,13 @@ async def test_a_preview_is_for_those_who_may_ask(school: School) -> None:
         assert (
             await code(preview_change(school.store, viewer, ChangeKind.HALT, payload)) is ErrorCode.FORBIDDEN
         )
+
+
+async def test_a_record_that_was_merged_is_changed_by_the_end_of_the_merge(school: School) -> None:
+    student = await school.student()
+    students = school.store.database.collection(type(student))
+    await students.update_one(
+        {"_id": student.key}, {"$set": {"merged_into": ObjectId(), "status": StudentStatus.VOIDED.value}}
+    )
+    refused = asked(school, ChangeKind.CORRECT, day(school), status="ENROLLED")
+    assert await code(refused) is ErrorCode.WRONG_STATE
