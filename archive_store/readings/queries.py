@@ -31,8 +31,8 @@ class Access:
     """One reading of one student's sensitive or sealed values, as far as the viewer may know of it.
 
     `fields` are paths of the student's record, or `grades`; `scans` those whose bytes were read. `why_withheld` says
-    why the purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's values, not of others' in
-    the same reading.
+    why the purpose, or some of it, is kept back. `by_grant` and `by_team` are of this student's values, not of others'
+    in the same reading.
     """
 
     event_id: ObjectId
