@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from archive_store.academics.documents import Course, CourseArrangement, GradeEntry, GradeRecord, Term
-from archive_store.academics.grades import GRADE_CORRECT, GRADES_ENTER
-from archive_store.academics.operations import COURSE_ARRANGEMENT_OPEN, COURSE_OPEN, TERM_OPEN
+from archive_store.academics.tables import ACADEMIC_OPERATIONS, ACADEMIC_RECORD_TYPES
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.rules import FieldAccessPolicy
 from archive_store.admission.amendments import ADMISSION_AMEND, ADMISSION_REOPEN
@@ -118,6 +116,7 @@ from archive_store.students.operations import STUDENT_UPDATE
 from archive_store.students.status import STUDENT_RESUME, STUDENT_SUSPEND
 
 RECORD_TYPES: tuple[type[Record], ...] = (
+    *ACADEMIC_RECORD_TYPES,
     AccessEvent,
     AdmissionCase,
     AdmissionPolicy,
@@ -128,8 +127,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ClassAssignment,
     CodeTableVersion,
     Cohort,
-    Course,
-    CourseArrangement,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -138,8 +135,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     Export,
     FieldAccessPolicy,
     FixityRun,
-    GradeEntry,
-    GradeRecord,
     ImportBatch,
     KeyChange,
     LegalHold,
@@ -153,13 +148,13 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     School,
     SchoolClass,
     Student,
-    Term,
     VerificationCampaign,
     VerificationItem,
     WorkCalendar,
 )
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
+    **ACADEMIC_OPERATIONS,
     "admission.add_evidence": ADMISSION_ADD_EVIDENCE,
     "admission.amend": ADMISSION_AMEND,
     "admission.call_confirmation": ADMISSION_CALL_CONFIRMATION,
@@ -182,8 +177,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "code_table.load": CODE_TABLE_LOAD,
     "cohort.change": COHORT_CHANGE,
     "cohort.open": COHORT_OPEN,
-    "course.open": COURSE_OPEN,
-    "course_arrangement.open": COURSE_ARRANGEMENT_OPEN,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,
     "crisis_team.close": CRISIS_TEAM_CLOSE,
@@ -196,8 +189,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "disposal.propose": DISPOSAL_PROPOSE,
     "duplicate.dismiss": DUPLICATE_DISMISS,
     "duplicate.reopen": DUPLICATE_REOPEN,
-    "grade.correct": GRADE_CORRECT,
-    "grades.enter": GRADES_ENTER,
     "homeroom.assign": HOMEROOM_ASSIGN,
     "homeroom.end": HOMEROOM_END,
     "import.undo": IMPORT_UNDO,
@@ -219,7 +210,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "student.suspend": STUDENT_SUSPEND,
     "student.unmerge": STUDENT_UNMERGE,
     "student.update": STUDENT_UPDATE,
-    "term.open": TERM_OPEN,
     "verification.cancel": VERIFICATION_CANCEL,
     "verification.close": VERIFICATION_CLOSE,
     "verification.confirm": VERIFICATION_CONFIRM,

@@ -12,6 +12,7 @@ from graphql import GraphQLResolveInfo
 from archive_store.access.policy import Withheld
 from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
+from schema.academics.attendance import AttendanceSummary, resolve_attendance
 from schema.academics.students import GradeAverage, GradeRecord, resolve_gpa, resolve_grades
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
@@ -152,6 +153,10 @@ class Student(Node):
         resolver=resolve_grades,
         description="成绩 of a term, or all, by term and course, as of now; of a teacher's courses where the viewer "
         "reads only those; null where none.",
+    )
+    attendance: list[AttendanceSummary] | None = strawberry.field(
+        resolver=resolve_attendance,
+        description="出勤 by term, as of now; null where the viewer may not read it.",
     )
     gpa: GradeAverage | None = strawberry.field(
         resolver=resolve_gpa,
