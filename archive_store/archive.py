@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from archive_store.academics.documents import Course, CourseArrangement, GradeEntry, GradeRecord, Term
+from archive_store.academics.tables import ACADEMIC_RECORD_TYPES
 from archive_store.access.retrieval_grants import AccessEvent, RetrievalGrant
 from archive_store.access.rules import FieldAccessPolicy
 from archive_store.admission.corrections import tell_overdue
@@ -67,6 +67,7 @@ from archive_store.transfers.documents import FileTransfer
 from archive_store.transfers.jobs import tell_overdue_receipts
 
 RECORD_TYPES: tuple[type[Record], ...] = (
+    *ACADEMIC_RECORD_TYPES,
     AccessEvent,
     AdmissionCase,
     AdmissionPolicy,
@@ -77,8 +78,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ClassAssignment,
     CodeTableVersion,
     Cohort,
-    Course,
-    CourseArrangement,
     CrisisTeam,
     Delegation,
     DisposalBatch,
@@ -90,8 +89,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     FixityRun,
     GraduationBatch,
     GraduationRules,
-    GradeEntry,
-    GradeRecord,
     ImportBatch,
     KeyChange,
     LegalHold,
@@ -107,7 +104,6 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     SchoolClass,
     StatusRules,
     Student,
-    Term,
     VerificationCampaign,
     VerificationItem,
     WorkCalendar,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archive_store.academics.grades import GRADE_CORRECT, GRADES_ENTER
-from archive_store.academics.operations import COURSE_ARRANGEMENT_OPEN, COURSE_OPEN, TERM_OPEN
+from archive_store.academics.tables import ACADEMIC_OPERATIONS
 from archive_store.admission.amendments import ADMISSION_AMEND, ADMISSION_REOPEN
 from archive_store.admission.collection import ADMISSION_SUPPLY
 from archive_store.admission.confirmation import ADMISSION_CONFIRM, ADMISSION_OBJECT
@@ -68,6 +67,7 @@ from archive_store.students.operations import STUDENT_UPDATE
 from archive_store.transfers.operations import FILE_TRANSFER_RECEIVE, FILE_TRANSFER_RETURN, FILE_TRANSFER_SEND
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
+    **ACADEMIC_OPERATIONS,
     "admission.add_evidence": ADMISSION_ADD_EVIDENCE,
     "admission.amend": ADMISSION_AMEND,
     "admission.call_confirmation": ADMISSION_CALL_CONFIRMATION,
@@ -90,11 +90,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "code_table.load": CODE_TABLE_LOAD,
     "cohort.change": COHORT_CHANGE,
     "cohort.open": COHORT_OPEN,
-    "course.open": COURSE_OPEN,
-    "course_arrangement.open": COURSE_ARRANGEMENT_OPEN,
-    "grade.correct": GRADE_CORRECT,
-    "grades.enter": GRADES_ENTER,
-    "term.open": TERM_OPEN,
     "conduct_policy.replace": CONDUCT_POLICY_REPLACE,
     "crisis_team.activate": CRISIS_TEAM_ACTIVATE,
     "crisis_team.change_members": CRISIS_TEAM_CHANGE_MEMBERS,

@@ -68,6 +68,8 @@ name_enum(
         "STATUS_RULES": "学籍异动规则",
         "STUDENT": "学籍",
         "VERIFICATION_CAMPAIGN": "学期核验",
+        "ATTENDANCE_ENTRY": "出勤录入",
+        "ATTENDANCE_SUMMARY": "出勤",
         "COURSE": "课程",
         "COURSE_ARRANGEMENT": "课程安排",
         "GRADE_ENTRY": "成绩录入",

@@ -134,3 +134,37 @@ class GradeRecord(Record):
             IndexModel([("student_id", 1), ("course_id", 1)]),
             IndexModel([("arrangement_id", 1), ("kind", 1)]),
         ]
+
+
+class AttendanceEntry(Record):
+    """出勤录入 as applied: of which term, and of how many students."""
+
+    subject_type: ClassVar[str] = "AttendanceEntry"
+
+    term_id: Annotated[PydanticObjectId, F0]
+    students: Annotated[int, F1]
+    entered_at: Annotated[datetime, F1]
+
+    class Settings:
+        name = "attendance_entries"
+        indexes: ClassVar[list[IndexModel]] = []
+
+
+class AttendanceSummary(Record):
+    """出勤 of a student in a term, in days: `due` is `present` and `leave` and `absent`; `late` are among `present`."""
+
+    subject_type: ClassVar[str] = "AttendanceSummary"
+
+    student_id: Annotated[PydanticObjectId, F0]
+    term_id: Annotated[PydanticObjectId, F0]
+    due: Annotated[int, F2]
+    present: Annotated[int, F2]
+    late: Annotated[int, F2]
+    leave: Annotated[int, F2]
+    absent: Annotated[int, F2]
+    entry_id: Annotated[PydanticObjectId, F1]
+    entered_by_name: Annotated[str, F1]
+
+    class Settings:
+        name = "attendance_summaries"
+        indexes = [IndexModel([("student_id", 1), ("term_id", 1)], unique=True)]  # noqa: RUF012

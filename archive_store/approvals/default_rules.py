@@ -124,6 +124,8 @@ DEFAULT_APPROVAL_RULES = (
     *(ApprovalRule(operation=f"{noun}.open", chain=()) for noun in ("term", "course", "course_arrangement")),
     ApprovalRule(operation="grades.enter", chain=()),
     ApprovalRule(operation="grade.correct", chain=_HEAD),
+    ApprovalRule(operation="attendance.enter", chain=()),
+    ApprovalRule(operation="attendance.correct", chain=_HEAD),
     ApprovalRule(operation="calendar.load", chain=_HEAD),
     ApprovalRule(operation="code_table.load", chain=_HEAD),
 )

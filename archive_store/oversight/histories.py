@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from archive_store.academics.documents import Course, CourseArrangement, GradeEntry, Term
+from archive_store.academics.attendance import ATTENDANCE_HISTORY
+from archive_store.academics.documents import AttendanceEntry, Course, CourseArrangement, GradeEntry, Term
 from archive_store.academics.histories import GRADE_RECORD_HISTORY
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.rules import FieldAccessPolicy
@@ -54,6 +55,8 @@ class SubjectType(StrEnum):
     APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
     ARCHIVE_FILE = "ArchiveFile"  # 案卷
     AWARD = "Award"  # 奖励
+    ATTENDANCE_ENTRY = "AttendanceEntry"  # 出勤录入
+    ATTENDANCE_SUMMARY = "AttendanceSummary"  # 出勤
     CAMPUS = "Campus"  # 校区
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
     CLASS_ASSIGNMENT = "ClassAssignment"  # 编班
@@ -106,6 +109,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
     SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
     SubjectType.AWARD: AWARD_HISTORY,
+    SubjectType.ATTENDANCE_ENTRY: by_class(AttendanceEntry, texts=of_no_leaf),
+    SubjectType.ATTENDANCE_SUMMARY: ATTENDANCE_HISTORY,
     SubjectType.CAMPUS: by_class(Campus),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
     SubjectType.CLASS_ASSIGNMENT: by_class(ClassAssignment),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from strawberry.dataloader import DataLoader
 
+from archive_store.academics.attendance import AttendanceView, attendance_of_students
 from archive_store.academics.documents import Course, CourseArrangement, Term
 from archive_store.academics.queries import (
     GradeView,
@@ -15,6 +16,7 @@ from archive_store.academics.queries import (
     grades_by_id,
     grades_of_students,
 )
+from archive_store.access.policy import Withheld
 from archive_store.foundation.records import Record
 from schema.context import Context
 
@@ -61,6 +63,12 @@ class AcademicsLoaders:
                 found |= {GradesKey(key, term): row for key, row in zip(ids, rows, strict=True)}
             return [found[key] for key in keys]
 
+        async def load_attendance(ids: list[ObjectId]) -> list[list[AttendanceView] | Withheld]:
+            return await attendance_of_students(store, viewer, ids)
+
+        self.attendance: DataLoader[ObjectId, list[AttendanceView] | Withheld] = DataLoader(
+            load_fn=load_attendance, cache=False
+        )
         self.nodes: DataLoader[AcademicNodeKey, Any] = DataLoader(load_fn=load_nodes, cache=False)
         self.grades: DataLoader[ObjectId, GradeView | None] = DataLoader(load_fn=load_grades, cache=False)
         self.student_grades: DataLoader[GradesKey, StudentGrades | None] = DataLoader(

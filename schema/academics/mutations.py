@@ -12,6 +12,12 @@ from archive_store.academics.judging import GradesEnter
 from archive_store.academics.operations import CourseArrangementOpen, CourseOpen, TermOpen
 from archive_store.approvals.operation import Payload
 from archive_store.approvals.operations import payload_of, perform
+from schema.academics.attendance import (
+    AttendanceCorrectPayload,
+    AttendanceEnterPayload,
+    resolve_attendance_correct,
+    resolve_attendance_enter,
+)
 from schema.academics.enums import GradeKind, GradeStatus, GradingScheme
 from schema.academics.nodes import academic_node
 from schema.academics.types import Course, CourseArrangement, Term
@@ -196,6 +202,13 @@ async def resolve_grade_correct(info: Request, input: GradeCorrectInput) -> Grad
 
 @strawberry.type
 class AcademicsMutations:
+    attendance_enter: AttendanceEnterPayload = strawberry.field(
+        resolver=resolve_attendance_enter,
+        description="Enter the attendance of a term, all or none (出勤录入).",
+    )
+    attendance_correct: AttendanceCorrectPayload = strawberry.field(
+        resolver=resolve_attendance_correct, description="Ask for the correction of attendance (出勤更正)."
+    )
     term_open: TermPayload = strawberry.field(resolver=resolve_term_open, description="Open a term (学期).")
     course_open: CoursePayload = strawberry.field(
         resolver=resolve_course_open, description="Open a course (课程)."

@@ -12,9 +12,11 @@ from graphql import GraphQLResolveInfo
 from archive_store.access.policy import Withheld
 from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
+from schema.academics.attendance import AttendanceSummary, resolve_attendance
 from schema.academics.students import GradeAverage, GradeRecord, resolve_gpa, resolve_grades
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
+from schema.conduct.students import resolve_awards, resolve_sanctions
 from schema.conduct.types import Award, Sanction
 from schema.context import Request
 from schema.directives import directives_of
@@ -185,24 +187,22 @@ class Student(Node):
             note_withheld(info, found)
         return found  # type: ignore[return-value]
 
-    @strawberry.field(description="奖励, newest first; null where the viewer may not know of them.")
-    async def awards(self, info: Request) -> list[Award] | None:
-        found = await info.context.loaders.conduct.awards_of.load(key_of_source(self))
-        if found is None:
-            info.context.withhold({"Student.awards": Withheld.NOT_PERMITTED})
-        return found  # type: ignore[return-value]
-
-    @strawberry.field(description="处分, newest first; null where the viewer may not know of them.")
-    async def sanctions(self, info: Request) -> list[Sanction] | None:
-        found = await info.context.loaders.conduct.sanctions_of.load(key_of_source(self))
-        if found is None:
-            info.context.withhold({"Student.sanctions": Withheld.NOT_PERMITTED})
-        return found  # type: ignore[return-value]
+    awards: list[Award] | None = strawberry.field(
+        resolver=resolve_awards, description="奖励, newest first; null where the viewer may not know of them."
+    )
+    sanctions: list[Sanction] | None = strawberry.field(
+        resolver=resolve_sanctions,
+        description="处分, newest first; null where the viewer may not know of them.",
+    )
 
     grades: list[GradeRecord] | None = strawberry.field(
         resolver=resolve_grades,
         description="成绩 of a term, or all, by term and course, as of now; of a teacher's courses where the viewer "
         "reads only those; null where none.",
+    )
+    attendance: list[AttendanceSummary] | None = strawberry.field(
+        resolver=resolve_attendance,
+        description="出勤 by term, as of now; null where the viewer may not read it.",
     )
     gpa: GradeAverage | None = strawberry.field(
         resolver=resolve_gpa,

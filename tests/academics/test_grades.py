@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from archive_store.academics.averages import RankWithin, rank_of_student
 from archive_store.academics.documents import CourseArrangement, GradeKind, GradeRecord, GradeStatus
 from archive_store.academics.queries import find_grade_row, grades_of_students
+from archive_store.access.policy import Withheld
 from archive_store.approvals.documents import RequestStatus
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import RegistrarError
@@ -34,6 +36,7 @@ from tests.academics.terms import (
     scores,
     students_of,
 )
+from tests.retrieval.test_grants import given
 from tests.school import School
 
 
@@ -290,3 +293,17 @@ async def test_a_reading_is_recorded_of_the_student(school: School) -> None:
     assert [(row.actor_name, row.fields, row.purpose) for row in page.rows] == [
         ("赵主任", ("grades",), "核对")
     ]
+
+
+async def test_a_grant_for_transcripts_opens_grades_and_ends(school: School) -> None:
+    held = await arranged(school)
+    await enter(school, held.arrangement, scores(held.students, "80", "90"))
+    one, two = held.students[:2]
+    await given(school, "archive", "director", student_id=one, document_type="成绩单", views=1)
+    told = await seen(school, "archive", one, None)
+    assert ([view.record.score for view in told.grades], told.are_all) == (["80"], True)
+    # It opens grades of nobody else, no rank, and nothing when its view is taken.
+    assert list((await seen(school, "archive", two, None)).grades) == []
+    rank = await rank_of_student(school.store, await school.viewer("archive"), one, RankWithin.CLASS)
+    assert rank is Withheld.NOT_PERMITTED
+    assert list((await seen(school, "archive", one, None)).grades) == []

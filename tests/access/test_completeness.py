@@ -323,6 +323,10 @@ REVIEWED: dict[str, str] = {
         GradeAverage.credits GradeAverage.rank GradeAverage.scale GradeAverage.value GradeRank.place GradeRank.ranked
         GradeRecord.arrangement GradeRecord.auditHistory GradeRecord.course GradeRecord.id GradeRecord.term
         Student.gpa Student.grades""",
+    "attendance, to whoever reads each leaf of it; and what became of what was just sent": """
+        AttendanceSummary.auditHistory AttendanceSummary.id AttendanceSummary.term Student.attendance
+        AttendanceEnterPayload.entered AttendanceEnterPayload.errors AttendanceCorrectPayload.applied
+        AttendanceCorrectPayload.changeRequest AttendanceCorrectPayload.errors""",
     "what became of the grades that were just sent, to whoever enters them": """
         GradeCorrectPayload.applied GradeCorrectPayload.changeRequest GradeCorrectPayload.errors
         GradesEnterPayload.entered GradesEnterPayload.errors GradesEnterPayload.missing""",
