@@ -24,6 +24,10 @@ from archive_store.approvals.operation import Operation
 from archive_store.approvals.reasons import REASON_TEMPLATES_REPLACE, ReasonTemplates
 from archive_store.audit.governed_transaction import prepare_indexes
 from archive_store.audit.log import require_log_of_settings
+from archive_store.certificates.documents import Certificate, CertificateIssue, CertificateNumberRange
+from archive_store.certificates.ending import CERTIFICATE_REISSUE, CERTIFICATE_REVOKE
+from archive_store.certificates.issuing import CERTIFICATE_ISSUE
+from archive_store.certificates.ranges import CERTIFICATE_RANGE_OPEN
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.crisis.operations import (
     CRISIS_TEAM_ACTIVATE,
@@ -121,6 +125,9 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ApprovalPolicy,
     ArchiveFile,
     Campus,
+    Certificate,
+    CertificateIssue,
+    CertificateNumberRange,
     ChangeRequest,
     ClassAssignment,
     CodeTableVersion,
@@ -167,6 +174,10 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
     "calendar.load": CALENDAR_LOAD,
     "campus.open": CAMPUS_OPEN,
+    "certificate.issue": CERTIFICATE_ISSUE,
+    "certificate.reissue": CERTIFICATE_REISSUE,
+    "certificate.revoke": CERTIFICATE_REVOKE,
+    "certificate_range.open": CERTIFICATE_RANGE_OPEN,
     "class.assign": CLASS_ASSIGN,
     "class.change": CLASS_CHANGE,
     "class.close": CLASS_CLOSE,

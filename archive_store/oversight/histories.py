@@ -13,6 +13,8 @@ from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_ACTION_HISTORY
 from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
+from archive_store.certificates.documents import CertificateIssue, CertificateNumberRange
+from archive_store.certificates.histories import CERTIFICATE_HISTORY
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.code_table_versions import CodeTableVersion
@@ -45,6 +47,9 @@ class SubjectType(StrEnum):
     APPROVAL_POLICY = "ApprovalPolicy"  # 审批规则
     ARCHIVE_FILE = "ArchiveFile"  # 案卷
     CAMPUS = "Campus"  # 校区
+    CERTIFICATE = "Certificate"  # 证书
+    CERTIFICATE_ISSUE = "CertificateIssue"  # 颁发批次
+    CERTIFICATE_NUMBER_RANGE = "CertificateNumberRange"  # 证书编号段
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
     CLASS_ASSIGNMENT = "ClassAssignment"  # 编班
     CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
@@ -83,6 +88,9 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.APPROVAL_POLICY: by_class(ApprovalPolicy, FieldClass.F0),
     SubjectType.ARCHIVE_FILE: by_class(ArchiveFile, texts=of_no_leaf),
     SubjectType.CAMPUS: by_class(Campus),
+    SubjectType.CERTIFICATE: CERTIFICATE_HISTORY,
+    SubjectType.CERTIFICATE_ISSUE: by_class(CertificateIssue),
+    SubjectType.CERTIFICATE_NUMBER_RANGE: by_class(CertificateNumberRange),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
     SubjectType.CLASS_ASSIGNMENT: by_class(ClassAssignment),
     SubjectType.COHORT: by_class(Cohort),
