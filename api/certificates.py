@@ -89,7 +89,7 @@ async def _read(request: Request) -> Mapping[str, Any]:
 
 
 def _told(found: Mapping[str, Any]) -> dict[str, Any]:
-    paper = {camel_case(name): value for name, value in found["paper"].items()}
+    paper = {str(camel_case(name)): value for name, value in found["paper"].items()}
     return {"number": found["number"], "kind": found["kind"], **paper}
 
 

@@ -23,6 +23,7 @@ from schema.approvals.mutations import (
     resolve_withdraw,
 )
 from schema.approvals.reasons import ReasonTemplatesPayload, resolve_reason_templates_replace
+from schema.certificates.mutations import CertificateMutations
 from schema.crisis.mutations import (
     CrisisTeamPayload,
     resolve_crisis_team_activate,
@@ -88,6 +89,7 @@ from schema.students.status import (
 )
 class Mutation(
     AdmissionMutations,
+    CertificateMutations,
     CodeTableMutations,
     DuplicateMutations,
     ImportMutations,

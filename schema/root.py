@@ -32,6 +32,7 @@ from schema.audit.proofs import (
 from schema.audit.queries import resolve_audit_entries, resolve_notifications
 from schema.audit.subscriptions import subscribe_to_notifications
 from schema.audit.types import AuditEntry, Notification
+from schema.certificates.queries import CertificateQueries, resolve_certificate
 from schema.context import Request
 from schema.cost import CostLimit
 from schema.crisis.queries import resolve_crisis_team, resolve_crisis_teams
@@ -104,6 +105,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
     resolve: dict[str, Callable[[Request, strawberry.ID], Awaitable[Any]]] = {
         "AdmissionCase": resolve_admission_case,
         "Campus": resolve_campus,
+        "Certificate": resolve_certificate,
         "ChangeRequest": resolve_change_request,
         "Cohort": resolve_cohort,
         "CrisisTeam": resolve_crisis_team,
@@ -126,6 +128,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 @strawberry.type(description="Everything that can be read.")
 class Query(
     AdmissionQueries,
+    CertificateQueries,
     CodeTableQueries,
     DuplicateQueries,
     ImportQueries,

@@ -54,7 +54,7 @@ async def _held(store: Store, key: ObjectId, session: AsyncClientSession | None 
     row = await store.database.collection(Certificate).find_one({"_id": key}, session=session)
     if row is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="certificate_id")
-    held = Certificate.model_validate(row)
+    held: Certificate = Certificate.model_validate(row)
     if held.state is not CertificateState.VALID:
         raise RegistrarError(ErrorCode.WRONG_STATE, field="certificate_id", rule=RULE, state=held.state)
     return held

@@ -14,6 +14,8 @@ from archive_store.foundation.database import Row
 from archive_store.students import documents as stored
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
+from schema.certificates.types import Certificate
+from schema.certificates.types import note_withheld as note_certificates_withheld
 from schema.context import Request
 from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
@@ -145,6 +147,17 @@ class Student(Node):
             info.context.withhold({"Student.scans": Withheld.NOT_PERMITTED})
         else:
             note_withheld(info, found)
+        return found  # type: ignore[return-value]
+
+    @strawberry.field(
+        description="证书: certificates, newest first, as of now; null where the viewer may not know of them."
+    )
+    async def certificates(self, info: Request) -> list[Certificate] | None:
+        found = await info.context.loaders.certificates_by_student.load(key_of_source(self))
+        if found is None:
+            info.context.withhold({"Student.certificates": Withheld.NOT_PERMITTED})
+        else:
+            note_certificates_withheld(info, found)
         return found  # type: ignore[return-value]
 
     @strawberry.field(
