@@ -76,9 +76,10 @@ async def certificate_document(request: Request) -> Response:
 async def certificate_paper(request: Request) -> Response:
     """GET /certificates/{id}.pdf: the paper. The reading is recorded."""
     row = await _read(request)
-    public_url, _ = signing(request.app.state.store)
+    store = request.app.state.store
+    public_url, _ = signing(store)
     address = f"{public_url}/certificates/verify/{row['code']}"
-    data = await asyncio.to_thread(certificate_pdf, row, address)
+    data = await asyncio.to_thread(certificate_pdf, row, address, store.settings.certificate_font_file)
     headers = {**_KEPT_NOWHERE, "Content-Disposition": f'attachment; filename="{row["number"]}.pdf"'}
     return Response(data, headers=headers, media_type="application/pdf")
 

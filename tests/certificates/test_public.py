@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
+import reportlab
 
+from archive_store.certificates.printing import certificate_pdf
 from archive_store.certificates.verification import is_ended, verify_certificate
 from schema.nodes import global_id
 from tests.certificates.papers import done, issued
@@ -65,6 +68,14 @@ async def test_public_keys_and_status_list_check_a_certificate(
     assert is_ended(document, (await http.get(path)).json(), keys)
     for other in ("0", "2", "x", "99999999"):
         assert (await http.get(f"/certificates/status/{other}")).status_code == 404
+
+
+async def test_the_paper_carries_the_font_of_the_settings(school: School) -> None:
+    _, held = await issued(school)
+    font = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
+    carried = certificate_pdf(held.to_bson(), "https://registrar.school.example", font)
+    assert b"/FontFile2" in carried
+    assert b"/FontFile2" not in certificate_pdf(held.to_bson(), "https://registrar.school.example")
 
 
 async def test_paper_and_document_for_whoever_may_read(
