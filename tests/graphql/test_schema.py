@@ -35,7 +35,14 @@ def test_every_stored_leaf_has_a_class(record_type: Any) -> None:
 
 def test_every_field_of_a_student_is_governed_or_computed() -> None:
     computed = {"id", "scans", "auditHistory", "accessHistory", "viewerCan", "fieldAccess", "moment", "diff"}
-    computed |= {"archiveCompleteness", "certificates", "mergedRecords", "numberHistory", "numberState", "schoolClass"}
+    computed |= {
+        "archiveCompleteness",
+        "certificates",
+        "mergedRecords",
+        "numberHistory",
+        "numberState",
+        "schoolClass",
+    }
     names = {field.name for field in get_object_definition(Student, strict=True).fields}
     shown = set(STUDENT.leaves) | set(STUDENT.lists)
     fields = build_schema().schema_converter.type_map["Student"].implementation
