@@ -8,6 +8,13 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
 
+from api.certificates import (
+    certificate_document,
+    certificate_paper,
+    check_certificate,
+    key_document,
+    status_list,
+)
 from api.exports import export_csv, export_workbook
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
@@ -78,6 +85,11 @@ def create_app(settings: Settings) -> Starlette:
             Route("/exports/students.csv", export_csv, methods=["GET"]),
             Route("/exports/students.xlsx", export_workbook, methods=["GET"]),
             Route("/imports", begin_import, methods=["PUT"]),
+            Route("/.well-known/did.json", key_document, methods=["GET"]),
+            Route("/certificates/verify/{code}", check_certificate, methods=["GET"]),
+            Route("/certificates/status/{list}", status_list, methods=["GET"]),
+            Route("/certificates/{id}.json", certificate_document, methods=["GET"]),
+            Route("/certificates/{id}.pdf", certificate_paper, methods=["GET"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),

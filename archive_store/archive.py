@@ -17,6 +17,7 @@ from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.governed_transaction import prepare_indexes
 from archive_store.audit.log import require_log_of_settings
+from archive_store.certificates.documents import Certificate, CertificateIssue, CertificateNumberRange
 from archive_store.conduct.operations import CONDUCT_JOBS, CONDUCT_RECORDS
 from archive_store.crisis.documents import CrisisTeam
 from archive_store.crisis.reviews import mark_reviews_due, stand_down_ended
@@ -74,6 +75,9 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     ApprovalPolicy,
     ArchiveFile,
     Campus,
+    Certificate,
+    CertificateIssue,
+    CertificateNumberRange,
     ChangeRequest,
     ClassAssignment,
     CodeTableVersion,

@@ -15,6 +15,9 @@ from archive_store.admission.evidence import ADMISSION_ADD_EVIDENCE, ADMISSION_S
 from archive_store.admission.review import ADMISSION_REVIEW
 from archive_store.approvals.operation import Operation
 from archive_store.approvals.reasons import REASON_TEMPLATES_REPLACE
+from archive_store.certificates.ending import CERTIFICATE_REISSUE, CERTIFICATE_REVOKE
+from archive_store.certificates.issuing import CERTIFICATE_ISSUE
+from archive_store.certificates.ranges import CERTIFICATE_RANGE_OPEN
 from archive_store.conduct.operations import conduct_operations
 from archive_store.crisis.operations import (
     CRISIS_TEAM_ACTIVATE,
@@ -83,6 +86,10 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "approval_policy.replace": APPROVAL_POLICY_REPLACE,
     "calendar.load": CALENDAR_LOAD,
     "campus.open": CAMPUS_OPEN,
+    "certificate.issue": CERTIFICATE_ISSUE,
+    "certificate.reissue": CERTIFICATE_REISSUE,
+    "certificate.revoke": CERTIFICATE_REVOKE,
+    "certificate_range.open": CERTIFICATE_RANGE_OPEN,
     "class.assign": CLASS_ASSIGN,
     "class.change": CLASS_CHANGE,
     "class.close": CLASS_CLOSE,

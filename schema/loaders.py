@@ -16,6 +16,7 @@ from archive_store.approvals.documents import ChangeRequest
 from archive_store.approvals.emergency_documents import EmergencyAction
 from archive_store.approvals.emergency_queries import emergency_actions_by_id, emergency_contents_for
 from archive_store.approvals.queries import change_requests_by_id, contents_for
+from archive_store.certificates.queries import CertificateView, certificates_by_student
 from archive_store.crisis.queries import TeamView, open_texts, teams_by_id
 from archive_store.duplicates.queries import MergeView, merge_cases_by_id, merged_students
 from archive_store.foundation.database import Row
@@ -165,6 +166,9 @@ class Loaders:
             decisions = await decisions_by_id(store, viewer, ids)
             return [decisions.get(key) for key in ids]
 
+        async def load_certificates(ids: list[ObjectId]) -> list[list[CertificateView] | None]:
+            return await certificates_by_student(store, viewer, ids)
+
         async def load_scans(ids: list[ObjectId]) -> list[list[ScanView] | None]:
             return await scans_by_student(store, viewer, ids)
 
@@ -274,6 +278,9 @@ class Loaders:
         )
         self.student_moments: DataLoader[MomentsKey, StudentMoments | None] = DataLoader(
             load_fn=load_student_moments, cache=False
+        )
+        self.certificates_by_student: DataLoader[ObjectId, list[CertificateView] | None] = DataLoader(
+            load_fn=load_certificates, cache=False
         )
         self.scans: DataLoader[ObjectId, ScanView | None] = DataLoader(load_fn=load_scans_by_id, cache=False)
         self.students: DataLoader[StudentKey, LoadedStudent] = DataLoader(load_fn=load_students, cache=False)

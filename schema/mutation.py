@@ -24,6 +24,7 @@ from schema.approvals.mutations import (
     resolve_withdraw,
 )
 from schema.approvals.reasons import ReasonTemplatesPayload, resolve_reason_templates_replace
+from schema.certificates.mutations import CertificateMutations
 from schema.conduct.mutations import ConductMutations
 from schema.crisis.mutations import (
     CrisisTeamPayload,
@@ -89,6 +90,7 @@ from schema.transfers.resolvers import FileTransferMutations
 class Mutation(
     AcademicsMutations,
     AdmissionMutations,
+    CertificateMutations,
     CodeTableMutations,
     ConductMutations,
     DuplicateMutations,

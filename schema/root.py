@@ -5,7 +5,7 @@ Every word here is a folder of the same name, here and one package down.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import strawberry
@@ -31,8 +31,8 @@ from schema.audit.proofs import (
     resolve_inclusion_proof,
 )
 from schema.audit.queries import resolve_audit_entries, resolve_notifications
-from schema.audit.subscriptions import subscribe_to_notifications
 from schema.audit.types import AuditEntry, Notification
+from schema.certificates.queries import CertificateQueries, resolve_certificate
 from schema.conduct.queries import ConductQueries, resolve_appeal, resolve_award, resolve_sanction
 from schema.context import Request
 from schema.cost import CostLimit
@@ -44,8 +44,6 @@ from schema.duties.types import WorkCalendar, resolve_work_calendar
 from schema.federation import Subgraph
 from schema.graduation.resolvers import GraduationQueries
 from schema.imports.queries import ImportQueries, resolve_import_batch
-from schema.imports.subscriptions import subscribe_to_import
-from schema.imports.types import ImportBatch
 from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.mutation import Mutation
 from schema.nodes import Connection, Node, parse_global_id
@@ -100,8 +98,7 @@ from schema.semester_verification.queries import (
 from schema.status_changes.resolvers import StatusChangeQueries
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
-from schema.tasks.subscriptions import subscribe_to_tasks
-from schema.tasks.types import Task
+from schema.subscription import Subscription
 from schema.transfers.resolvers import FileTransferQueries
 
 
@@ -112,6 +109,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "Appeal": resolve_appeal,
         "Award": resolve_award,
         "Campus": resolve_campus,
+        "Certificate": resolve_certificate,
         "ChangeRequest": resolve_change_request,
         "Cohort": resolve_cohort,
         "Course": resolve_academic_node,
@@ -140,6 +138,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 class Query(
     AcademicsQueries,
     AdmissionQueries,
+    CertificateQueries,
     CodeTableQueries,
     ConductQueries,
     DuplicateQueries,
@@ -250,25 +249,6 @@ class Query(
     )
     node: Node | None = strawberry.field(
         resolver=resolve_node, description="Any object by its global id (Relay)."
-    )
-
-
-@strawberry.type(
-    description="What is told as it happens, over graphql-transport-ws and server-sent events. It ends with an error "
-    "whose code says why: `unauthenticated`, `post_ended`, `events_missed`, `too_slow`, `try_again`."
-)
-class Subscription:
-    notification_added: AsyncGenerator[Notification, None] = strawberry.subscription(
-        resolver=subscribe_to_notifications,
-        description="通知 to the viewer and the posts they hold, from now on.",
-    )
-    task_added: AsyncGenerator[Task, None] = strawberry.subscription(
-        resolver=subscribe_to_tasks,
-        description="待办: what comes to await the viewer's decision, from now on.",
-    )
-    import_progress: AsyncGenerator[ImportBatch, None] = strawberry.subscription(
-        resolver=subscribe_to_import,
-        description="导入进度: the batch now and whenever it goes on, until it has ended.",
     )
 
 

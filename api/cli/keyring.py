@@ -50,6 +50,17 @@ def keyring_checkpoint_key(file: Annotated[Path, typer.Argument(help="The keyrin
         fail(str(error))
 
 
+@keyring_app.command("rotate-credential-key")
+def keyring_rotate_credential_key(file: Annotated[Path, typer.Argument(help="The keyring.")]) -> None:
+    """Make a new key that signs certificates; those of before stay valid. Restart the servers then."""
+    try:
+        rotated = Keyring.rotate_credential_key(file)
+    except (KeyringError, OSError) as error:
+        fail(str(error))
+    if rotated.credential is not None:
+        sys.stdout.write(rotated.credential.public + "\n")
+
+
 @keyring_app.command("rotate-scan-key")
 def keyring_rotate_scan_key(data: Data = None) -> None:
     """Make a new root key for scans. Running servers notice, and wrap what there is anew."""

@@ -37,6 +37,8 @@ def dev_settings(stack: EmbeddedStack, *, port: int) -> Settings:
         Keyring.create(keyring_file, origin="registrar.example/demo")
     elif Keyring.load(keyring_file).checkpoint is None:
         Keyring.rotate_checkpoint_key(keyring_file)
+    if Keyring.load(keyring_file).credential is None:
+        Keyring.rotate_credential_key(keyring_file)
     DemoIssuer.load_or_create(stack.directory)
     values: dict[str, Any] = {
         **stack.settings(),
@@ -45,6 +47,7 @@ def dev_settings(stack: EmbeddedStack, *, port: int) -> Settings:
         "oidc_audience": AUDIENCE,
         "oidc_jwks_file": str(stack.directory / JWKS_FILE),
         "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
         "graphiql": True,
     }
     file = stack.directory / _SETTINGS_FILE

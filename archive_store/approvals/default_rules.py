@@ -109,6 +109,12 @@ DEFAULT_APPROVAL_RULES = (
     ),
     ApprovalRule(operation="homeroom.assign", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="homeroom.end", chain=()),
+    # §四(一) 学历认证; a range of numbers binds nobody yet, and no number of it leaves without those signatures.
+    *(
+        ApprovalRule(operation=f"certificate.{verb}", chain=_HEAD_AND_VICE_PRINCIPAL)
+        for verb in ("issue", "reissue", "revoke")
+    ),
+    ApprovalRule(operation="certificate_range.open", chain=_HEAD),
     # Entry by the information group after the qualification review, §三(一); filing by the archive group, §二(一).
     ApprovalRule(operation="roster.import", chain=()),
     # What many records came by is taken back by the head of the department.

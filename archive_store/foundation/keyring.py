@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from archive_store.foundation.credential_keys import CredentialKey, new_credential_key
 from archive_store.foundation.signed_notes import (
     SEED_BYTES,
     CheckpointKey,
@@ -53,7 +54,8 @@ class Keyring:
 
     `scans` wrap the archive files' keys (32 bytes each): oldest first, the last is in use.
 
-    `checkpoint` is None in a file written before there were checkpoints.
+    `checkpoint` is None in a file written before there were checkpoints, `credential`, which signs certificates, in
+    one from before those.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Keyring:
     audit: bytes
     scans: tuple[ScanKey, ...]
     checkpoint: CheckpointKey | None = None
+    credential: CredentialKey | None = None
 
     @classmethod
     def load(cls, file: Path) -> Keyring:
@@ -83,11 +86,12 @@ class Keyring:
             identity = held["id"]
             scans = tuple(_scan_keys(held))
             checkpoint = _checkpoint_key(held["checkpoint"]) if "checkpoint" in held else None
+            credential = CredentialKey.from_json(held["credential"]) if "credential" in held else None
         except (ValueError, KeyError, TypeError):
             raise KeyringError(f"{file} is not a keyring") from None
         if not isinstance(identity, str) or any(len(keys[name]) != size for name, size in _SIZES.items()):
             raise KeyringError(f"{file} is not a keyring")
-        return cls(id=identity, **keys, scans=scans, checkpoint=checkpoint)
+        return cls(id=identity, **keys, scans=scans, checkpoint=checkpoint, credential=credential)
 
     @classmethod
     def create(cls, file: Path, *, origin: str | None = None) -> Keyring:
@@ -97,6 +101,7 @@ class Keyring:
         held |= {name: secrets.token_hex(size) for name, size in _SIZES.items()}
         held["scans"] = [_new_scan_key(identity)]
         held["checkpoint"] = _as_json(new_checkpoint_key(origin or default_origin(identity)))
+        held["credential"] = new_credential_key().as_json()
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -112,6 +117,11 @@ class Keyring:
         The file is replaced whole or stays as it is.
         """
         return cls._change(file, _with_new_checkpoint_key)
+
+    @classmethod
+    def rotate_credential_key(cls, file: Path) -> Keyring:
+        """Put a new credential key in the place of the one there is, whose public half stays; or make the first."""
+        return cls._change(file, _with_new_credential_key)
 
     @classmethod
     def rotate_scan_key(cls, file: Path) -> Keyring:
@@ -161,6 +171,12 @@ def _with_new_checkpoint_key(keyring: Keyring, held: dict[str, Any]) -> dict[str
     before = keyring.checkpoint
     after = new_checkpoint_key(default_origin(keyring.id)) if before is None else successor(before)
     return held | {"checkpoint": _as_json(after)}
+
+
+def _with_new_credential_key(keyring: Keyring, held: dict[str, Any]) -> dict[str, Any]:
+    before = keyring.credential
+    after = new_credential_key() if before is None else before.successor()
+    return held | {"credential": after.as_json()}
 
 
 def _with_new_scan_key(keyring: Keyring, held: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,15 @@ class Settings(BaseSettings):
         False, description="Take access tokens whose `typ` is `JWT` or missing, not only `at+jwt`."
     )
 
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$",
+        description="Where the public reaches this server, such as https://registrar.school.example: it names the "
+        "school in signed certificates (did:web), so it is kept for good. Without it none is issued.",
+    )
+    certificate_font_file: Path | None = Field(
+        None, description="A TrueType font with Chinese, which printed certificates carry."
+    )
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, description="Port to serve on.")
     websocket_origins: Annotated[tuple[str, ...], NoDecode] = Field(

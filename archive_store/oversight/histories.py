@@ -16,6 +16,8 @@ from archive_store.approvals.documents import ApprovalPolicy
 from archive_store.approvals.histories import CHANGE_REQUEST_HISTORY, EMERGENCY_ACTION_HISTORY
 from archive_store.approvals.reasons import ReasonTemplates
 from archive_store.audit.histories import SubjectHistory, by_class, of_no_leaf
+from archive_store.certificates.documents import CertificateIssue, CertificateNumberRange
+from archive_store.certificates.histories import CERTIFICATE_HISTORY
 from archive_store.conduct.documents import ConductPolicy
 from archive_store.conduct.histories import APPEAL_HISTORY, AWARD_HISTORY, SANCTION_HISTORY
 from archive_store.crisis.histories import CRISIS_TEAM_HISTORY
@@ -58,6 +60,9 @@ class SubjectType(StrEnum):
     ATTENDANCE_ENTRY = "AttendanceEntry"  # 出勤录入
     ATTENDANCE_SUMMARY = "AttendanceSummary"  # 出勤
     CAMPUS = "Campus"  # 校区
+    CERTIFICATE = "Certificate"  # 证书
+    CERTIFICATE_ISSUE = "CertificateIssue"  # 颁发批次
+    CERTIFICATE_NUMBER_RANGE = "CertificateNumberRange"  # 证书编号段
     CHANGE_REQUEST = "ChangeRequest"  # 变更申请
     CLASS_ASSIGNMENT = "ClassAssignment"  # 编班
     CODE_TABLE_VERSION = "CodeTableVersion"  # 代码表版本
@@ -112,6 +117,9 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ATTENDANCE_ENTRY: by_class(AttendanceEntry, texts=of_no_leaf),
     SubjectType.ATTENDANCE_SUMMARY: ATTENDANCE_HISTORY,
     SubjectType.CAMPUS: by_class(Campus),
+    SubjectType.CERTIFICATE: CERTIFICATE_HISTORY,
+    SubjectType.CERTIFICATE_ISSUE: by_class(CertificateIssue),
+    SubjectType.CERTIFICATE_NUMBER_RANGE: by_class(CertificateNumberRange),
     SubjectType.CHANGE_REQUEST: CHANGE_REQUEST_HISTORY,
     SubjectType.CLASS_ASSIGNMENT: by_class(ClassAssignment),
     SubjectType.COHORT: by_class(Cohort),

@@ -16,6 +16,8 @@ from schema.academics.attendance import AttendanceSummary, resolve_attendance
 from schema.academics.students import GradeAverage, GradeRecord, resolve_gpa, resolve_grades
 from schema.access import GovernedType, governed, governed_list
 from schema.audit.types import AUDIT_HISTORY, AuditEntry, resolve_audit_history
+from schema.certificates.students import resolve_certificates
+from schema.certificates.types import Certificate
 from schema.conduct.students import resolve_awards, resolve_sanctions
 from schema.conduct.types import Award, Sanction
 from schema.context import Request
@@ -26,59 +28,19 @@ from schema.nodes import Connection, Node, global_id, key_of_source
 from schema.objections.loaders import resolve_objections
 from schema.objections.types import RecordObjection
 from schema.organisation.enums import NumberState
+from schema.organisation.students import resolve_class_of_student
 from schema.organisation.types import SchoolClass
 from schema.permissions import Permission
 from schema.preservation.completeness import ArchiveCompleteness
 from schema.readings.types import AccessEvent, access_connection
 from schema.scalars import Day
 from schema.scans.types import Scan, note_withheld
-from schema.status_changes.enums import StatusChangeKind
 from schema.students.access import FieldAccess, StudentAction, field_accesses, student_permission
 from schema.students.moments import FieldDifference, Moment, MomentInput, student_differences
 from schema.students.numbers import StudentNumber, shown_numbers
+from schema.students.parts import Guardian, StatusPeriod
 from schema.transfers.loaders import resolve_file_transfers
 from schema.transfers.types import FileTransfer
-
-
-@strawberry.type(description="监护人.")
-class Guardian:
-    name: str | None = governed(stored.Student, "guardians.name", "姓名")
-    relation: str | None = governed(stored.Student, "guardians.relation", "关系, code of GB/T 4761")
-    phone: str | None = governed(stored.Student, "guardians.phone", "联系电话")
-    workplace: str | None = governed(stored.Student, "guardians.workplace", "工作单位")
-
-
-@strawberry.type(description="学籍状态区间: a status and the days it was in force.")
-class StatusPeriod:
-    status: StudentStatus | None = governed(stored.Student, "status_periods.status", "学籍状态")
-    effective_from: Day | None = governed(stored.Student, "status_periods.effective_from", "first day")
-    effective_to: Day | None = governed(stored.Student, "status_periods.effective_to", "last day, if over")
-    recorded_at: datetime | None = governed(stored.Student, "status_periods.recorded_at", "known since")
-    superseded_at: datetime | None = governed(
-        stored.Student, "status_periods.superseded_at", "known until; null of what holds"
-    )
-    cause: StatusChangeKind | None = governed(
-        stored.Student, "status_periods.cause", "异动类别 that it began by; null of a registration"
-    )
-
-    document_number: str | None = governed(
-        stored.Student, "status_periods.document_number", "文号 of the decision that it rests on"
-    )
-    counterpart: str | None = governed(
-        stored.Student, "status_periods.counterpart", "the other school of a transfer"
-    )
-    planned_to: Day | None = governed(
-        stored.Student, "status_periods.planned_to", "the last day that was planned (期限)"
-    )
-
-    @strawberry.field(
-        description="审批单: the change request that was approved for it.",
-        directives=directives_of(stored.Student, "status_periods.change_request_id"),
-        metadata={"path": "status_periods.change_request_id"},
-    )
-    def change_request_id(self) -> strawberry.ID | None:
-        key = self.get("change_request_id")  # type: ignore[attr-defined]
-        return None if key is None else strawberry.ID(global_id("ChangeRequest", key))
 
 
 @strawberry.federation.type(
@@ -210,11 +172,15 @@ class Student(Node):
         "read all of the grades.",
     )
 
-    @strawberry.field(
-        description="班级 that `className` names, as of now; null where the structure has none by that name."
+    certificates: list[Certificate] | None = strawberry.field(
+        resolver=resolve_certificates,
+        description="证书: certificates, newest first, as of now; null where the viewer may not know of them.",
     )
-    async def school_class(self, info: Request) -> SchoolClass | None:
-        return await info.context.loaders.classes_of_students.load(key_of_source(self))  # type: ignore[return-value]
+
+    school_class: SchoolClass | None = strawberry.field(
+        resolver=resolve_class_of_student,
+        description="班级 that `className` names, as of now; null where the structure has none by that name.",
+    )
 
     @strawberry.field(
         description="学籍号状态 of the number in force now, read as the number is: 临时 (L), 正式 (G), 替代 (J).",

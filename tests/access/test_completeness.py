@@ -19,12 +19,16 @@ from schema.students.types import STUDENT
 
 # Why each field that no class governs may be shown. A field may stand here only after it was thought about.
 REVIEWED: dict[str, str] = {
+    "paths of what is read by its own rights, told to those who have them (tests/certificates)": """
+        Certificate.paperUrl Certificate.documentUrl""",
     "a record's key: random, told only of a record in sight": """
-        Campus.id Cohort.id School.id SchoolClass.id
+        Campus.id Cohort.id School.id SchoolClass.id Certificate.id CertificateNumberRange.id
         Node.id ChangeRequest.id ChangeRequestResult.id CrisisTeam.id Delegation.id DelegationPayload.delegationId
         DisposalBatch.id EmergencyAction.id LegalHold.id Notification.id Person.id RetrievalGrant.id Scan.id Student.id
         Task.id""",
     "the way to nodes, each of them governed or reviewed itself": """
+        Certificate.auditHistory CertificateNumberRange.auditHistory CertificatePayload.changeRequest
+        Student.certificates
         Campus.auditHistory CampusPayload.campus CampusPayload.changeRequest ClassAssignPayload.changeRequest
         ClassAssignmentPreview.classes ClassAssignmentProposal.classes ClassAssignmentProposal.moves
         Cohort.auditHistory Cohort.grades CohortConnection.edges CohortConnection.pageInfo CohortEdge.node
@@ -123,7 +127,7 @@ REVIEWED: dict[str, str] = {
     "counts and moves of an assignment: to those who may ask for it, and read of every student what it is told by": """
         ClassCounts.after ClassCounts.before ClassCounts.capacity ClassCounts.className ClassCounts.femaleAfter
         ClassCounts.maleAfter ProposedMove.className ProposedMove.seatNumber ProposedMove.studentId
-        ClassAssignPayload.applied""",
+        CertificatePayload.applied ClassAssignPayload.applied""",
     "what awaits the viewer": "Task.kind Task.at",
     "codes and labels, as published": """
         CodeTable.name CodeTable.titleZh CodeTable.titleEn CodeTable.standard CodeTable.edition CodeTable.source
@@ -203,6 +207,7 @@ REVIEWED: dict[str, str] = {
         ImportCheckPayload.report ImportCheckPayload.errors RosterReport.importBatchId
         Subscription.importProgress""",
     "an error names fields and rules, and never a stored value": """
+        CertificatePayload.errors
         CampusPayload.errors ClassAssignPayload.errors ClassAssignmentPreview.errors ClassAssignmentProposal.errors
         CohortPayload.errors SchoolClassPayload.errors SchoolPayload.errors
         ChangeRequestPayload.errors PolicyReplacePayload.errors RetrievalGrantRequestPayload.errors

@@ -37,6 +37,7 @@ def test_every_field_of_a_student_is_governed_or_computed() -> None:
     computed = {"id", "scans", "auditHistory", "accessHistory", "viewerCan", "fieldAccess", "moment", "diff"}
     computed |= {
         "archiveCompleteness",
+        "certificates",
         "fileTransfers",
         "mergedRecords",
         "numberHistory",
