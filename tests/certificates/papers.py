@@ -59,7 +59,7 @@ async def graduate(school: School, *students: Student, status: str = "GRADUATED"
     keys = [held.key for held in students]
     await school.store.database.collection(Student).update_many(
         {"_id": {"$in": keys}},
-        {"$set": {"status": status}},  # house-rule: no operation graduates yet
+        {"$set": {"status": status}},  # as if it had been decided
     )
 
 
