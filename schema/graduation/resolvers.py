@@ -28,6 +28,7 @@ from schema.graduation.types import (
     GraduationRulesReplacePayload,
 )
 from schema.nodes import global_id, key_of
+from schema.policies.mutations import rules_given
 from schema.scalars import Day
 
 
@@ -126,7 +127,7 @@ async def resolve_graduation_rules_replace(
     differences, request_id = await replace_graduation_rules(
         info.context.store,
         info.context.viewer,
-        rules=input.rules if isinstance(input.rules, list) else [],
+        rules=rules_given(input.rules),
         effective_from=input.effective_from,
         reason=input.reason,
         dry_run=input.dry_run,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import strawberry
 from strawberry.scalars import JSON
 
@@ -159,6 +161,15 @@ async def resolve_retention_table_replace(
         ],
         change_request=await request_of(info, asked.change_request_id),
     )
+
+
+def rules_given(value: object) -> list[Any]:
+    """The rules of a replacement; INVALID_ARGUMENT for what is no list, which would be a replacement by nothing."""
+    if not isinstance(value, list):
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT, field="rules", detail_zh="须为列表", detail_en="must be a list"
+        )
+    return value
 
 
 def _object(value: object, field: str) -> dict[str, object]:

@@ -22,6 +22,7 @@ from schema.approvals.queries import request_of
 from schema.context import Request
 from schema.errors import typed_errors
 from schema.nodes import key_of
+from schema.policies.mutations import rules_given
 from schema.scalars import Day
 from schema.status_changes.types import (
     StatusChangeAsked,
@@ -125,7 +126,7 @@ async def resolve_status_rules_replace(
     differences, request_id = await replace_status_rules(
         info.context.store,
         info.context.viewer,
-        rules=input.rules if isinstance(input.rules, list) else [],
+        rules=rules_given(input.rules),
         effective_from=input.effective_from,
         reason=input.reason,
         dry_run=input.dry_run,

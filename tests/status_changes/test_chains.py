@@ -143,3 +143,31 @@ async def test_what_compulsory_education_does_not_have(
     assert [error["code"] for error in answer["errors"]] == ["rule_forbids"]
     assert unmet["article"] in answer["errors"][0]["messageZh"]
     assert (await school.student()).status is StudentStatus.ENROLLED
+
+
+REPLACE = """mutation ($input: StatusRulesReplaceInput!) { statusRulesReplace(input: $input) {
+    changeRequest { id chain } differences { isGained change pack } errors { code field } } }"""
+
+
+async def test_other_rules_are_decided_by_the_principal(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    office = Office(school, http, bearer)
+    held = (await office.send("director", "{ statusRules { version rules } }"))["statusRules"]
+    kept = [rule for rule in held["rules"] if rule["change"] != "DIE"]
+    given = {"effectiveFrom": day(school).isoformat(), "reason": "修订", "rules": kept}
+    for bad, error in (
+        ({"a": 1}, "invalid_argument"),
+        (held["rules"], "nothing_to_change"),
+        ([{}], "required"),
+    ):
+        told = (await office.send("director", REPLACE, input={**given, "rules": bad}))["statusRulesReplace"]
+        assert [held["code"] for held in told["errors"]] == [error], bad
+    asked_for = (await office.send("director", REPLACE, input=given))["statusRulesReplace"]
+    assert (asked_for["errors"], [line["change"] for line in asked_for["differences"]]) == ([], ["DIE"])
+    for subject in ("vice-principal", "principal"):
+        sent = {"id": asked_for["changeRequest"]["id"]}
+        await office.send(subject, APPROVE, input=sent)
+    school.store.versions_seen.clear()
+    assert (await office.send("director", "{ statusRules { version } }"))["statusRules"]["version"] == 1
+    await office.change(ChangeKind.DIE, 0)
