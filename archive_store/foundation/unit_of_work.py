@@ -266,8 +266,16 @@ class UnitOfWork:
         touched: frozenset[str] = frozenset(),
         effective_from: date | None = None,
         reading: Mapping[str, Any] | None = None,
+        tells_reason: bool = True,
     ) -> None:
-        told = (note, self.reason, self.change_request, touched, effective_from, reading)
+        told = (
+            note,
+            self.reason if tells_reason else None,
+            self.change_request,
+            touched,
+            effective_from,
+            reading,
+        )
         event = AuditEvent(subject, kind, tuple(changes), *told)
         self.events.append(event)
 

@@ -35,7 +35,7 @@ STUDENTS_LIMIT = 1_000
 ASKERS = frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR})
 READERS = ASKERS | {Post.VICE_PRINCIPAL, Post.PRINCIPAL, Post.ACADEMIC_AFFAIRS}
 AUDITED_BY = frozenset({"status", "status_periods.status", "enrolled_month", "class_name"})
-LOADED = ("revision", "status", "status_periods", "enrolled_month", "class_name", "person_id")
+LOADED = ("revision", "status", "status_periods", "enrolled_month", "class_name", "merged_into")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class StudentAudit:
     student_id: ObjectId
     findings: Sequence[AuditFinding]
     proposed: GraduationOutcome | None
+    status: StudentStatus
+    is_merged: bool
 
 
 async def rules_in_force(store: Store) -> GraduationRules:
@@ -113,7 +115,9 @@ async def audits_of(
             documents.get(row["_id"], frozenset()),
         )
         findings = audited(record, rules.of(stage), day)
-        found[row["_id"]] = StudentAudit(row["_id"], findings, best_outcome(findings))
+        found[row["_id"]] = StudentAudit(
+            row["_id"], findings, best_outcome(findings), record.status, row.get("merged_into") is not None
+        )
     return found
 
 

@@ -44,7 +44,7 @@ from archive_store.graduation.rules import unmet_for
 from archive_store.status_changes.kinds import KINDS
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import Student, StudentStatus
-from archive_store.students.status import STATUS_FIELDS, periods_of
+from archive_store.students.status import REASON_FIELDS, STATUS_FIELDS, periods_of
 from archive_store.students.status_periods import Cause, with_status
 
 RULE = "policy §三(一)"
@@ -82,10 +82,16 @@ async def _check(store: Store, viewer: Viewer, payload: GraduationDecide) -> Non
 
 
 def _require_met(payload: GraduationDecide, found: Mapping[ObjectId, StudentAudit]) -> None:
-    """RULE_FORBIDS on the first student whose audit does not allow the outcome, with the article."""
+    """WRONG_STATE, or RULE_FORBIDS with the article, on the first student whose audit does not allow the outcome."""
     for place, decided in enumerate(payload.decisions):
-        findings = found[decided.student_id].findings
-        for held in findings:
+        audit = found[decided.student_id]
+        # Whatever the rules say or leave out.
+        if audit.status not in KINDS[_KIND[decided.outcome]].before or audit.is_merged:
+            state = "MERGED" if audit.is_merged else audit.status
+            raise RegistrarError(
+                ErrorCode.WRONG_STATE, field=f"decisions.{place}.student_id", rule=RULE, state=state
+            )
+        for held in audit.findings:
             if decided.outcome in held.outcomes and not held.is_met:
                 raise RegistrarError(
                     ErrorCode.RULE_FORBIDS,
@@ -161,8 +167,10 @@ def _written(
         Subject(Student.subject_type, row["_id"]),
         facts.entry_kind,
         [FieldChange(field, row[field], value) for field, value in values.items()],
-        touched=STATUS_FIELDS,
+        touched=STATUS_FIELDS | REASON_FIELDS,
         effective_from=day,
+        # One text speaks of all of them.
+        tells_reason=False,
     )
     return student, values
 
@@ -208,6 +216,7 @@ GRADUATION_DECIDE = Operation(
     fields=lambda payload: STATUS_FIELDS,
     current=_current,
     decisions=_decisions,
+    reason_fields=REASON_FIELDS,
     concerns=lambda payload: payload.student_ids,
     check=_check,
     apply=_apply,

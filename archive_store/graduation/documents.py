@@ -108,12 +108,20 @@ _STAGE_MONTHS = {
     SchoolStage.UNDERGRAD: 34,
 }
 _FINISHED = frozenset({GraduationOutcome.GRADUATE, GraduationOutcome.COMPLETE})
+_LEAST_MONTHS = 22
 # A school year ends before the month in which it began is over, so that six years are 70 months.
 DEFAULT_GRADUATION_RULES: tuple[GraduationRule, ...] = (
     GraduationRule(
         requirement=GraduationRequirement.IN_STUDY,
         outcomes=frozenset(GraduationOutcome),
         article="学校学籍管理制度 三(一): 毕业管理",
+    ),
+    # Of whatever stage, and where the class was not set up.
+    GraduationRule(
+        requirement=GraduationRequirement.STUDY_MONTHS,
+        outcomes=_FINISHED,
+        least_months=_LEAST_MONTHS,
+        article="学制年限, as this school sets it",
     ),
     *(
         GraduationRule(

@@ -151,7 +151,8 @@ async def _held(store: Store, viewer: Viewer, key: ObjectId) -> Mapping[str, Any
 async def _check_answer(store: Store, viewer: Viewer, payload: ObjectionAnswer) -> None:
     row = await _held(store, viewer, payload.objection_id)
     # Nobody answers for their own record, nor what they raised as one of the family.
-    if row["student_id"] in viewer.own_student_ids | viewer.ward_ids:
+    own = row["student_id"] in viewer.own_student_ids | viewer.ward_ids
+    if own or row["raised_by"] == viewer.person_id:
         raise RegistrarError(ErrorCode.SELF_APPROVAL, field="id", rule=RULE)
     if payload.change_request_id is not None:
         await _require_corrected(store, row, payload.change_request_id)
@@ -185,6 +186,13 @@ async def _answer(unit: UnitOfWork, payload: ObjectionAnswer) -> ObjectId:
     }
     subject = await _write(unit, objection, "answer", values)
     unit.notify(objection.raised_by, "record_objection:answered", subject)
+    if objection.capacity is ObjectionCapacity.AT_SCHOOL:
+        # Who said it at school has it from the school, and by their account where they have one.
+        row = await unit.store.database.collection(Student).find_one(
+            {"_id": objection.student_id}, {"person_id": 1}, session=unit.session
+        )
+        if row is not None:
+            unit.notify(row["person_id"], "record_objection:answered", subject)
     return objection.key
 
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
@@ -39,7 +40,7 @@ class GraduationRulesReplace(Payload):
 
     policy_id: PydanticObjectId
     effective_from: date
-    rules: Annotated[tuple[GraduationRule, ...], Field(max_length=RULES_LIMIT)]
+    rules: Annotated[tuple[GraduationRule, ...], Field(min_length=1, max_length=RULES_LIMIT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,17 @@ async def replace_graduation_rules(
 
 async def _check(store: Store, viewer: Viewer, payload: GraduationRulesReplace) -> None:
     check_first_day(store, payload.effective_from)
+    for place, rule in enumerate(payload.rules):
+        for document_type in sorted(rule.document_types):
+            # Who audits would learn of each student whether there is one.
+            if viewer.policy.rules.document_class(document_type) is FieldClass.F4:
+                raise RegistrarError(
+                    ErrorCode.INVALID_ARGUMENT,
+                    field=f"rules.{place}.document_types",
+                    rule="policy §三(二)",
+                    detail_zh="密封材料不能作为审核条件",
+                    detail_en="sealed papers cannot be asked for by a rule",
+                )
     if not rule_differences((await rules_in_force(store)).rules, payload.rules):
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
 

@@ -35,7 +35,7 @@ class StatusRulesReplace(Payload):
 
     policy_id: PydanticObjectId
     effective_from: date
-    rules: Annotated[tuple[ChangeRule, ...], Field(max_length=RULES_LIMIT)]
+    rules: Annotated[tuple[ChangeRule, ...], Field(min_length=1, max_length=RULES_LIMIT)]
 
 
 @dataclass(frozen=True, slots=True)

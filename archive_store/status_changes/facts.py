@@ -8,12 +8,15 @@ from datetime import date
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from archive_store.approvals.documents import ApprovalPolicy
+from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Tier
 from archive_store.approvals.rules import chain_of
+from archive_store.certificates.documents import Certificate, CertificateState
 from archive_store.conduct.in_force import sanctions_in_force
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
+from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.foundation.versioned import newest_version
 from archive_store.organisation.assignments import classes_by_name
 from archive_store.organisation.documents import Cohort
@@ -25,7 +28,7 @@ from archive_store.status_changes.documents import StatusRules
 from archive_store.status_changes.kinds import KINDS
 from archive_store.status_changes.rules import RecordFacts
 from archive_store.students.change_kinds import ChangeKind
-from archive_store.students.documents import StudentStatus
+from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.status import STATUS_FIELDS, StatusChange, periods_of
 
 FACT_FIELDS = STATUS_FIELDS | {"class_name", "grade", "enrolled_month", "merged_into"}
@@ -42,6 +45,7 @@ async def facts_of(
     payload: StatusChange,
     row: Row,
     session: AsyncClientSession | None = None,
+    chain: Sequence[Tier] | None = None,
 ) -> RecordFacts:
     """The facts of a record whose `FACT_FIELDS` are loaded. NOT_FOUND for a material that is not the student's."""
     policy = await newest_version(store, ApprovalPolicy)
@@ -55,7 +59,7 @@ async def facts_of(
         stage=stages.get(payload.student_id),
         is_under_sanction=payload.student_id in sanctioned,
         materials=await document_types_of(store, payload.student_id, payload.materials, session),
-        chain=chain_of(policy, facts.operation, STATUS_FIELDS),
+        chain=chain_of(policy, facts.operation, STATUS_FIELDS) if chain is None else chain,
     )
 
 
@@ -64,10 +68,41 @@ async def _cohort(store: Store, key: ObjectId, session: AsyncClientSession | Non
     return None if row is None else Cohort.model_validate(row)
 
 
+async def chain_of_request(unit: UnitOfWork) -> Sequence[Tier] | None:
+    """Whose signatures the change that is applied had; None where it needed no request."""
+    if unit.change_request is None:
+        return None
+    row = await unit.store.database.collection(ChangeRequest).find_one(
+        {"_id": unit.change_request}, {"chain": 1}, session=unit.session
+    )
+    return None if row is None else [Tier(tier) for tier in row["chain"]]
+
+
+async def has_valid_certificate(
+    store: Store, student_id: ObjectId, session: AsyncClientSession | None = None
+) -> bool:
+    valid = {"student_id": student_id, "state": CertificateState.VALID.value}
+    found = await store.database.collection(Certificate).find_one(valid, {"_id": 1}, session=session)
+    return found is not None
+
+
+async def stage_of_student(
+    store: Store, student_id: ObjectId, session: AsyncClientSession | None = None
+) -> SchoolStage | None:
+    return (await stages_of_students(store, session, [student_id])).get(student_id)
+
+
 async def place_on(
-    store: Store, class_name: str | None, day: date, session: AsyncClientSession | None = None
-) -> dict[str, str]:
-    """Class and grade of one who goes on in a class; REQUIRED, UNKNOWN_CODE for one that is not open on the day."""
+    store: Store,
+    class_name: str | None,
+    day: date,
+    stage: SchoolStage | None,
+    session: AsyncClientSession | None = None,
+) -> dict[str, str | None]:
+    """Where one of the stage goes on: class, grade, and no seat yet.
+
+    REQUIRED; UNKNOWN_CODE for a class that is not open on the day, or is of another stage; OUT_OF_RANGE for a full one.
+    """
     if class_name is None:
         raise RegistrarError(ErrorCode.REQUIRED, field="to_class")
     held = (await classes_by_name(store, {class_name}, session)).get(class_name)
@@ -76,7 +111,12 @@ async def place_on(
     cohort = await _cohort(store, held.cohort_id, session)
     if cohort is None:
         raise LookupError(f"class {held.key} is of no cohort")
-    return {"class_name": class_name, "grade": grade_on(cohort, day)}
+    if stage is not None and cohort.stage is not stage:
+        raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="to_class")
+    members = {"class_name": class_name, "status": StudentStatus.ENROLLED.value}
+    if await store.database.collection(Student).count_documents(members, session=session) >= held.capacity:
+        raise RegistrarError(ErrorCode.OUT_OF_RANGE, field="to_class", least=0, most=held.capacity)
+    return {"class_name": class_name, "grade": grade_on(cohort, day), "class_seat_number": None}
 
 
 async def document_types_of(

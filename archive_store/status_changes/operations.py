@@ -5,7 +5,7 @@ One for each kind. What is asked is held against the rules when it is asked for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,16 +14,27 @@ from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import Tier
 from archive_store.approvals.operation import Operation, Values
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
+from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.organisation.names import class_lock
-from archive_store.status_changes.facts import FACT_FIELDS, facts_of, place_on, rules_in_force
+from archive_store.status_changes.documents import ChangeRule, StatusRules
+from archive_store.status_changes.facts import (
+    FACT_FIELDS,
+    chain_of_request,
+    facts_of,
+    has_valid_certificate,
+    place_on,
+    rules_in_force,
+    stage_of_student,
+)
 from archive_store.status_changes.kinds import GRADUATION_STATUSES, KINDS, KindFacts
 from archive_store.status_changes.rules import RULE, Finding, RecordFacts, findings, refusal
 from archive_store.students.change_kinds import ChangeKind
@@ -48,11 +59,30 @@ async def judged(
     payload: StatusChange,
     row: Row,
     session: AsyncClientSession | None = None,
+    chain: Sequence[Tier] | None = None,
 ) -> tuple[list[Finding], RecordFacts]:
-    """Every requirement of the change, held against a record whose `FACT_FIELDS` are loaded."""
-    facts = await facts_of(store, kind, payload, row, session)
-    rules = (await rules_in_force(store)).of(kind, facts.stage)
+    """Every requirement of the change, held against a record whose `FACT_FIELDS` are loaded.
+
+    `chain` is whose signatures it had, None of one that is still to be asked for. WRONG_STATE of a merged record.
+    """
+    if row.get("merged_into") is not None:
+        # It stands twice (重复学籍); what it says next is said by the end of the merge.
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="student_id", rule=RULE, state="MERGED")
+    facts = await facts_of(store, kind, payload, row, session, chain)
+    held = await rules_in_force(store)
+    rules = [*held.of(kind, facts.stage), *_imitated(held, kind, payload, facts.stage)]
     return findings(kind, facts, rules, day=payload.effective_from, until=payload.until), facts
+
+
+def _imitated(
+    rules: StatusRules, kind: ChangeKind, payload: StatusChange, stage: SchoolStage | None
+) -> list[ChangeRule]:
+    """What is asked of the changes that a correction would stand for, but from where they go and for how long."""
+    if kind is not ChangeKind.CORRECT or payload.status in (None, StudentStatus.ENROLLED):
+        return []
+    imitated = [other for other, facts in KINDS.items() if facts.after is payload.status]
+    blank: dict[str, Any] = {"from_statuses": frozenset(), "longest_months": None, "party_working_days": None}
+    return [rule.model_copy(update=blank) for other in imitated for rule in rules.of(other, stage)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +120,25 @@ class _Change:
         await self._require(store, payload, row, None)
 
     async def _require(
-        self, store: Store, payload: StatusChange, row: Row, session: AsyncClientSession | None
+        self,
+        store: Store,
+        payload: StatusChange,
+        row: Row,
+        session: AsyncClientSession | None,
+        chain: Sequence[Tier] | None = None,
     ) -> None:
         after = self.after(payload)
-        if row.get("merged_into") is not None:
-            # It stands twice (重复学籍); what it says next is said by the end of the merge.
-            raise RegistrarError(ErrorCode.WRONG_STATE, field="student_id", rule=RULE, state="MERGED")
-        found, facts = await judged(store, self.kind, payload, row, session)
+        found, facts = await judged(store, self.kind, payload, row, session, chain)
         if error := refusal(found, facts):
             raise error
         if self.kind is ChangeKind.CORRECT and after is facts.status and _is_running(facts, payload):
             raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="status")
+        if facts.status in GRADUATION_STATUSES and await has_valid_certificate(
+            store, payload.student_id, session
+        ):
+            raise RegistrarError(ErrorCode.WRONG_STATE, field="status", rule=RULE, state="CERTIFIED")
         if self.facts.moves:
-            place = await place_on(store, payload.to_class, payload.effective_from, session)
+            place = await place_on(store, payload.to_class, payload.effective_from, facts.stage, session)
             if place["class_name"] == row["class_name"]:
                 raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_class")
 
@@ -117,7 +153,7 @@ class _Change:
         ):
             if (value := getattr(payload, name)) is not None:
                 told[leaf] = bson_value(value)
-        place = {"class_name": payload.to_class} if self.facts.moves else {}
+        place = {"class_name": payload.to_class, "class_seat_number": None} if self.facts.moves else {}
         return {"status": status, "status_periods": [told | {"cause": self.kind.value}], **place}
 
     def periods(
@@ -138,12 +174,14 @@ class _Change:
         if payload.effective_from > school_day(unit.at):
             # The record says what holds; a day to come is waited for by the request.
             raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
-        await self._require(unit.store, payload, student.to_bson(), unit.session)
+        chain = await chain_of_request(unit)
+        await self._require(unit.store, payload, student.to_bson(), unit.session, chain)
         place = None
         if self.facts.moves:
             assert payload.to_class is not None  # noqa: S101 - required above
             await class_lock(unit, payload.to_class)
-            place = await place_on(unit.store, payload.to_class, payload.effective_from, unit.session)
+            stage = await stage_of_student(unit.store, student.key, unit.session)
+            place = await place_on(unit.store, payload.to_class, payload.effective_from, stage, unit.session)
         await write_status(
             unit,
             student,

@@ -22,7 +22,7 @@ from archive_store.students.status_periods import restored, say_the_same
 RULE = "policy §三(一)"
 STATUS_FIELDS = frozenset({"status", "status_periods"})
 # Of a change that moves to another class as well.
-PLACE_FIELDS = frozenset({"grade", "class_name"})
+PLACE_FIELDS = frozenset({"grade", "class_name", "class_seat_number"})
 REASON_FIELDS = frozenset({"health_status"})
 MATERIALS_LIMIT = 20
 
@@ -59,7 +59,7 @@ async def write_status(
     since: date,
     *,
     status: StudentStatus,
-    place: Mapping[str, str] | None = None,
+    place: Mapping[str, str | None] | None = None,
 ) -> None:
     """Set status, periods and, where the student goes on elsewhere, grade and class, with their entry."""
     before = student.to_bson()

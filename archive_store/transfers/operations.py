@@ -103,7 +103,8 @@ async def _send(unit: UnitOfWork, payload: TransferSend) -> ObjectId:
         id=payload.transfer_id,
         **payload.model_dump(exclude={"transfer_id"}),
         sent_by_name=unit.actor.name,
-        due_on=payload.sent_on + timedelta(days=days),
+        # The head may sign later than it was to go.
+        due_on=max(payload.sent_on, school_day(unit.at)) + timedelta(days=days),
     )
     await unit.insert(transfer)
     told = ("student_id", "destination", "means", "bag_digest", "sent_on", "due_on")
@@ -138,6 +139,9 @@ async def _on_its_way(store: Store, viewer: Viewer, key: ObjectId) -> FileTransf
 
 
 async def _in_sight(store: Store, viewer: Viewer, student_id: ObjectId) -> bool:
+    """SELF_APPROVAL for who would tell of their own or their child's."""
+    if student_id in viewer.own_student_ids | viewer.ward_ids:
+        raise RegistrarError(ErrorCode.SELF_APPROVAL, field="id", rule=RULE)
     query = {"$and": [{"_id": student_id}, student_scope(viewer).visible]}
     return await store.database.collection(Student).find_one(query, {"_id": 1}) is not None
 

@@ -32,6 +32,7 @@ from archive_store.graduation.rules import AuditedRecord, audited, best_outcome,
 from archive_store.imports.operations import import_roster
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
+from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.students.status import periods_of
 from archive_store.students.status_periods import in_force, with_status
 from tests.conftest import STUDENTS
@@ -133,7 +134,7 @@ async def test_one_who_does_not_meet_the_rules_keeps_all_back(school: School) ->
     await done(school, ChangeKind.SUSPEND, day(school, -1))
     suspended = (await school.student()).key
     assert suspended in keys
-    assert await code(asked(school, keys, day(school))) is ErrorCode.RULE_FORBIDS
+    assert await code(asked(school, keys, day(school))) is ErrorCode.WRONG_STATE
     others = [key for key in keys if key != suspended]
     request = await asked(school, others, day(school))
     # Suspended after it was asked for.
@@ -143,11 +144,23 @@ async def test_one_who_does_not_meet_the_rules_keeps_all_back(school: School) ->
     await school.approve("director", request)
     assert await code(school.approve("vice-principal", request)) in (
         ErrorCode.CONFLICT,
-        ErrorCode.RULE_FORBIDS,
+        ErrorCode.WRONG_STATE,
     )
     graduated = {"status": StudentStatus.GRADUATED.value}
     assert await school.store.database.collection(Student).count_documents(graduated) == 0
     assert await school.store.database.collection(GraduationBatch).count_documents({}) == 0
+
+
+async def test_the_reason_of_a_batch_is_in_no_student_s_history(school: School) -> None:
+    await build(school)
+    request = await asked(school, await keys_of(school), day(school))
+    await school.approve("director", request)
+    await school.approve("vice-principal", request)
+    (page,) = await STUDENT_HISTORY.pages(
+        school.store, await school.viewer("director"), [(await keys_of(school))[0]], first=1
+    )
+    assert page is not None
+    assert (page.rows[0].kind, page.rows[0].reason) == ("student:status:graduate", None)
 
 
 async def test_what_cannot_be_asked(school: School) -> None:

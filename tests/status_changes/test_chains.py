@@ -95,7 +95,10 @@ async def test_each_kind_through_its_chain(
     await build(school)
     office = Office(school, http, bearer)
     if begins := BEGINS.get(kind):
-        await office.change(ChangeKind.CORRECT, -20, status=begins.value)
+        papers = {}
+        if begins is StudentStatus.TRANSFERRED_OUT:
+            papers["evidence"] = [global_id("Scan", await paper(school, "转学申请表"))]
+        await office.change(ChangeKind.CORRECT, -20, status=begins.value, **papers)
     told: dict[str, Any] = {}
     if KINDS[kind].moves:
         told["toClass"] = THIRD

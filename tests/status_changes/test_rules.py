@@ -25,7 +25,8 @@ from archive_store.students.documents import StatusPeriod, StudentStatus
 from archive_store.students.status import StatusChange
 from archive_store.students.status_periods import Cause, in_force, with_correction, with_status
 from tests.conduct.cases import impose
-from tests.organisation.structure import FIRST, THIRD, build
+from tests.organisation.structure import FIRST, THIRD, build, open_class
+from tests.organisation.structure import done as done_in_structure
 from tests.school import School
 from tests.status_changes.changes import asked, day, done, paper, signed
 
@@ -255,3 +256,42 @@ async def test_a_record_that_was_merged_is_changed_by_the_end_of_the_merge(schoo
     )
     refused = asked(school, ChangeKind.CORRECT, day(school), status="ENROLLED")
     assert await code(refused) is ErrorCode.WRONG_STATE
+
+
+async def test_a_correction_goes_around_nothing_that_it_imitates(school: School) -> None:
+    await build(school)
+    expelled = asked(school, ChangeKind.CORRECT, day(school), status="EXPELLED")
+    assert await code(expelled) is ErrorCode.RULE_FORBIDS
+    deceased = asked(school, ChangeKind.CORRECT, day(school), status="DECEASED")
+    assert await code(deceased) is ErrorCode.MATERIALS_MISSING
+
+
+async def test_who_goes_on_has_a_place_in_a_class_of_the_stage_and_no_seat(school: School) -> None:
+    keys = await build(school, capacity=45)
+    other = ObjectId()
+    grades = ({"label": "高一", "valid_from": "2023-09-01"},)
+    cohort = {"name": "高2023级", "stage": "SENIOR", "enrolled_year": 2023, "grades": grades}
+    await done_in_structure(school, "cohort.open", {"cohort_id": other, **cohort})
+    await open_class(school, {**keys, "cohort": other}, "高一1班")
+    refused = asked(school, ChangeKind.SKIP, day(school), to_class="高一1班")
+    assert await code(refused) is ErrorCode.UNKNOWN_CODE
+    await open_class(school, keys, "2023级9班", capacity=1)
+    await done(school, ChangeKind.SKIP, day(school), to_class="2023级9班")
+    student = next(s for s in [await school.student(n) for n in range(3)] if s.class_name == "2023级9班")
+    assert student.class_seat_number is None
+    full = asked(school, ChangeKind.SKIP, day(school), position=1, to_class="2023级9班")
+    assert await code(full) is ErrorCode.OUT_OF_RANGE
+
+
+async def test_a_preview_tells_of_sanctions_to_who_reads_of_them(school: School) -> None:
+    await build(school)
+    student = await school.student()
+    await impose(school, student.key)
+    payload = StatusChange(student_id=student.id, effective_from=day(school))
+    told = {}
+    for subject in ("director", "deputy-2"):
+        viewer = await school.viewer(subject)
+        preview = await preview_change(school.store, viewer, ChangeKind.TRANSFER_OUT, payload)
+        told[subject] = {finding.requirement for finding in preview.findings}
+    assert Requirement.UNDER_SANCTION in told["director"]
+    assert Requirement.UNDER_SANCTION not in told["deputy-2"]
