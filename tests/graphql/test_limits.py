@@ -187,11 +187,12 @@ async def test_fragments_that_double_do_not_hold_the_server_up(school: School) -
     told = await answer(school, doubling(10))
     assert told.errors is None
     assert told.data["students"]["edges"][0]["node"]["name"]
-    started = time.perf_counter()
+    # Of this process alone: others may hold the machine up.
+    started = time.process_time()
     for query in (doubling(20), "{ viewer {" + " name" * 480 + "} }"):
         told = await answer(school, query)
         assert told.errors[0].extensions["code"] == "too_complex"
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 async def test_fields_of_two_fragments_are_one(school: School) -> None:
