@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.academics.documents import AttendanceEntry, AttendanceSummary, Term
-from archive_store.academics.steps import ASKERS, found, insert_told, told_whole
+from archive_store.academics.steps import ASKERS, insert_told, told_whole
 from archive_store.access.policy import FieldDecision, Withheld
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
@@ -28,6 +28,7 @@ from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
+from archive_store.foundation.lookups import found
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.documents import Student

@@ -19,11 +19,12 @@ from archive_store.academics.documents import Course, GradeEntry, GradeRecord, G
 from archive_store.academics.judging import GradesEnter, judge
 from archive_store.academics.queries import find_grade_row, request_decisions
 from archive_store.academics.rules import POLICY, checked_score
-from archive_store.academics.steps import ASKERS, found, insert_told, told_whole
+from archive_store.academics.steps import ASKERS, insert_told, told_whole
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.lookups import found
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 

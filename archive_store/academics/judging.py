@@ -21,12 +21,12 @@ from archive_store.academics.documents import (
     Term,
 )
 from archive_store.academics.rules import POLICY, checked_score, passes
-from archive_store.academics.steps import found
 from archive_store.approvals.operation import Payload
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError, error_fields_under
 from archive_store.foundation.field_classes import encrypted_paths
+from archive_store.foundation.lookups import found
 from archive_store.foundation.store import Store
 from archive_store.students.documents import Student, StudentStatus
 

@@ -10,11 +10,12 @@ from bson import ObjectId
 from pydantic import Field
 
 from archive_store.academics.documents import Course, CourseArrangement, GradingScheme, Term
-from archive_store.academics.steps import Line, found, insert_told, opening, require_unique
+from archive_store.academics.steps import Line, insert_told, opening
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Payload
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.lookups import found, require_unique
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.terms import in_force_on

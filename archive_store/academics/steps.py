@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated
 
 from bson import ObjectId
 from pydantic import StringConstraints
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import AnyPayload, Operation
-from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import AnyRecord, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 
 # Policy §一(一): academic affairs arranges the courses and keeps the grades.
 ASKERS = frozenset({Post.ACADEMIC_AFFAIRS})
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _BOOKKEEPING = frozenset({"_id", "revision", "created_at", "updated_at"})
-
-
-async def found(
-    store: Store,
-    record_type: type[AnyRecord],
-    key: ObjectId | None,
-    field: str,
-    session: AsyncClientSession | None = None,
-) -> AnyRecord:
-    """The record of a type without encrypted leaves; NOT_FOUND on `field` without one."""
-    row = await store.database.collection(record_type).find_one({"_id": key}, session=session)
-    if row is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field=field)
-    record: AnyRecord = record_type.model_validate(row)
-    return record
-
-
-async def require_unique(
-    store: Store, record_type: type[Record], query: Mapping[str, Any], field: str
-) -> None:
-    """DUPLICATE on `field` where a record has these values."""
-    if await store.database.collection(record_type).find_one(dict(query), {"_id": 1}) is not None:
-        raise RegistrarError(ErrorCode.DUPLICATE, field=field, others=record_type.subject_type)
 
 
 def told_whole(record: Record) -> list[FieldChange]:

@@ -148,11 +148,10 @@ async def _apply(unit: UnitOfWork, payload: GraduationDecide) -> ObjectId:
 def _written(
     unit: UnitOfWork, row: Row, decided: Decided, day: date, place: int
 ) -> tuple[Student, dict[str, Any]]:
-    facts = KINDS[_KIND[decided.outcome]]
-    assert facts.after is not None  # noqa: S101 - none of these is a correction
+    after = _status(decided.outcome)
     cause = Cause(_KIND[decided.outcome], unit.change_request)
     try:
-        periods = with_status(periods_of(row), facts.after, day, unit.at, cause)
+        periods = with_status(periods_of(row), after, day, unit.at, cause)
     except RegistrarError as error:
         error.field = f"decisions.{place}"
         raise
@@ -162,10 +161,10 @@ def _written(
         status=StudentStatus(row["status"]),
         status_periods=row["status_periods"],
     )
-    values = {"status": facts.after.value, "status_periods": bson_value(periods)}
+    values = {"status": after.value, "status_periods": bson_value(periods)}
     unit.audit(
         Subject(Student.subject_type, row["_id"]),
-        facts.entry_kind,
+        KINDS[_KIND[decided.outcome]].entry_kind,
         [FieldChange(field, row[field], value) for field, value in values.items()],
         touched=STATUS_FIELDS | REASON_FIELDS,
         effective_from=day,

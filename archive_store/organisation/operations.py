@@ -18,6 +18,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.foundation.lookups import found, require_unique
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
@@ -29,10 +30,8 @@ from archive_store.organisation.steps import (
     LongLine,
     change_told,
     check_texts,
-    found,
     insert_told,
     loaded,
-    require_unique,
     structure_operation,
 )
 

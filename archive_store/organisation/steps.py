@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from bson import ObjectId
 from pydantic import StringConstraints
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
@@ -23,21 +22,6 @@ ASKERS = frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR}
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 LongLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-
-
-async def found(
-    store: Store,
-    record_type: type[AnyRecord],
-    key: ObjectId | None,
-    field: str,
-    session: AsyncClientSession | None = None,
-) -> AnyRecord:
-    """The record; NOT_FOUND on `field` without one."""
-    row = await store.database.collection(record_type).find_one({"_id": key}, session=session)
-    if row is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field=field)
-    record: AnyRecord = record_type.model_validate(row)
-    return record
 
 
 async def loaded(unit: UnitOfWork, record_type: type[AnyRecord], key: ObjectId, field: str) -> AnyRecord:
@@ -56,13 +40,6 @@ def check_texts(payload: Payload) -> None:
     for field, text in (told | labels).items():
         if text is not None and starts_formula(text):
             raise RegistrarError(ErrorCode.FORMULA, field=field)
-
-
-async def require_unique(
-    store: Store, record_type: type[Record], query: Mapping[str, Any], field: str
-) -> None:
-    if await store.database.collection(record_type).find_one(dict(query), {"_id": 1}) is not None:
-        raise RegistrarError(ErrorCode.DUPLICATE, field=field, others=record_type.subject_type)
 
 
 async def insert_told(unit: UnitOfWork, record: Record, kind: str) -> ObjectId:

@@ -10,33 +10,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
 from archive_store.admission.documents import AdmissionPolicy, AdmissionRules, SchoolStage
 from archive_store.admission.steps import policy_in_force
-from archive_store.approvals.operation import Operation, Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.policies.rules import RULE
-from archive_store.policies.versions import (
-    REQUESTERS,
-    ask_for_version,
-    check_first_day,
-    current_version,
-    next_version,
-    write_version,
-)
+from archive_store.policies.versions import RulesReplace, ask_for_version, check_first_day, rules_operation
 
 
-class AdmissionPolicyReplace(Payload):
+class AdmissionPolicyReplace(RulesReplace):
     """Payload of `admission_policy.replace`: the whole new content, and the day (in China) from which it holds."""
 
-    policy_id: PydanticObjectId
-    effective_from: date
     rules: AdmissionRules
 
 
@@ -96,27 +83,6 @@ async def _check(store: Store, viewer: Viewer, payload: AdmissionPolicyReplace) 
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
 
 
-async def _apply(unit: UnitOfWork, payload: AdmissionPolicyReplace) -> ObjectId:
-    policy = AdmissionPolicy(
-        id=payload.policy_id,
-        rules=payload.rules,
-        **await next_version(unit, AdmissionPolicy, payload.effective_from),
-    )
-    return await write_version(unit, policy, "admission_policy", ["rules"])
-
-
-ADMISSION_POLICY_REPLACE = Operation(
-    name="admission_policy.replace",
-    record_type=AdmissionPolicy,
-    payload=AdmissionPolicyReplace,
-    requesters=REQUESTERS,
-    subject=lambda payload: Subject(AdmissionPolicy.subject_type, payload.policy_id),
-    requested_values=lambda payload: {
-        "effective_from": bson_value(payload.effective_from),
-        "rules": bson_value(payload.rules),
-    },
-    fields=lambda payload: frozenset({"effective_from", "rules"}),
-    current=current_version(AdmissionPolicy),
-    check=_check,
-    apply=_apply,
+ADMISSION_POLICY_REPLACE = rules_operation(
+    "admission_policy", AdmissionPolicy, AdmissionPolicyReplace, _check
 )

@@ -6,33 +6,20 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from beanie import PydanticObjectId
 from bson import ObjectId
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.operation import Operation, Payload
 from archive_store.conduct.documents import ConductPolicy, ConductRules
 from archive_store.conduct.steps import policy_in_force
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.policies.rules import RULE
-from archive_store.policies.versions import (
-    REQUESTERS,
-    ask_for_version,
-    check_first_day,
-    current_version,
-    next_version,
-    write_version,
-)
+from archive_store.policies.versions import RulesReplace, ask_for_version, check_first_day, rules_operation
 
 
-class ConductPolicyReplace(Payload):
+class ConductPolicyReplace(RulesReplace):
     """Payload of `conduct_policy.replace`: the whole new content, and the day (in China) from which it holds."""
 
-    policy_id: PydanticObjectId
-    effective_from: date
     rules: ConductRules
 
 
@@ -76,27 +63,4 @@ async def _check(store: Store, viewer: Viewer, payload: ConductPolicyReplace) ->
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
 
 
-async def _apply(unit: UnitOfWork, payload: ConductPolicyReplace) -> ObjectId:
-    policy = ConductPolicy(
-        id=payload.policy_id,
-        rules=payload.rules,
-        **await next_version(unit, ConductPolicy, payload.effective_from),
-    )
-    return await write_version(unit, policy, "conduct_policy", ["rules"])
-
-
-CONDUCT_POLICY_REPLACE = Operation(
-    name="conduct_policy.replace",
-    record_type=ConductPolicy,
-    payload=ConductPolicyReplace,
-    requesters=REQUESTERS,
-    subject=lambda payload: Subject(ConductPolicy.subject_type, payload.policy_id),
-    requested_values=lambda payload: {
-        "effective_from": bson_value(payload.effective_from),
-        "rules": bson_value(payload.rules),
-    },
-    fields=lambda payload: frozenset({"effective_from", "rules"}),
-    current=current_version(ConductPolicy),
-    check=_check,
-    apply=_apply,
-)
+CONDUCT_POLICY_REPLACE = rules_operation("conduct_policy", ConductPolicy, ConductPolicyReplace, _check)

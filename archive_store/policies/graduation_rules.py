@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.operation import Operation, Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.graduation.audits import rules_in_force
 from archive_store.graduation.documents import (
     RULES_LIMIT,
@@ -25,21 +21,12 @@ from archive_store.graduation.documents import (
     GraduationRule,
     GraduationRules,
 )
-from archive_store.policies.versions import (
-    REQUESTERS,
-    ask_for_version,
-    check_first_day,
-    current_version,
-    next_version,
-    write_version,
-)
+from archive_store.policies.versions import RulesReplace, ask_for_version, check_first_day, rules_operation
 
 
-class GraduationRulesReplace(Payload):
+class GraduationRulesReplace(RulesReplace):
     """Payload of `graduation_rules.replace`: all rules anew, and the day (in China) from which they hold."""
 
-    policy_id: PydanticObjectId
-    effective_from: date
     rules: Annotated[tuple[GraduationRule, ...], Field(min_length=1, max_length=RULES_LIMIT)]
 
 
@@ -102,24 +89,6 @@ async def _check(store: Store, viewer: Viewer, payload: GraduationRulesReplace) 
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
 
 
-async def _apply(unit: UnitOfWork, payload: GraduationRulesReplace) -> ObjectId:
-    version = await next_version(unit, GraduationRules, payload.effective_from)
-    rules = GraduationRules(id=payload.policy_id, rules=payload.rules, **version)
-    return await write_version(unit, rules, "graduation_rules", ["rules"])
-
-
-GRADUATION_RULES_REPLACE = Operation(
-    name="graduation_rules.replace",
-    record_type=GraduationRules,
-    payload=GraduationRulesReplace,
-    requesters=REQUESTERS,
-    subject=lambda payload: Subject(GraduationRules.subject_type, payload.policy_id),
-    requested_values=lambda payload: {
-        "effective_from": bson_value(payload.effective_from),
-        "rules": bson_value(payload.rules),
-    },
-    fields=lambda payload: frozenset({"effective_from", "rules"}),
-    current=current_version(GraduationRules),
-    check=_check,
-    apply=_apply,
+GRADUATION_RULES_REPLACE = rules_operation(
+    "graduation_rules", GraduationRules, GraduationRulesReplace, _check
 )

@@ -7,34 +7,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.operation import Operation, Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import Subject, UnitOfWork
-from archive_store.policies.versions import (
-    REQUESTERS,
-    ask_for_version,
-    check_first_day,
-    current_version,
-    next_version,
-    write_version,
-)
+from archive_store.policies.versions import RulesReplace, ask_for_version, check_first_day, rules_operation
 from archive_store.status_changes.documents import RULES_LIMIT, ChangeRule, RulePack, StatusRules
 from archive_store.status_changes.facts import rules_in_force
 from archive_store.students.change_kinds import ChangeKind
 
 
-class StatusRulesReplace(Payload):
+class StatusRulesReplace(RulesReplace):
     """Payload of `status_rules.replace`: all rules anew, and the day (in China) from which they hold."""
 
-    policy_id: PydanticObjectId
-    effective_from: date
     rules: Annotated[tuple[ChangeRule, ...], Field(min_length=1, max_length=RULES_LIMIT)]
 
 
@@ -89,24 +76,4 @@ async def _check(store: Store, viewer: Viewer, payload: StatusRulesReplace) -> N
         raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="rules")
 
 
-async def _apply(unit: UnitOfWork, payload: StatusRulesReplace) -> ObjectId:
-    version = await next_version(unit, StatusRules, payload.effective_from)
-    rules = StatusRules(id=payload.policy_id, rules=payload.rules, **version)
-    return await write_version(unit, rules, "status_rules", ["rules"])
-
-
-STATUS_RULES_REPLACE = Operation(
-    name="status_rules.replace",
-    record_type=StatusRules,
-    payload=StatusRulesReplace,
-    requesters=REQUESTERS,
-    subject=lambda payload: Subject(StatusRules.subject_type, payload.policy_id),
-    requested_values=lambda payload: {
-        "effective_from": bson_value(payload.effective_from),
-        "rules": bson_value(payload.rules),
-    },
-    fields=lambda payload: frozenset({"effective_from", "rules"}),
-    current=current_version(StatusRules),
-    check=_check,
-    apply=_apply,
-)
+STATUS_RULES_REPLACE = rules_operation("status_rules", StatusRules, StatusRulesReplace, _check)

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, TypeVar
 
+from beanie import PydanticObjectId
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import Tier
-from archive_store.approvals.operation import AnyPayload, Operation
+from archive_store.approvals.operation import AnyPayload, Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -99,3 +100,44 @@ async def write_version(unit: UnitOfWork, policy: Record, kind: str, content: It
     for tier in Tier:
         unit.notify(tier.post, f"{kind}:replaced", subject)
     return policy.key
+
+
+class RulesReplace(Payload):
+    """Payload of a `rules_operation`: all rules anew, and the day (in China) from which they hold."""
+
+    policy_id: PydanticObjectId
+    effective_from: date
+    rules: Any
+
+
+AnyRules = TypeVar("AnyRules", bound=RulesReplace)
+
+
+def rules_operation(
+    kind: str,
+    record_type: type[Record],
+    payload: type[AnyRules],
+    check: Callable[[Store, Viewer, AnyRules], Awaitable[None]],
+) -> Operation[AnyRules]:
+    """`KIND.replace`, of a record type that holds nothing but `rules` and its version."""
+
+    async def apply(unit: UnitOfWork, asked: AnyRules) -> ObjectId:
+        version = await next_version(unit, record_type, asked.effective_from)
+        policy = record_type(id=asked.policy_id, rules=asked.rules, **version)
+        return await write_version(unit, policy, kind, ["rules"])
+
+    return Operation(
+        name=f"{kind}.replace",
+        record_type=record_type,
+        payload=payload,
+        requesters=REQUESTERS,
+        subject=lambda asked: Subject(record_type.subject_type, asked.policy_id),
+        requested_values=lambda asked: {
+            "effective_from": bson_value(asked.effective_from),
+            "rules": bson_value(asked.rules),
+        },
+        fields=lambda asked: frozenset({"effective_from", "rules"}),
+        current=current_version(record_type),
+        check=check,
+        apply=apply,
+    )

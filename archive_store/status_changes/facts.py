@@ -86,12 +86,6 @@ async def has_valid_certificate(
     return found is not None
 
 
-async def stage_of_student(
-    store: Store, student_id: ObjectId, session: AsyncClientSession | None = None
-) -> SchoolStage | None:
-    return (await stages_of_students(store, session, [student_id])).get(student_id)
-
-
 async def place_on(
     store: Store,
     class_name: str | None,

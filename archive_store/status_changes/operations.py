@@ -33,7 +33,6 @@ from archive_store.status_changes.facts import (
     has_valid_certificate,
     place_on,
     rules_in_force,
-    stage_of_student,
 )
 from archive_store.status_changes.kinds import GRADUATION_STATUSES, KINDS, KindFacts
 from archive_store.status_changes.rules import RULE, Finding, RecordFacts, findings, refusal
@@ -126,7 +125,8 @@ class _Change:
         row: Row,
         session: AsyncClientSession | None,
         chain: Sequence[Tier] | None = None,
-    ) -> None:
+    ) -> dict[str, str | None] | None:
+        """Where the student goes on, of a change that moves; the first requirement that is not met is raised."""
         after = self.after(payload)
         found, facts = await judged(store, self.kind, payload, row, session, chain)
         if error := refusal(found, facts):
@@ -137,10 +137,12 @@ class _Change:
             store, payload.student_id, session
         ):
             raise RegistrarError(ErrorCode.WRONG_STATE, field="status", rule=RULE, state="CERTIFIED")
-        if self.facts.moves:
-            place = await place_on(store, payload.to_class, payload.effective_from, facts.stage, session)
-            if place["class_name"] == row["class_name"]:
-                raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_class")
+        if not self.facts.moves:
+            return None
+        place = await place_on(store, payload.to_class, payload.effective_from, facts.stage, session)
+        if place["class_name"] == row["class_name"]:
+            raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_class")
+        return place
 
     def requested(self, payload: StatusChange) -> Mapping[str, Any]:
         after = self.facts.after or payload.status
@@ -174,14 +176,11 @@ class _Change:
         if payload.effective_from > school_day(unit.at):
             # The record says what holds; a day to come is waited for by the request.
             raise RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=RULE)
-        chain = await chain_of_request(unit)
-        await self._require(unit.store, payload, student.to_bson(), unit.session, chain)
-        place = None
-        if self.facts.moves:
-            assert payload.to_class is not None  # noqa: S101 - required above
+        if payload.to_class is not None:
+            # What is found of its places must still hold at the end.
             await class_lock(unit, payload.to_class)
-            stage = await stage_of_student(unit.store, student.key, unit.session)
-            place = await place_on(unit.store, payload.to_class, payload.effective_from, stage, unit.session)
+        chain = await chain_of_request(unit)
+        place = await self._require(unit.store, payload, student.to_bson(), unit.session, chain)
         await write_status(
             unit,
             student,

@@ -11,7 +11,7 @@ from bson import ObjectId
 from pydantic import StringConstraints
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.operation import Operation, Payload
+from archive_store.approvals.operation import AnyPayload, Operation, Payload
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -214,41 +214,33 @@ def _fields(payload: Payload) -> frozenset[str]:
     return frozenset(type(payload).model_fields) & frozenset(FileTransfer.model_fields)
 
 
-def _subject(payload: TransferSend | TransferReceive | TransferReturn) -> Subject:
+def _subject(payload: Any) -> Subject:
     return Subject(FileTransfer.subject_type, payload.transfer_id)
 
 
-FILE_TRANSFER_SEND = Operation(
-    name="file_transfer.send",
-    record_type=FileTransfer,
-    payload=TransferSend,
-    requesters=SENDERS,
-    subject=_subject,
-    requested_values=_told,
-    fields=_fields,
+def _operation(
+    verb: str, payload: type[AnyPayload], check: Any, apply: Any, **more: Any
+) -> Operation[AnyPayload]:
+    return Operation(
+        name=f"file_transfer.{verb}",
+        record_type=FileTransfer,
+        payload=payload,
+        requesters=SENDERS,
+        subject=_subject,
+        requested_values=_told,
+        fields=_fields,
+        check=check,
+        apply=apply,
+        **more,
+    )
+
+
+FILE_TRANSFER_SEND = _operation(
+    "send",
+    TransferSend,
+    _check_send,
+    _send,
     concerns=lambda payload: frozenset({payload.student_id}),
-    check=_check_send,
-    apply=_send,
 )
-FILE_TRANSFER_RECEIVE = Operation(
-    name="file_transfer.receive",
-    record_type=FileTransfer,
-    payload=TransferReceive,
-    requesters=SENDERS,
-    subject=_subject,
-    requested_values=_told,
-    fields=_fields,
-    check=_check_receive,
-    apply=_receive,
-)
-FILE_TRANSFER_RETURN = Operation(
-    name="file_transfer.return",
-    record_type=FileTransfer,
-    payload=TransferReturn,
-    requesters=SENDERS,
-    subject=_subject,
-    requested_values=_told,
-    fields=_fields,
-    check=_check_return,
-    apply=_return,
-)
+FILE_TRANSFER_RECEIVE = _operation("receive", TransferReceive, _check_receive, _receive)
+FILE_TRANSFER_RETURN = _operation("return", TransferReturn, _check_return, _return)
