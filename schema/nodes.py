@@ -11,6 +11,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from schema.plans.compiler import FROM_SOURCE
 
 
 def global_id(type_name: str, key: ObjectId) -> str:
@@ -43,11 +44,15 @@ def key_of_source(source: Any) -> ObjectId:
     return key
 
 
+def global_id_of_source(source: Any, type_name: str) -> strawberry.ID:
+    return strawberry.ID(global_id(type_name, key_of_source(source)))
+
+
 @strawberry.interface(description="An object with a global id (Relay).")
 class Node:
-    @strawberry.field(description="Global id.")
+    @strawberry.field(description="Global id.", metadata={FROM_SOURCE: global_id_of_source})
     def id(self, info: strawberry.Info) -> strawberry.ID:
-        return strawberry.ID(global_id(info._raw_info.parent_type.name, key_of_source(self)))
+        return global_id_of_source(self, info._raw_info.parent_type.name)
 
 
 NodeType = TypeVar("NodeType")

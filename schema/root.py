@@ -60,6 +60,7 @@ from schema.people.delegations import (
 )
 from schema.people.staff import StaffMember, resolve_staff
 from schema.people.types import Viewer, resolve_viewer
+from schema.plans.executor import planned_executor
 from schema.policies.types import (
     ApprovalPolicy,
     FieldAccessPolicy,
@@ -256,7 +257,7 @@ class Query(
 CACHED_DOCUMENTS = 100
 
 
-def build_schema() -> Schema:
+def build_schema(*, plans: bool = True) -> Schema:
     """The schema with its extensions, in the order they wrap an operation."""
     return Subgraph(
         query=Query,
@@ -264,6 +265,7 @@ def build_schema() -> Schema:
         subscription=Subscription,
         types=[Node],
         config=CONFIG,
+        execution_context_class=planned_executor() if plans else None,
         extensions=[
             Redactions,
             lambda: MaxTokensLimiter(max_token_count=TOKENS_LIMIT),
