@@ -44,7 +44,7 @@ def create_app(settings: Settings) -> Starlette:
     """The application; the store opens and closes with its lifespan, and the worker runs as long."""
     graphiql = GraphiQLPage() if settings.graphiql else None
     endpoint = GraphQLEndpoint(
-        build_schema(),
+        build_schema(plans=settings.compiled_plans),
         graphiql=graphiql,
         upload_limit=settings.roster_size_limit + GRAPHQL_BODY_OVERHEAD,
         websocket_origins=settings.websocket_origins,

@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     )
     page_size_limit: int = Field(100, gt=0, le=1000, description="Most nodes of one page of a connection.")
     cost_limit: int = Field(20_000, gt=0, description="Most that one GraphQL operation may cost.")
+    compiled_plans: bool = Field(
+        True, description="Run GraphQL selections of plain fields as compiled functions; off, field by field."
+    )
 
     @field_validator("websocket_origins", "audit_witnesses", mode="before")
     @classmethod

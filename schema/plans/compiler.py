@@ -127,7 +127,9 @@ class _Compiler:
         body += [_INDENT + line for line in objects] + completions
         return self._function("object", "source", [*body, f"return {{{', '.join(shown)}}}"])
 
-    def _reading(self, parent: GraphQLObjectType, details: list[FieldDetails]) -> tuple[GraphQLField, str, str]:
+    def _reading(
+        self, parent: GraphQLObjectType, details: list[FieldDetails]
+    ) -> tuple[GraphQLField, str, str]:
         """The field, and how it is read off a row and off an object: each an expression of `source`."""
         node = details[0].node
         self._require_plain(details)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,10 +80,8 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> AwaitableOrValue[dict[str, Any]]:
         if position_context is None and (plan := self._plan_of(parent_type, grouped_field_set)):
-            try:
+            with suppress(Exception):  # graphql-core meets it again, and tells it
                 return plan(source_value)  # type: ignore[no-any-return]
-            except Exception:  # noqa: BLE001 - graphql-core meets it again, and tells it
-                pass
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
     def execute_field(
@@ -94,10 +93,8 @@ class PlannedExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> AwaitableOrValue[Any]:
         if plan := self._fields.get(id(field_details_list)):
-            try:
+            with suppress(Exception):
                 return plan(source)
-            except Exception:  # noqa: BLE001 - as above
-                pass
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
 
     def _plan_of(self, parent: GraphQLObjectType, group: GroupedFieldSet) -> Plan | None:

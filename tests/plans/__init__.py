@@ -1,0 +1,1 @@
+"""Compiled plans answer as graphql-core does."""
