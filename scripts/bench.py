@@ -65,6 +65,7 @@ from archive_store.students.documents import Student
 from scripts.bench_archive import bench_archive
 from scripts.bench_import import bench_import
 from scripts.bench_log import bench_log
+from scripts.bench_pages import bench_pages
 from scripts.bench_verification import verification
 
 STUDENTS = 100
@@ -371,6 +372,12 @@ async def archive(settings: Settings, issuer: DemoIssuer, ports: dict[str, int],
     await bench_archive(settings, issuer, rounds=max(1, rounds // 12))
 
 
+async def pages(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
+    """Pages of a large school's list, against a small one's."""
+    students = int(os.environ.get("REGISTRAR_BENCH_STUDENTS", "1000000"))
+    await bench_pages(settings, students=students, rounds=rounds)
+
+
 async def imports(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], rounds: int) -> None:
     """Rosters from file to records, against bare inserts, and memory."""
     await bench_import(settings, rounds=max(1, rounds // 4))
@@ -378,6 +385,7 @@ async def imports(settings: Settings, issuer: DemoIssuer, ports: dict[str, int],
 
 BENCHES = {
     "reads": reads,
+    "pages": pages,
     "rights": rights,
     "write": write,
     "audit-log": audit_log,

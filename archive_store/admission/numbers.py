@@ -34,7 +34,7 @@ async def cases_by_lookup(
 ) -> dict[str, ObjectId]:
     """The case under way that has each of the numbers."""
     rows = store.database.collection(AdmissionCase).find(
-        {"lookups": {"$in": list(lookups)}}, {"lookups": 1}, session=session
+        {"lookups": {"$in": list(lookups)}, "lookups.0": {"$exists": True}}, {"lookups": 1}, session=session
     )
     return {lookup: row["_id"] async for row in rows for lookup in row["lookups"]}
 

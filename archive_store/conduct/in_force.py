@@ -53,7 +53,7 @@ async def _owners(
     owners: dict[ObjectId, set[ObjectId]] = {key: {key} for key in student_ids}
     new = set(owners)
     while new:
-        query = {"merged_into": {"$in": sorted(new)}}
+        query = {"merged_into": {"$in": sorted(new), "$type": "objectId"}}
         merged = store.database.collection(Student).find(query, {"merged_into": 1}, session=session)
         rows = await merged.to_list()
         new = set()

@@ -93,7 +93,7 @@ async def merged_students(
     if "merged_into" not in scope.somewhere.readable:
         return {}
     rows = store.database.collection(Student).find(
-        {"$and": [{"merged_into": {"$in": list(student_ids)}}, scope.visible]},
+        {"$and": [{"merged_into": {"$in": list(student_ids), "$type": "objectId"}}, scope.visible]},
         {"merged_into": 1, **dict.fromkeys(RELATIONSHIP_FACTS, 1)},
         sort=[("_id", 1)],
     )

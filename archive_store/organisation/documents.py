@@ -92,6 +92,7 @@ class SchoolClass(Record):
         name = "school_classes"
         indexes = [  # noqa: RUF012
             IndexModel("name", unique=True),
+            IndexModel([("name", 1), ("_id", 1)]),
             IndexModel([("cohort_id", 1), ("name", 1)]),
         ]
 

@@ -38,9 +38,9 @@ async def persons_by_lookup(
     store: Store, lookups: Iterable[str], session: AsyncClientSession | None = None
 ) -> dict[str, ObjectId]:
     """Who bears the number of each blind index, and of any other number of theirs."""
-    found = store.database.collection(Person).find(
-        {"identifier_lookups": {"$in": list(lookups)}}, {"identifier_lookups": 1}, session=session
-    )
+    # The index holds persons with a number alone, and is used where the query says so.
+    query = {"identifier_lookups": {"$in": list(lookups)}, "identifier_lookups.0": {"$exists": True}}
+    found = store.database.collection(Person).find(query, {"identifier_lookups": 1}, session=session)
     return {lookup: person["_id"] async for person in found for lookup in person["identifier_lookups"]}
 
 

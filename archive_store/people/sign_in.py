@@ -36,7 +36,9 @@ async def load_viewer(
     A service account has the scopes that it was given here and that its token names as well.
     """
     person = await store.database.collection(Person).find_one(
-        {"sign_in_subject": sign_in_subject}, _PERSON_FIELDS
+        # By its type too: the index holds text alone, and is used where the query says so.
+        {"sign_in_subject": {"$type": "string", "$eq": sign_in_subject}},
+        _PERSON_FIELDS,
     )
     return None if person is None else await _viewer_of(store, person, token_scopes)
 

@@ -161,7 +161,7 @@ class Student(Record):
 
     class Settings:
         name = "students"
-        indexes = [  # noqa: RUF012 - one per allowed order, each ending in the key that breaks ties
+        indexes = [  # noqa: RUF012 - one per allowed order, alone and within each filter, ending in the key that breaks ties
             IndexModel("person_id", unique=True),
             IndexModel(
                 "pseudonym",
@@ -175,12 +175,14 @@ class Student(Record):
                 unique=True,
                 partialFilterExpression={"auxiliary_number": {"$type": "string"}},
             ),
-            IndexModel([("auxiliary_number", 1), ("_id", 1)]),
-            IndexModel([("name_pinyin", 1), ("_id", 1)]),
-            IndexModel([("class_name", 1), ("auxiliary_number", 1), ("_id", 1)]),
-            IndexModel([("class_name", 1), ("_id", 1)]),
-            IndexModel([("status", 1), ("_id", 1)]),
-            IndexModel([("grade", 1), ("_id", 1)]),
+            IndexModel([("auxiliary_number", 1), ("_id", 1), ("name", 1)]),
+            # With the name, so that a filter by its beginning reads no record in vain.
+            IndexModel([("name_pinyin", 1), ("_id", 1), ("name", 1)]),
+            *(
+                IndexModel([(filtered, 1), (ordered, 1), ("_id", 1)])
+                for filtered in ("class_name", "grade", "status")
+                for ordered in ("auxiliary_number", "name_pinyin")
+            ),
             IndexModel([("name", 1), ("_id", 1)]),
             IndexModel("guardians.person_id", sparse=True),
             IndexModel("merged_into", partialFilterExpression={"merged_into": {"$type": "objectId"}}),

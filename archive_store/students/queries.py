@@ -24,7 +24,8 @@ from archive_store.foundation.field_classes import encrypted_paths, field_classe
 from archive_store.foundation.paging import Cursor, Page, check_page_size, rows_after
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import check_text
-from archive_store.people.documents import IdentifierKind, Person
+from archive_store.people.documents import IdentifierKind
+from archive_store.people.identifiers import persons_by_lookup
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.scope import (
     RELATIONSHIP_FACTS,
@@ -200,8 +201,7 @@ async def _condition(store: Store, scope: StudentScope, where: StudentFilter) ->
 
 async def _person_with_identity_number(store: Store, number: str) -> ObjectId | None:
     lookup = store.cipher.blind_index(IdentifierKind.IDENTITY_NUMBER, number.strip().upper())
-    person = await store.database.collection(Person).find_one({"identifier_lookups": lookup}, {"_id": 1})
-    return person["_id"] if person else None
+    return (await persons_by_lookup(store, [lookup])).get(lookup)
 
 
 @dataclass(slots=True)

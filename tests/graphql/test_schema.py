@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType, get_named_type
-from pymongo import monitoring
+from pymongo import AsyncMongoClient, monitoring
 from strawberry.types import get_object_definition
 
 import schema
 from archive_store.archive import RECORD_TYPES
+from archive_store.foundation.database import Database
 from archive_store.foundation.field_classes import FieldClass, field_classes
+from archive_store.foundation.store import Store
 from archive_store.students.documents import Student as StoredStudent
 from schema.context import Context
 from schema.root import build_schema, export_sdl
@@ -83,37 +88,39 @@ class Commands(monitoring.CommandListener):
     def __init__(self) -> None:
         self.names: list[str] = []
         self.projections: list[dict[str, Any]] = []
+        self.read: list[dict[str, Any]] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name in ("find", "aggregate"):
             self.names.append(f"{event.command_name} {event.command[event.command_name]}")
             self.projections.append(dict(event.command.get("projection") or {}))
+            self.read.append(dict(event.command))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
 
-async def recorded(school: School, settings: Any, subject: str, query: str) -> tuple[Commands, Any]:
-    """Run the query on a connection of its own, whose commands are recorded."""
-    from dataclasses import replace
-
-    from pymongo import AsyncMongoClient
-
-    from archive_store.foundation.database import Database
-
+@asynccontextmanager
+async def recording(school: School, settings: Any) -> AsyncIterator[tuple[Store, Commands]]:
+    """The store on a connection of its own, whose commands are recorded."""
     commands = Commands()
     database = Database.__new__(Database)
     url = settings.mongodb_url.get_secret_value()
     database.client = AsyncMongoClient(url, tz_aware=True, event_listeners=[commands])
     database.mongo = database.client[settings.mongodb_database]
     try:
-        store = replace(school.store, database=database)
+        yield replace(school.store, database=database), commands
+    finally:
+        await database.client.close()
+
+
+async def recorded(school: School, settings: Any, subject: str, query: str) -> tuple[Commands, Any]:
+    """Run the query, and what was read for it."""
+    async with recording(school, settings) as (store, commands):
         context = Context(store, await school.viewer(subject))
         result = await build_schema().execute(query, context_value=context)
         return commands, result
-    finally:
-        await database.client.close()
 
 
 async def test_a_list_costs_one_query_a_level_however_long(school: School, settings: Any) -> None:
