@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 from bson import ObjectId
+from bson.min_key import MinKey
 
 from archive_store.access.policy import ACCESS_RULE, FieldDecision, Withheld, refuse_field
 from archive_store.access.viewer import Viewer
@@ -142,6 +143,9 @@ async def list_students(
     _require_filterable(scope, field, "orderBy")
     where = where or StudentFilter()
     query = await _condition(store, scope, where)
+    if where.name_prefix is not None:
+        # Every value is, and so the names in the index of the order are looked at, not the records.
+        query = {"$and": [query, {field: {"$gte": MinKey()}}]}
     if after is not None:
         query = {"$and": [query, rows_after(field, direction, Cursor.decode(after, order=order.name))]}
     sort = [(field, direction), ("_id", direction)]
