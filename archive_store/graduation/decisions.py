@@ -29,12 +29,13 @@ from archive_store.graduation.audits import (
     ASKERS,
     STUDENTS_LIMIT,
     StudentAudit,
-    audits,
     audits_of,
     load_rows,
+    rows_to_audit,
     rules_in_force,
 )
 from archive_store.graduation.documents import (
+    OF_THE_RECORD,
     GraduationBatch,
     GraduationItem,
     GraduationOutcome,
@@ -77,8 +78,8 @@ async def _check(store: Store, viewer: Viewer, payload: GraduationDecide) -> Non
     keys = [decided.student_id for decided in payload.decisions]
     if len(set(keys)) != len(keys):
         raise RegistrarError(ErrorCode.DUPLICATE, field="decisions", others="decisions")
-    found = await audits(store, viewer, student_ids=keys, day=payload.graduates_on)
-    _require_met(payload, {held.student_id: held for held in found})
+    rows = await rows_to_audit(store, viewer, student_ids=keys)
+    _require_met(payload, await audits_of(store, rows, payload.graduates_on))
 
 
 def _require_met(payload: GraduationDecide, found: Mapping[ObjectId, StudentAudit]) -> None:
@@ -127,7 +128,13 @@ async def _apply(unit: UnitOfWork, payload: GraduationDecide) -> ObjectId:
             GraduationItem(
                 student_id=decided.student_id,
                 outcome=decided.outcome,
-                unmet=unmet_for(found[decided.student_id].findings, GraduationOutcome.GRADUATE),
+                unmet=[
+                    requirement
+                    for requirement in unmet_for(
+                        found[decided.student_id].findings, GraduationOutcome.GRADUATE
+                    )
+                    if requirement in OF_THE_RECORD
+                ],
             )
             for decided in payload.decisions
         ],
