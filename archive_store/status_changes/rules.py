@@ -17,6 +17,7 @@ from archive_store.students.documents import StatusPeriod, StudentStatus
 from archive_store.students.status_periods import in_force
 
 RULE = "policy §三(一)"
+EXPULSION_ARTICLE = "教育部令第41号 第五十一条: 开除学籍为处分"
 _TERM_DAYS = 183
 _MONTH_DAYS = 30.5
 
@@ -33,6 +34,11 @@ class Requirement(StrEnum):
     MATERIALS = "MATERIALS"  # 材料
     LENGTH = "LENGTH"  # 期限
     TIER = "TIER"  # 审批层级
+    EXPULSION = "EXPULSION"  # 开除学籍处分
+
+
+# What tells that there is a sanction, or that there is none.
+OF_SANCTIONS = frozenset({Requirement.UNDER_SANCTION, Requirement.EXPULSION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class RecordFacts:
     is_under_sanction: bool
     materials: frozenset[str]
     chain: Sequence[Tier]
+    has_expulsion: bool = False  # as a sanction in force
 
 
 def findings(

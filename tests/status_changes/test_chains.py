@@ -140,7 +140,7 @@ async def test_what_compulsory_education_does_not_have(
         "effectiveFrom": day(school).isoformat(),
     }
     preview = (await office.send("information", PREVIEW, input=given))["statusChangePreview"]
-    (unmet,) = [held for held in preview["findings"] if not held["isMet"]]
+    unmet, *_ = [held for held in preview["findings"] if not held["isMet"]]
     assert (preview["allowed"], unmet["requirement"]) == (False, "STAGE")
     answer = (await office.send("information", ASK, input={**given, "reason": "x"}))["studentStatusChange"]
     assert [error["code"] for error in answer["errors"]] == ["rule_forbids"]
