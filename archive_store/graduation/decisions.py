@@ -7,7 +7,7 @@ list applies or none of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from beanie import PydanticObjectId
@@ -44,7 +44,7 @@ from archive_store.graduation.documents import (
 from archive_store.graduation.rules import unmet_for
 from archive_store.status_changes.kinds import KINDS
 from archive_store.students.change_kinds import ChangeKind
-from archive_store.students.documents import Student, StudentStatus
+from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.status import REASON_FIELDS, STATUS_FIELDS, periods_of
 from archive_store.students.status_periods import Cause, with_status
 
@@ -78,8 +78,10 @@ async def _check(store: Store, viewer: Viewer, payload: GraduationDecide) -> Non
     keys = [decided.student_id for decided in payload.decisions]
     if len(set(keys)) != len(keys):
         raise RegistrarError(ErrorCode.DUPLICATE, field="decisions", others="decisions")
-    rows = await rows_to_audit(store, viewer, student_ids=keys)
-    _require_met(payload, await audits_of(store, rows, payload.graduates_on))
+    rows = {row["_id"]: row for row in await rows_to_audit(store, viewer, student_ids=keys)}
+    _require_met(payload, await audits_of(store, list(rows.values()), payload.graduates_on))
+    for place, decided in enumerate(payload.decisions):
+        _periods(rows[decided.student_id], decided, payload.graduates_on, place, store.clock.now())
 
 
 def _require_met(payload: GraduationDecide, found: Mapping[ObjectId, StudentAudit]) -> None:
@@ -152,16 +154,23 @@ async def _apply(unit: UnitOfWork, payload: GraduationDecide) -> ObjectId:
     return batch.key
 
 
+def _periods(
+    row: Row, decided: Decided, day: date, place: int, at: datetime, request: ObjectId | None = None
+) -> list[StatusPeriod]:
+    """The ledger as it will be; INVALID_DATE on the decision where the running period began after the day."""
+    cause = Cause(_KIND[decided.outcome], request)
+    try:
+        return with_status(periods_of(row), _status(decided.outcome), day, at, cause)
+    except RegistrarError as error:
+        error.field, error.rule = f"decisions.{place}", RULE
+        raise
+
+
 def _written(
     unit: UnitOfWork, row: Row, decided: Decided, day: date, place: int
 ) -> tuple[Student, dict[str, Any]]:
     after = _status(decided.outcome)
-    cause = Cause(_KIND[decided.outcome], unit.change_request)
-    try:
-        periods = with_status(periods_of(row), after, day, unit.at, cause)
-    except RegistrarError as error:
-        error.field = f"decisions.{place}"
-        raise
+    periods = _periods(row, decided, day, place, unit.at, unit.change_request)
     student: Student = Student.model_construct(
         id=row["_id"],
         revision=row["revision"],
