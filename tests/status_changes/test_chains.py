@@ -104,6 +104,8 @@ async def test_each_kind_through_its_chain(
         told["toClass"] = THIRD
     if kind is ChangeKind.CORRECT:
         told["status"] = StudentStatus.STATUS_RETAINED.value
+    if kind is ChangeKind.SUSPEND:
+        told["until"] = day(school, 180).isoformat()
     if document_type := PAPERS.get(kind):
         told["evidence"] = [global_id("Scan", await paper(school, document_type))]
     request, _ = await office.change(kind, -5, **told)
