@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from archive_store.approvals.routing import DECIDING
 from archive_store.audit.queries import TEXT
-from schema.nodes import global_id
+from schema.nodes import global_id, key_of
 from tests.access.test_readings import events
 from tests.conduct.cases import (
     COMMITTEE,
@@ -17,11 +18,13 @@ from tests.conduct.cases import (
     REASON,
     SIGNERS,
     appoint,
+    ask,
     decide,
     family,
     file,
     impose,
     keys,
+    of_sanction,
     serve,
     today,
 )
@@ -222,6 +225,52 @@ async def test_who_is_told_what_of_a_sanction(
         assert read
     data, _ = await run(school, subject, node, purpose)
     assert data["node"] == {"kind": kind, "reason": reason}
+
+
+async def test_who_decides_is_told_why_while_they_decide(school: School) -> None:
+    student = await family(school)
+    outcome = await ask(school, "sanction.impose", of_sanction(school, student))
+    query = f"""{{ changeRequest(id: "{global_id("ChangeRequest", outcome.change_request_id)}") {{
+        reason changes {{ field after withheld }} }} }}"""
+
+    async def told(subject: str) -> tuple[Any, bool]:
+        data, _ = await run(school, subject, query, None)
+        (line,) = [line for line in data["changeRequest"]["changes"] if line["field"] == "reason"]
+        return line["after"], line["withheld"]
+
+    assert await told("vice-principal") == (None, True)
+    assert await told("director") == (REASON, False)
+    await school.approve("director", outcome.change_request_id)
+    assert await told("principal") == (None, True)
+    assert await told("vice-principal") == (REASON, False)
+    assert (await events(school))[-1].purpose == DECIDING
+    await school.approve("vice-principal", outcome.change_request_id)
+    # What they signed stays theirs to see; the record itself is read by rights on it.
+    assert await told("vice-principal") == (REASON, False)
+    sanction = await only_sanction(school, global_id("Student", student))
+    node = f'{{ node(id: "{sanction}") {{ ... on Sanction {{ kind reason }} }} }}'
+
+    async def read(subject: str) -> Any:
+        data, _ = await run(school, subject, node, None)
+        return data["node"] and data["node"]["reason"]
+
+    assert await read("vice-principal") is None
+    # Who decides on the end of a sanction sees what was imposed, while it is theirs to decide.
+    then = later(school, days=190)
+    values = {"sanction_id": key_of(sanction, "Sanction", field="id"), "student_id": student}
+    asked = await ask(then, "sanction.remove", values, "pupil")
+    assert (await read("director"), await read("vice-principal")) == (REASON, None)
+    await then.approve("director", asked.change_request_id)
+    assert (await read("director"), await read("vice-principal"), await read("principal")) == (
+        None,
+        REASON,
+        None,
+    )
+    last = (await events(school))[-1]
+    assert (last.read_type, last.purpose) == ("Sanction", DECIDING)
+    assert await read("information") is None
+    await then.approve("vice-principal", asked.change_request_id)
+    assert await read("vice-principal") is None
 
 
 async def test_a_student_in_another_class_has_no_sanctions_for_the_teacher(school: School) -> None:
