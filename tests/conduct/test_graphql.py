@@ -10,7 +10,9 @@ from bson import ObjectId
 
 from archive_store.approvals.routing import DECIDING
 from archive_store.audit.queries import TEXT
+from schema.context import Context
 from schema.nodes import global_id, key_of
+from schema.tasks.queries import task_about_appeal
 from tests.access.test_readings import events
 from tests.conduct.cases import (
     COMMITTEE,
@@ -225,6 +227,69 @@ async def test_who_is_told_what_of_a_sanction(
         assert read
     data, _ = await run(school, subject, node, purpose)
     assert data["node"] == {"kind": kind, "reason": reason}
+
+
+TASKS = """query ($first: Int! = 20, $after: String) { viewer { tasks(first: $first, after: $after) {
+  edges { cursor node { kind subject { ... on Appeal { id grounds decideBy } ... on ChangeRequest { id } } } }
+  pageInfo { hasNextPage } } } }"""
+
+
+async def tasks_of(school: School, subject: str, purpose: str | None = None) -> list[tuple[str, str]]:
+    data, _ = await run(school, subject, TASKS, purpose)
+    nodes = [edge["node"] for edge in data["viewer"]["tasks"]["edges"]]
+    return [(node["kind"], node["subject"]["id"]) for node in nodes]
+
+
+async def test_an_appeal_is_a_task_of_whoever_moves_it(school: School) -> None:
+    student = await family(school)
+    sanction_id = await impose(school, student)
+    appeal_id = await file(school, sanction_id)
+    shown = global_id("Appeal", appeal_id)
+    appointing = [("APPEAL_APPOINTMENT", shown)]
+    assert await tasks_of(school, "principal") == await tasks_of(school, "vice-principal") == appointing
+    everybody = (*COMMITTEE, "director", "information", "teacher", "pupil", "parent", "service")
+    for subject in everybody:
+        assert await tasks_of(school, subject) == []
+    context = Context(school.store, await school.viewer("principal"))
+    assert await task_about_appeal(context, appeal_id) is not None
+    await appoint(school, appeal_id)
+    assert await task_about_appeal(context, appeal_id) is None
+    for subject in COMMITTEE:
+        assert await tasks_of(school, subject) == [("APPEAL_REVIEW", shown)]
+        data, _ = await run(school, subject, TASKS, None)
+        ((edge,),) = [data["viewer"]["tasks"]["edges"]]
+        assert edge["node"]["subject"]["grounds"] == GROUNDS
+    for subject in ("principal", "vice-principal", *everybody[len(COMMITTEE) :]):
+        assert await tasks_of(school, subject) == []
+    await decide(school, appeal_id, "UPHELD")
+    for subject in COMMITTEE:
+        assert await tasks_of(school, subject) == []
+
+
+async def test_tasks_of_several_kinds_are_one_list(school: School) -> None:
+    student = await family(school)
+    appeal_id = await file(school, await impose(school, student))
+    other = await impose_asked(school, (await school.student(1)).key)
+    whole = [
+        ("CHANGE_REQUEST_DECISION", global_id("ChangeRequest", other)),
+        ("APPEAL_APPOINTMENT", global_id("Appeal", appeal_id)),
+    ]
+    assert await tasks_of(school, "vice-principal") == whole
+    data, _ = await run(school, "vice-principal", TASKS, None, first=1)
+    page = data["viewer"]["tasks"]
+    assert page["pageInfo"]["hasNextPage"] and len(page["edges"]) == 1
+    data, _ = await run(school, "vice-principal", TASKS, None, first=1, after=page["edges"][0]["cursor"])
+    page = data["viewer"]["tasks"]
+    assert [edge["node"]["kind"] for edge in page["edges"]] == ["APPEAL_APPOINTMENT"]
+    assert not page["pageInfo"]["hasNextPage"]
+
+
+async def impose_asked(school: School, student: ObjectId) -> ObjectId:
+    """A sanction that awaits the vice principal; the key of its request."""
+    outcome = await ask(school, "sanction.impose", of_sanction(school, student))
+    assert outcome.change_request_id is not None
+    await school.approve("director", outcome.change_request_id)
+    return outcome.change_request_id
 
 
 async def test_who_decides_is_told_why_while_they_decide(school: School) -> None:
