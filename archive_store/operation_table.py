@@ -65,6 +65,7 @@ from archive_store.semester_verification.campaigns import (
 from archive_store.semester_verification.corrections import VERIFICATION_SETTLE
 from archive_store.semester_verification.operations import VERIFICATION_CONFIRM
 from archive_store.semester_verification.reports import VERIFICATION_REPORT_MISMATCH
+from archive_store.status_changes.expulsions import require_expellable
 from archive_store.status_changes.operations import STATUS_CHANGES
 from archive_store.students.operations import STUDENT_UPDATE
 from archive_store.transfers.operations import FILE_TRANSFER_RECEIVE, FILE_TRANSFER_RETURN, FILE_TRANSFER_SEND
@@ -143,6 +144,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "verification.settle": VERIFICATION_SETTLE,
     "status_rules.replace": STATUS_RULES_REPLACE,
     **OBJECTION_OPERATIONS,
-    **conduct_operations(stages_of_students),
+    **conduct_operations(stages_of_students, require_expellable),
     **{operation.name: operation for operation in STATUS_CHANGES.values()},
 }

@@ -38,7 +38,7 @@ from archive_store.students.scope import StudentScope, student_scope
 POLICY = "policy §三(二)"
 ROWS_LIMIT = 1000
 _DAYS = ("due", "present", "late", "leave", "absent")
-_VALUE = frozenset(_DAYS)
+DAYS = frozenset(_DAYS)
 _PERSONAL = frozenset({FieldClass.F2})
 Days = Annotated[int, Field(ge=0, le=366)]
 
@@ -145,7 +145,7 @@ async def _check_correction(store: Store, viewer: Viewer, payload: AttendanceCor
     held = await found(store, AttendanceSummary, payload.record_id, "id")
     decisions = await attendance_decisions(store, viewer, [payload.record_id])
     decision = decisions.get(payload.record_id)
-    if held.student_id != payload.student_id or decision is None or not decision.readable >= _VALUE:
+    if held.student_id != payload.student_id or decision is None or not decision.readable >= DAYS:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id", rule=POLICY)
     check_days(payload)
     if all(getattr(held, name) == value for name, value in _asked(payload).items()):
@@ -162,7 +162,7 @@ async def _apply_correction(unit: UnitOfWork, payload: AttendanceCorrect) -> Obj
         FieldChange(name, before[name], value) for name, value in after.items() if before[name] != value
     ]
     subject = Subject(record.subject_type, record.key)
-    unit.audit(subject, "attendance_summary:correct", changes, touched=_VALUE)
+    unit.audit(subject, "attendance_summary:correct", changes, touched=DAYS)
     return record.key
 
 
@@ -173,7 +173,8 @@ async def _current(
     return {name: getattr(held, name) for name in _DAYS}
 
 
-def _decide(scope: StudentScope, facts: Row) -> FieldDecision:
+def decide_on_attendance(scope: StudentScope, facts: Row) -> FieldDecision:
+    """How the viewer stands to attendance of a student."""
     ties = scope.relationships(facts, AttendanceSummary)
     own = _PERSONAL if scope.viewer.holds_any(ASKERS) else frozenset[FieldClass]()
     return scope.viewer.decide(AttendanceSummary, ties, own)
@@ -190,7 +191,11 @@ async def attendance_decisions(
     )
     facts = await facts_by_id(store, viewer, [row["student_id"] for row in rows])
     scope = student_scope(viewer)
-    return {row["_id"]: _decide(scope, facts[key]) for row in rows if (key := row["student_id"]) in facts}
+    return {
+        row["_id"]: decide_on_attendance(scope, facts[key])
+        for row in rows
+        if (key := row["student_id"]) in facts
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +215,8 @@ async def attendance_of_students(
 ) -> list[list[AttendanceView] | Withheld]:
     """Summaries of each student with their terms, in order; why they are kept back where the viewer reads none."""
     scope, facts = student_scope(viewer), await facts_by_id(store, viewer, student_ids)
-    decisions = {key: _decide(scope, row) for key, row in facts.items()}
-    seen = [key for key, held in decisions.items() if held.readable >= _VALUE]
+    decisions = {key: decide_on_attendance(scope, row) for key, row in facts.items()}
+    seen = [key for key, held in decisions.items() if held.readable >= DAYS]
     rows = await store.database.collection(AttendanceSummary).find({"student_id": {"$in": seen}}).to_list()
     wanted = {"_id": {"$in": [row["term_id"] for row in rows]}}
     terms = {
@@ -229,7 +234,7 @@ async def _rights(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Mapp
     return {
         key: SubjectRights(held.readable | text_of(held.classes))
         for key, held in decisions.items()
-        if held.readable >= _VALUE
+        if held.readable >= DAYS
     }
 
 
@@ -255,9 +260,9 @@ ATTENDANCE_CORRECT = Operation(
     requesters=ASKERS,
     subject=lambda payload: Subject(AttendanceSummary.subject_type, payload.record_id),
     requested_values=_asked,
-    fields=lambda payload: _VALUE,
+    fields=lambda payload: DAYS,
     current=_current,
-    changes=_VALUE,
+    changes=DAYS,
     decisions=attendance_decisions,
     concerns=lambda payload: frozenset({payload.student_id}),
     check=_check_correction,

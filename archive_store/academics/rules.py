@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -146,6 +146,13 @@ def gpa_of(grades: Sequence[Counted], scale: GpaScale) -> Gpa | None:
     weighted = sum((held * points for held, points in best.values()), Decimal(0))
     value = (weighted / credits_held).quantize(_HUNDREDTH, rounding=ROUND_HALF_UP)
     return Gpa(value, credits_held, scale.version)
+
+
+def passed_courses(grades: Iterable[Counted]) -> dict[ObjectId, Decimal]:
+    """The courses that some grade of them passes, each once, with its credits (已修学分)."""
+    return {
+        grade.course_id: grade.credits for grade in grades if passes(grade.scheme, grade.status, grade.score)
+    }
 
 
 def rank_of(own: Decimal, all_values: Sequence[Decimal]) -> int:

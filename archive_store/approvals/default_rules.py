@@ -95,6 +95,8 @@ DEFAULT_APPROVAL_RULES = (
             *("sanction.impose", "sanction.serve", "sanction.remove", "appeal.record_answer"),
         )
     ),
+    # 教育部令第41号: the president's meeting decides on an expulsion.
+    ApprovalRule(operation="sanction.expel", chain=_ALL_TIERS),
     *(
         ApprovalRule(operation=f"appeal.{verb}", chain=())
         for verb in ("file", "appoint", "extend", "decide", "record_provincial")

@@ -55,7 +55,7 @@ async def list_change_requests(
     if target_id is not None:
         query["target_id"] = target_id
     if awaiting_me:
-        query = {"$and": [query, _awaiting(viewer)]}
+        query = {"$and": [query, awaiting_viewer(viewer)]}
     page = await page_of_newest(store.database.collection(ChangeRequest), query, {}, first=first, after=after)
     return Page(await _open(store, page.rows), page.has_next)
 
@@ -77,7 +77,7 @@ def _visible(viewer: Viewer) -> Row:
     return {"$or": [{"requested_by": viewer.person_id}, submitted]}
 
 
-def _awaiting(viewer: Viewer) -> Row:
+def awaiting_viewer(viewer: Viewer) -> Row:
     """Open requests with a seat of the viewer's, as `rules.seat_of` says of one."""
     if viewer.is_service:
         return {"_id": {"$exists": False}}

@@ -16,6 +16,7 @@ from archive_store.approvals.documents import (
     ChangeRequest,
     Evidence,
     RequestStatus,
+    RouteStep,
 )
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import REASON_LIMIT, check_asked, payload_of
@@ -25,7 +26,6 @@ from archive_store.approvals.routing import (
     notify_awaited,
     payload_content,
     placed,
-    policy_of,
 )
 from archive_store.approvals.rules import POLICY_SECTION, awaiting, require_requester, route_of, rule_of
 from archive_store.audit.governed_transaction import governed_transaction
@@ -54,7 +54,8 @@ class Revision:
 async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: Revision) -> RequestStatus:
     """Change one's own request. All signatures are void, and it is submitted anew (a draft stays a draft).
 
-    The chain is that of the policy version it started with. Raises what the operation's check refuses.
+    Who signs is what the policy of the day says, which is what the check holds it against. Raises what the operation's
+    check refuses, and WRONG_STATE where nobody signs it any more.
     """
     check_text(revision.reason, field="reason", limit=REASON_LIMIT, is_one_line=False)
     held = await _own(store, viewer, request_id)
@@ -72,9 +73,7 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
         request = await load_visible(unit, viewer, request_id)
         require_requester(viewer, request)
         status = RequestStatus.DRAFT if request.status is RequestStatus.DRAFT else RequestStatus.SUBMITTED
-        policy = await policy_of(unit, request.policy_version)
-        rule = rule_of(policy, operation.name, operation.fields(payload))
-        route = route_of(rule, excluded)
+        policy, route = await _laid_down(store, operation, payload, excluded)
         first = awaiting(route, 0, status)
         content = payload_content(payload)
         evidence = request.evidence if revision.evidence is None else list(revision.evidence)
@@ -89,6 +88,7 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
                 "evidence": evidence,
                 "effective_from": day,
                 "digest": digest_of(store, (request.key, request.round + 1), content, evidence, day),
+                "policy_version": policy.version,
                 "chain": [step.tier for step in route if step.tier is not None],
                 "route": route,
                 "round": request.round + 1,
@@ -108,6 +108,17 @@ async def revise(store: Store, viewer: Viewer, request_id: ObjectId, revision: R
 
 
 _OTHER_TARGET = {"detail_zh": "申请的对象不能更改", "detail_en": "it is about another record"}
+
+
+async def _laid_down(
+    store: Store, operation: Operation[Any], payload: Payload, excluded: frozenset[Post]
+) -> tuple[ApprovalPolicy, list[RouteStep]]:
+    """The policy of the day and the route by it; WRONG_STATE where it asks for no signature: it is asked for anew."""
+    policy = await newest_version(store, ApprovalPolicy)
+    route = route_of(rule_of(policy, operation.name, operation.fields(payload)), excluded)
+    if not route:
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=POLICY_SECTION, state="APPLIES_AT_ONCE")
+    return policy, route
 
 
 async def _own(store: Store, viewer: Viewer, request_id: ObjectId) -> ChangeRequest:
@@ -146,8 +157,7 @@ async def submit_draft(store: Store, viewer: Viewer, request_id: ObjectId) -> Re
         # What the record says today is what the change starts from.
         current = bson_value(dict(await operation.current(store, unit.session, payload)))
         # And who signs is what the policy of the day says.
-        policy = await newest_version(store, ApprovalPolicy)
-        route = route_of(rule_of(policy, operation.name, operation.fields(payload)), excluded)
+        policy, route = await _laid_down(store, operation, payload, excluded)
         first = awaiting(route, 0, RequestStatus.SUBMITTED)
         await unit.change(
             request,

@@ -118,7 +118,7 @@ async def placed(unit: UnitOfWork, policy: ApprovalPolicy, progress: Progress) -
 
 
 async def policy_of(unit: UnitOfWork, version: int) -> ApprovalPolicy:
-    """The version that a request started with, and keeps."""
+    """The version by which a request was last submitted, and which it keeps."""
     row = await unit.store.database.collection(ApprovalPolicy).find_one(
         {"version": version}, session=unit.session
     )

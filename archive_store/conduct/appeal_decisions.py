@@ -30,6 +30,7 @@ from archive_store.conduct.documents import (
     SanctionKind,
     SanctionStatus,
 )
+from archive_store.conduct.expulsions import restore_status
 from archive_store.conduct.rules import (
     ASKERS,
     RULE,
@@ -129,15 +130,25 @@ async def _decide(unit: UnitOfWork, payload: AppealDecide) -> ObjectId:
 
 
 async def _settle(unit: UnitOfWork, appeal: Appeal, outcome: AppealOutcome, payload: _Outcome) -> None:
-    """Do with the sanction what was decided; one that is revoked already stays so."""
+    """Do with the sanction what was decided; one that is revoked already stays so.
+
+    An expulsion that is taken back gives back the status. Where that was ended otherwise, the information group is
+    told, who can ask for REINSTATE.
+    """
     sanction = await loaded(unit, Sanction, appeal.sanction_id)
     rules = (await policy_in_force(unit.store)).rules
     check_outcome(sanction, outcome, payload.kind, payload.months, rules)
+    was_expelled = sanction.kind is SanctionKind.EXPULSION
     if outcome is AppealOutcome.REVOKED and sanction.status is not SanctionStatus.REVOKED:
         revoked = {"status": SanctionStatus.REVOKED, "revoked_on": school_day(unit.at)}
         await change_told(unit, sanction, revoked, "sanction:revoke")
     elif outcome is AppealOutcome.CHANGED:
         await change_told(unit, sanction, _changed(sanction, payload), "sanction:change")
+    else:
+        return
+    if was_expelled and not await restore_status(unit, sanction):
+        subject = Subject(Sanction.subject_type, sanction.key)
+        unit.notify(Post.INFORMATION_GROUP, "sanction:status_to_restore", subject)
 
 
 def _changed(sanction: Sanction, payload: _Outcome) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.conduct.documents import Sanction, SanctionKind, SanctionStatus
 from archive_store.foundation.store import Store
-from archive_store.students.documents import Student
+from archive_store.students.merged import owners_of_merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ async def sanctions_in_force(
     Those of a record that was merged into another one (合并) count against that one too. Whatever a viewer may read: a
     refusal that rests on it must not tell which one it was.
     """
-    owners = await _owners(store, session, student_ids)
+    owners = await owners_of_merged(store, session, student_ids)
     query = {"student_id": {"$in": sorted(owners)}, "status": SanctionStatus.IN_FORCE.value}
     wanted = {"student_id": 1, "kind": 1, "ends_on": 1}
     rows = store.database.collection(Sanction).find(query, wanted, session=session).sort("_id", 1)
@@ -44,22 +44,3 @@ async def sanctions_in_force(
         for key in owners[row["student_id"]]:
             found[key].append(held)
     return dict(found)
-
-
-async def _owners(
-    store: Store, session: AsyncClientSession | None, student_ids: Sequence[ObjectId]
-) -> dict[ObjectId, set[ObjectId]]:
-    """Each of these records, and each that went into one of them, to those of these that it counts against."""
-    owners: dict[ObjectId, set[ObjectId]] = {key: {key} for key in student_ids}
-    new = set(owners)
-    while new:
-        query = {"merged_into": {"$in": sorted(new), "$type": "objectId"}}
-        merged = store.database.collection(Student).find(query, {"merged_into": 1}, session=session)
-        rows = await merged.to_list()
-        new = set()
-        for row in rows:
-            held = owners.setdefault(row["_id"], set())
-            if not owners[row["merged_into"]] <= held:
-                held |= owners[row["merged_into"]]
-                new.add(row["_id"])
-    return owners

@@ -2,7 +2,8 @@
 
 An award is in sight of whoever reads internal values (F1) of the student, a sanction and its appeals of whoever reads
 personal ones (F2). A retrieval grant opens the record, not these. Who sits on the committee of an appeal sees it and
-its sanction, and reads their texts while it is under review.
+its sanction, and reads their texts while it is under review; whose signature a request about one awaits reads its texts
+until it is given.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from archive_store.conduct.documents import (
     Award,
     Sanction,
 )
+from archive_store.conduct.seats import seats_of
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths, field_classes
 from archive_store.foundation.paging import Page, check_page_size, page_of_newest
@@ -31,8 +33,6 @@ from archive_store.foundation.store import Store
 from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import student_scope
 
-REVIEWING = "申诉复查 reviewing an appeal"
-_OF_THE_COMMITTEE = frozenset({FieldClass.F0, FieldClass.F1, FieldClass.F2})
 _NONE: Row = {"_id": {"$exists": False}}
 # The class without which nobody knows that there is one.
 LEAST: dict[type[Record], FieldClass] = {
@@ -44,7 +44,7 @@ LEAST: dict[type[Record], FieldClass] = {
 
 @dataclass(frozen=True, slots=True)
 class ConductView:
-    """A record in sight without its encrypted texts. `by_ties` is `decision` without what a committee reads."""
+    """A record in sight without its encrypted texts. `by_ties` is `decision` without what a seat opens."""
 
     record_type: ClassVar[type[Record]]
 
@@ -229,22 +229,19 @@ async def _views(
 ) -> list[AnyView]:
     record_type, least = kind.record_type, LEAST[kind.record_type]
     by_student = await decisions_on(store, viewer, record_type, [row["student_id"] for row in rows])
-    seated = await _seated(store, viewer, record_type, rows, session)
-    nothing = viewer.decide(record_type) if seated else None
+    seats = await seats_of(store, viewer, record_type, rows, session)
+    nothing = viewer.decide(record_type) if seats else None
     views = []
     for row in rows:
-        key = row["_id"]
         by_ties = by_student.get(row["student_id"])
-        granted = frozenset[FieldClass]()
-        if key in seated:
-            granted = _OF_THE_COMMITTEE | ({FieldClass.F3} if seated[key] else frozenset())
         decision = by_ties or nothing
         if decision is None:
             continue
-        if granted:
-            decision = _with(viewer, record_type, decision, granted)
+        seat = seats.get(row["_id"])
+        if seat is not None:
+            decision = _with(viewer, record_type, decision, seat.classes)
         if least in decision.classes:
-            purpose = REVIEWING if FieldClass.F3 in granted else None
+            purpose = None if seat is None else seat.purpose
             views.append(kind(row, by_ties or viewer.decide(record_type), decision, purpose))
     return views
 
@@ -252,7 +249,7 @@ async def _views(
 def _with(
     viewer: Viewer, record_type: type[Record], decision: FieldDecision, granted: frozenset[FieldClass]
 ) -> FieldDecision:
-    """The decision, and what the seat on a committee opens."""
+    """The decision, and what a seat opens."""
     classes = decision.classes | granted
     readable = frozenset(path for path, held in field_classes(record_type).items() if held in classes)
     return FieldDecision(
@@ -262,20 +259,3 @@ def _with(
         readable & record_type.filterable_paths,
         decision.changeable,
     )
-
-
-async def _seated(
-    store: Store,
-    viewer: Viewer,
-    record_type: type[Record],
-    rows: Sequence[Row],
-    session: AsyncClientSession | None,
-) -> dict[ObjectId, bool]:
-    """The sanctions or appeals of these before whose committee the viewer sits, and whether it is reviewing now."""
-    if record_type is Award or viewer.is_service or not viewer.posts or not rows:
-        return {}
-    path = "_id" if record_type is Appeal else "sanction_id"
-    query = {path: {"$in": [row["_id"] for row in rows]}, "committee.person_id": viewer.person_id}
-    found = store.database.collection(Appeal).find(query, {path: 1, "status": 1}, session=session)
-    under_review = AppealStatus.UNDER_REVIEW.value
-    return {row[path]: row["status"] == under_review for row in await found.to_list()}

@@ -1,21 +1,26 @@
-"""`sanction.impose`, `sanction.serve` and `sanction.remove`: 处分, its receipt (送达) and its removal (解除).
+"""`sanction.impose`, `sanction.expel`, `sanction.serve`, `sanction.remove`: 处分, its receipt (送达), its end (解除).
 
-Policy §三(一) 奖惩记录, decided by the vice principal (§四(一)). Periods and clocks are those of the conduct policy.
+An expulsion (开除学籍) is an operation of its own: it ends the student's status in the same transaction, and another
+tier decides on it. Policy §三(一) 奖惩记录, decided by the vice principal (§四(一)). Periods and clocks are those of
+the conduct policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
+from pydantic import Field
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import Tier
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
 from archive_store.conduct.documents import Sanction, SanctionKind, SanctionStatus
+from archive_store.conduct.expulsions import end_status
 from archive_store.conduct.rules import (
     ASKERS,
     RULE,
@@ -32,6 +37,7 @@ from archive_store.conduct.rules import (
 from archive_store.conduct.steps import (
     Line,
     Text,
+    chain_in,
     change_told,
     decisions_for,
     insert_told,
@@ -51,6 +57,7 @@ from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
 from archive_store.students.operations import current_row
 from archive_store.students.scope import student_scope
+from archive_store.students.status import MATERIALS_LIMIT
 
 _EARLIEST = date(1990, 1, 1)
 # How the stage of students is told; the room of the structure stands beside this one, so the archive gives it.
@@ -60,7 +67,10 @@ StagesOf = Callable[
 
 
 class SanctionImpose(Payload):
-    """Payload of `sanction.impose`; `months` is left out of an expulsion, and only there."""
+    """Payload of `sanction.impose` and `sanction.expel`.
+
+    `months` is left out of an expulsion, and only there; `materials` are the scans that an expulsion rests on.
+    """
 
     sanction_id: PydanticObjectId
     student_id: PydanticObjectId
@@ -69,6 +79,13 @@ class SanctionImpose(Payload):
     document_number: Line
     decided_on: date
     months: int | None = None
+    materials: Annotated[tuple[PydanticObjectId, ...], Field(max_length=MATERIALS_LIMIT)] = ()
+
+
+# Raises what the rules of status changes have against the end of the status; `chain` is whose signatures it has.
+RequireExpellable = Callable[
+    [Store, AsyncClientSession | None, SanctionImpose, Sequence[Tier] | None], Awaitable[None]
+]
 
 
 class SanctionServe(Payload):
@@ -86,15 +103,62 @@ class SanctionRemove(Payload):
     student_id: PydanticObjectId
 
 
-_IMPOSED = frozenset(SanctionImpose.model_fields) - {"sanction_id"}
+_IMPOSED = frozenset(SanctionImpose.model_fields) - {"sanction_id", "materials"}
+
+
+def imposing_operation(kind: SanctionKind) -> str:
+    """The name of the operation that asks for a sanction of the kind."""
+    return "sanction.expel" if kind is SanctionKind.EXPULSION else "sanction.impose"
 
 
 def sanction_impose(stages_of: StagesOf) -> Operation[SanctionImpose]:
-    """The operation, by how the stage of a student is told: some stages bar an expulsion (ConductRules)."""
+    """Every kind but an expulsion."""
+
+    async def require(store: Store, session: AsyncClientSession | None, payload: SanctionImpose) -> None:
+        if payload.materials:
+            raise RegistrarError(
+                ErrorCode.INVALID_ARGUMENT,
+                field="materials",
+                rule=RULE,
+                detail_zh="仅开除学籍时填写",
+                detail_en="given only of an expulsion",
+            )
+
+    return _imposing("sanction.impose", stages_of, require)
+
+
+def sanction_expel(stages_of: StagesOf, require_expellable: RequireExpellable) -> Operation[SanctionImpose]:
+    """开除学籍: the sanction, and the status EXPELLED from the day of the decision on."""
+
+    async def require(store: Store, session: AsyncClientSession | None, payload: SanctionImpose) -> None:
+        await require_expellable(store, session, payload, None)
+
+    async def expel(unit: UnitOfWork, payload: SanctionImpose) -> None:
+        await require_expellable(unit.store, unit.session, payload, await chain_in(unit))
+        await end_status(unit, payload.student_id, payload.decided_on, payload.document_number)
+
+    return _imposing("sanction.expel", stages_of, require, expel)
+
+
+def _imposing(
+    name: str,
+    stages_of: StagesOf,
+    require: Callable[[Store, AsyncClientSession | None, SanctionImpose], Awaitable[None]],
+    and_also: Callable[[UnitOfWork, SanctionImpose], Awaitable[None]] | None = None,
+) -> Operation[SanctionImpose]:
+    """By how the stage of a student is told, since some bar an expulsion (ConductRules), and what is done beside it."""
 
     async def require_allowed(
         store: Store, session: AsyncClientSession | None, payload: SanctionImpose
     ) -> None:
+        if imposing_operation(payload.kind) != name:
+            raise RegistrarError(
+                ErrorCode.INVALID_ARGUMENT,
+                field="kind",
+                rule=RULE,
+                detail_zh="开除学籍须另行申请",
+                detail_en="an expulsion is asked for by an operation of its own",
+            )
         rules = (await policy_in_force(store)).rules
         check_period(payload.kind, payload.months, rules)
         if payload.kind is SanctionKind.EXPULSION:
@@ -105,9 +169,12 @@ def sanction_impose(stages_of: StagesOf) -> Operation[SanctionImpose]:
         await current_row(store, None, payload.student_id, frozenset(), student_scope(viewer).visible)
         check_day(payload.decided_on, _EARLIEST, school_day(store.clock.now()), "decided_on")
         await require_allowed(store, None, payload)
+        await require(store, None, payload)
 
     async def apply(unit: UnitOfWork, payload: SanctionImpose) -> ObjectId:
         await require_allowed(unit.store, unit.session, payload)
+        if and_also is not None:
+            await and_also(unit, payload)
         months = payload.months
         sanction = Sanction(
             id=payload.sanction_id,
@@ -115,14 +182,14 @@ def sanction_impose(stages_of: StagesOf) -> Operation[SanctionImpose]:
             involved_ids=await involved_in(unit),
             policy_version=(await policy_in_force(unit.store)).version,
             ends_on=None if months is None else months_after(payload.decided_on, months),
-            **payload.model_dump(exclude={"sanction_id"}),
+            **payload.model_dump(exclude={"sanction_id", "materials"}),
         )
         await insert_told(unit, sanction, "sanction:impose")
         await tell_family(unit, sanction, sanction.student_id, "sanction:imposed")
         return sanction.key
 
     return Operation(
-        name="sanction.impose",
+        name=name,
         record_type=Sanction,
         payload=SanctionImpose,
         requesters=ASKERS,

@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 
 from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.documents import ChangeRequest
+from archive_store.approvals.documents import ChangeRequest, Tier
 from archive_store.approvals.operation import Decisions
 from archive_store.conduct.documents import Appeal, Award, ConductPolicy, Sanction, default_policy
 from archive_store.conduct.queries import (
@@ -110,6 +110,14 @@ async def involved_in(unit: UnitOfWork) -> list[ObjectId]:
             for step in request.signatures:
                 people |= {key for key in (step.decided_by, step.for_person_id) if key is not None}
     return sorted(people)
+
+
+async def chain_in(unit: UnitOfWork) -> Sequence[Tier]:
+    """Whose signatures what is applied now had; none where it needed no request."""
+    request = None
+    if unit.change_request is not None:
+        request = await unit.load(ChangeRequest, unit.change_request)
+    return [] if request is None else request.chain
 
 
 async def family_of(unit: UnitOfWork, student_id: ObjectId) -> list[ObjectId]:

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from archive_store.academics.attendance import DAYS, decide_on_attendance
+from archive_store.academics.documents import GradeRecord
+from archive_store.academics.queries import VALUE, decide_on_grade
 from archive_store.access.policy import refuse_field
 from archive_store.access.viewer import Viewer
+from archive_store.audit.readings import ReadRows, record_reading
+from archive_store.conduct.documents import Sanction
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.versioned import newest_version
 from archive_store.graduation.documents import (
+    OF_GRADES,
     GraduationOutcome,
     GraduationRequirement,
     GraduationRules,
     default_rules,
 )
-from archive_store.graduation.rules import AuditedRecord, AuditFinding, audited, best_outcome
-from archive_store.organisation.stages import stages_of_students
-from archive_store.scans.documents import Scan
+from archive_store.graduation.facts import LOADED, audited_records
+from archive_store.graduation.rules import AuditFinding, audited, best_outcome
 from archive_store.students.documents import Student, StudentStatus
-from archive_store.students.scope import student_scope
-from archive_store.students.status import periods_of
+from archive_store.students.scope import StudentScope, student_scope
 
 STUDENTS_LIMIT = 1_000
 # Who reads what the audit is taken of, and asks for the decision, or signs it.
 ASKERS = frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR})
 READERS = ASKERS | {Post.VICE_PRINCIPAL, Post.PRINCIPAL, Post.ACADEMIC_AFFAIRS}
 AUDITED_BY = frozenset({"status", "status_periods.status", "enrolled_month", "class_name"})
-LOADED = ("revision", "status", "status_periods", "enrolled_month", "class_name", "merged_into")
+# What those whose work it is read grades for, who need not state it.
+AUDITING = "学历审核 auditing for graduation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,22 @@ async def audits(
     class_name: str | None = None,
     day: date,
 ) -> list[StudentAudit]:
-    """Of these students, or of who is in study in a class; by key. NOT_FOUND for one out of sight."""
+    """Of these students, or of who is in study in a class; by key. NOT_FOUND for one out of sight.
+
+    Of each finding what the viewer reads; `proposed` is None where it would tell what they do not.
+    """
+    rows = await rows_to_audit(store, viewer, student_ids=student_ids, class_name=class_name)
+    return await _shown(store, viewer, rows, await audits_of(store, rows, day))
+
+
+async def rows_to_audit(
+    store: Store,
+    viewer: Viewer,
+    *,
+    student_ids: Sequence[ObjectId] | None = None,
+    class_name: str | None = None,
+) -> list[Row]:
+    """The records as loaded for an audit that the viewer may ask for."""
     require_reader(viewer)
     visible = student_scope(viewer).visible
     if student_ids is not None:
@@ -83,8 +102,7 @@ async def audits(
     _check_count(len(rows), least=0)
     if student_ids is not None and {row["_id"] for row in rows} != set(student_ids):
         raise RegistrarError(ErrorCode.NOT_FOUND, field="student_ids")
-    found = await audits_of(store, rows, day)
-    return [found[row["_id"]] for row in rows]
+    return rows
 
 
 def _check_count(count: int, least: int = 1) -> None:
@@ -100,38 +118,61 @@ async def load_rows(store: Store, query: Row, session: AsyncClientSession | None
 async def audits_of(
     store: Store, rows: Sequence[Row], day: date, session: AsyncClientSession | None = None
 ) -> Mapping[ObjectId, StudentAudit]:
-    """The audits of loaded records."""
+    """The audits of loaded records in full, for the decision; what of it is shown is for `audits`."""
     rules = await rules_in_force(store)
-    stages = await stages_of_students(store, session, [row["_id"] for row in rows])
-    documents = await _documents(store, rules, [row["_id"] for row in rows], session)
+    records = await audited_records(store, rules, rows, day, session)
     found: dict[ObjectId, StudentAudit] = {}
     for row in rows:
-        stage = stages.get(row["_id"])
-        record = AuditedRecord(
-            StudentStatus(row["status"]),
-            periods_of(row),
-            row["enrolled_month"],
-            stage,
-            documents.get(row["_id"], frozenset()),
-        )
-        findings = audited(record, rules.of(stage), day)
+        record = records[row["_id"]]
+        findings = audited(record, rules.of(record.stage), day)
         found[row["_id"]] = StudentAudit(
             row["_id"], findings, best_outcome(findings), record.status, row.get("merged_into") is not None
         )
     return found
 
 
-async def _documents(
-    store: Store, rules: GraduationRules, keys: Sequence[ObjectId], session: AsyncClientSession | None
-) -> dict[ObjectId, frozenset[str]]:
-    if not any(rule.requirement is GraduationRequirement.DOCUMENTS for rule in rules.rules):
-        return {}
-    filed = store.database.collection(Scan).find(
-        {"student_id": {"$in": list(keys)}, "wrapped_data_key": {"$ne": None}},
-        {"student_id": 1, "document_type": 1},
-        session=session,
+async def _shown(
+    store: Store, viewer: Viewer, rows: Sequence[Row], found: Mapping[ObjectId, StudentAudit]
+) -> list[StudentAudit]:
+    """As far as the viewer reads what they are taken of; shown numbers of grades are recorded as read."""
+    scope, read, shown = student_scope(viewer), [], []
+    for row in rows:
+        audit = found[row["_id"]]
+        sight = _sight(scope, row)
+        findings = [sight.shown(held) for held in audit.findings]
+        if sight.grades and any(held.requirement in OF_GRADES for held in findings):
+            read.append(row["_id"])
+        shown.append(replace(audit, findings=findings, proposed=best_outcome(findings)))
+    if read:
+        await record_reading(store, viewer, GradeRecord, [ReadRows(VALUE, read)], purpose=AUDITING)
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What the viewer reads of one student, grants apart: they open a record, and no audit."""
+
+    grades: bool
+    attendance: bool
+    sanctions: bool
+
+    def shown(self, finding: AuditFinding) -> AuditFinding:
+        """Of grades and attendance, whether a rule is met is known by the outcome; of a sanction nothing is."""
+        match finding.requirement:
+            case GraduationRequirement.NO_SANCTION_IN_FORCE if not self.sanctions:
+                return replace(finding, is_met=None, evidence=None)
+            case GraduationRequirement.ATTENDANCE if not self.attendance:
+                return replace(finding, evidence=None)
+            case requirement if requirement in OF_GRADES and not self.grades:
+                return replace(finding, evidence=None)
+            case _:
+                return finding
+
+
+def _sight(scope: StudentScope, row: Row) -> _Sight:
+    sanctions = scope.decide(row, Sanction).without_grants.readable
+    return _Sight(
+        grades=decide_on_grade(scope, row).without_grants.readable >= VALUE,
+        attendance=decide_on_attendance(scope, row).readable >= DAYS,
+        sanctions=frozenset({"kind", "status"}) <= sanctions,
     )
-    types: dict[ObjectId, set[str]] = defaultdict(set)
-    async for scan in filed:
-        types[scan["student_id"]].add(scan["document_type"])
-    return {key: frozenset(held) for key, held in types.items()}

@@ -7,7 +7,7 @@ list applies or none of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from beanie import PydanticObjectId
@@ -29,12 +29,13 @@ from archive_store.graduation.audits import (
     ASKERS,
     STUDENTS_LIMIT,
     StudentAudit,
-    audits,
     audits_of,
     load_rows,
+    rows_to_audit,
     rules_in_force,
 )
 from archive_store.graduation.documents import (
+    OF_THE_RECORD,
     GraduationBatch,
     GraduationItem,
     GraduationOutcome,
@@ -43,7 +44,7 @@ from archive_store.graduation.documents import (
 from archive_store.graduation.rules import unmet_for
 from archive_store.status_changes.kinds import KINDS
 from archive_store.students.change_kinds import ChangeKind
-from archive_store.students.documents import Student, StudentStatus
+from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.status import REASON_FIELDS, STATUS_FIELDS, periods_of
 from archive_store.students.status_periods import Cause, with_status
 
@@ -77,8 +78,10 @@ async def _check(store: Store, viewer: Viewer, payload: GraduationDecide) -> Non
     keys = [decided.student_id for decided in payload.decisions]
     if len(set(keys)) != len(keys):
         raise RegistrarError(ErrorCode.DUPLICATE, field="decisions", others="decisions")
-    found = await audits(store, viewer, student_ids=keys, day=payload.graduates_on)
-    _require_met(payload, {held.student_id: held for held in found})
+    rows = {row["_id"]: row for row in await rows_to_audit(store, viewer, student_ids=keys)}
+    _require_met(payload, await audits_of(store, list(rows.values()), payload.graduates_on))
+    for place, decided in enumerate(payload.decisions):
+        _periods(rows[decided.student_id], decided, payload.graduates_on, place, store.clock.now())
 
 
 def _require_met(payload: GraduationDecide, found: Mapping[ObjectId, StudentAudit]) -> None:
@@ -127,7 +130,13 @@ async def _apply(unit: UnitOfWork, payload: GraduationDecide) -> ObjectId:
             GraduationItem(
                 student_id=decided.student_id,
                 outcome=decided.outcome,
-                unmet=unmet_for(found[decided.student_id].findings, GraduationOutcome.GRADUATE),
+                unmet=[
+                    requirement
+                    for requirement in unmet_for(
+                        found[decided.student_id].findings, GraduationOutcome.GRADUATE
+                    )
+                    if requirement in OF_THE_RECORD
+                ],
             )
             for decided in payload.decisions
         ],
@@ -145,16 +154,23 @@ async def _apply(unit: UnitOfWork, payload: GraduationDecide) -> ObjectId:
     return batch.key
 
 
+def _periods(
+    row: Row, decided: Decided, day: date, place: int, at: datetime, request: ObjectId | None = None
+) -> list[StatusPeriod]:
+    """The ledger as it will be; INVALID_DATE on the decision where the running period began after the day."""
+    cause = Cause(_KIND[decided.outcome], request)
+    try:
+        return with_status(periods_of(row), _status(decided.outcome), day, at, cause)
+    except RegistrarError as error:
+        error.field, error.rule = f"decisions.{place}", RULE
+        raise
+
+
 def _written(
     unit: UnitOfWork, row: Row, decided: Decided, day: date, place: int
 ) -> tuple[Student, dict[str, Any]]:
     after = _status(decided.outcome)
-    cause = Cause(_KIND[decided.outcome], unit.change_request)
-    try:
-        periods = with_status(periods_of(row), after, day, unit.at, cause)
-    except RegistrarError as error:
-        error.field = f"decisions.{place}"
-        raise
+    periods = _periods(row, decided, day, place, unit.at, unit.change_request)
     student: Student = Student.model_construct(
         id=row["_id"],
         revision=row["revision"],

@@ -11,6 +11,7 @@ from beanie import PydanticObjectId
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pymongo import IndexModel
 
+from archive_store.conduct.documents import SanctionKind
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.records import Record
 from archive_store.foundation.stages import SchoolStage
@@ -34,13 +35,49 @@ class GraduationRequirement(StrEnum):
     IN_STUDY = "IN_STUDY"  # 在读
     STUDY_MONTHS = "STUDY_MONTHS"  # 学习年限
     DOCUMENTS = "DOCUMENTS"  # 档案材料
+    CREDITS = "CREDITS"  # 学分
+    COURSES_PASSED = "COURSES_PASSED"  # 课程及格
+    GPA = "GPA"  # 平均学分绩点
+    NO_SANCTION_IN_FORCE = "NO_SANCTION_IN_FORCE"  # 无生效中的处分
+    ATTENDANCE = "ATTENDANCE"  # 出勤率
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The fields of a rule that ask it; of COURSES_PASSED, one or both."""
+        return _PARAMETERS.get(self, frozenset())
+
+
+_PARAMETERS = {
+    GraduationRequirement.STUDY_MONTHS: frozenset({"least_months"}),
+    GraduationRequirement.DOCUMENTS: frozenset({"document_types"}),
+    GraduationRequirement.CREDITS: frozenset({"least_credits"}),
+    GraduationRequirement.COURSES_PASSED: frozenset({"course_codes", "is_every_arranged"}),
+    GraduationRequirement.GPA: frozenset({"least_gpa", "gpa_scale"}),
+    GraduationRequirement.NO_SANCTION_IN_FORCE: frozenset({"sanction_kinds"}),
+    GraduationRequirement.ATTENDANCE: frozenset({"least_percent"}),
+}
+PARAMETERS = frozenset().union(*_PARAMETERS.values())
+# Taken of sensitive values (F3), so that the evidence is as sensitive.
+OF_GRADES = frozenset(
+    {GraduationRequirement.CREDITS, GraduationRequirement.COURSES_PASSED, GraduationRequirement.GPA}
+)
+# Taken of nothing but internal values (F1), so that a decision may keep which of these were not met.
+OF_THE_RECORD = frozenset(
+    {
+        GraduationRequirement.IN_STUDY,
+        GraduationRequirement.STUDY_MONTHS,
+        GraduationRequirement.DOCUMENTS,
+    }
+)
 
 
 class GraduationRule(BaseModel):
     """One rule: for which stages (none: all of them) and which outcomes, and what it asks.
 
-    `least_months` is for STUDY_MONTHS: months from entrance, in which suspensions do not count. `document_types` are
-    for DOCUMENTS.
+    STUDY_MONTHS has `least_months` from entrance, in which suspensions do not count; DOCUMENTS `document_types`;
+    CREDITS `least_credits` of passed courses, each once; COURSES_PASSED `course_codes`, or all that the class was to
+    be taught; GPA `least_gpa` by the scale of that version; NO_SANCTION_IN_FORCE the kinds that count; ATTENDANCE
+    `least_percent` of the days of all terms.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +87,13 @@ class GraduationRule(BaseModel):
     outcomes: frozenset[GraduationOutcome]
     least_months: Annotated[int, Field(ge=1, le=200)] | None = None
     document_types: Annotated[frozenset[ShortText], Field(max_length=20)] = frozenset()
+    least_credits: Annotated[float, Field(ge=0.5, le=1_000, multiple_of=0.5)] | None = None
+    course_codes: Annotated[frozenset[ShortText], Field(max_length=100)] = frozenset()
+    is_every_arranged: bool = False
+    least_gpa: Annotated[float, Field(gt=0, le=5, allow_inf_nan=False)] | None = None
+    gpa_scale: int | None = None
+    sanction_kinds: frozenset[SanctionKind] = frozenset()
+    least_percent: Annotated[int, Field(ge=1, le=100)] | None = None
     article: Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -76,7 +120,10 @@ class GraduationRules(Record):
 
 
 class GraduationItem(BaseModel):
-    """One student of a decision: the outcome, and what was not met when it was decided."""
+    """One student of a decision: the outcome, and what was not met when it was decided.
+
+    Of `unmet`, what is taken of grades, sanctions or attendance is not kept, since this is read as internal.
+    """
 
     student_id: Annotated[PydanticObjectId, F1]
     outcome: Annotated[GraduationOutcome, F1]

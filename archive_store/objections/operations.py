@@ -13,6 +13,7 @@ from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import StringConstraints
 
+from archive_store.access.policy import ACCESS_RULE
 from archive_store.access.viewer import Viewer
 from archive_store.admission.steps import policy_in_force
 from archive_store.approvals.documents import ChangeRequest, RequestStatus
@@ -26,14 +27,15 @@ from archive_store.foundation.unit_of_work import CLOCK, FieldChange, Subject, U
 from archive_store.foundation.work_calendars import load_working_days
 from archive_store.foundation.working_days import due_after
 from archive_store.objections.documents import ObjectionCapacity, ObjectionStatus, RecordObjection
+from archive_store.objections.sight import ANSWERERS, is_sensitive, may_answer
 from archive_store.students.changes import StudentChanges
 from archive_store.students.documents import Student
+from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import student_scope
 
 RULE = "policy 引言, §三(一)"
 OPEN_LIMIT = 20  # of one student
 WRITERS = frozenset({Post.INFORMATION_GROUP})
-ANSWERERS = frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR})
 # What a record says that somebody can be wrong about.
 FIELDS = frozenset(StudentChanges.model_fields) | {"status", "class_name", "grade"}
 _AT_ONCE = 200
@@ -124,6 +126,8 @@ async def _raise(unit: UnitOfWork, payload: ObjectionRaise) -> ObjectId:
         [FieldChange(name, None, bson_value(getattr(objection, name))) for name in told],
     )
     unit.notify(Post.INFORMATION_GROUP, "record_objection:raised", subject)
+    if is_sensitive(objection.field):
+        unit.notify(Post.DIRECTOR, "record_objection:raised", subject)
     return objection.key
 
 
@@ -154,6 +158,9 @@ async def _check_answer(store: Store, viewer: Viewer, payload: ObjectionAnswer) 
     own = row["student_id"] in viewer.own_student_ids | viewer.ward_ids
     if own or row["raised_by"] == viewer.person_id:
         raise RegistrarError(ErrorCode.SELF_APPROVAL, field="id", rule=RULE)
+    facts = await facts_by_id(store, viewer, [row["student_id"]])
+    if not may_answer(viewer, facts[row["student_id"]], row["field"]):
+        raise RegistrarError(ErrorCode.FORBIDDEN, field="id", rule=ACCESS_RULE)
     if payload.change_request_id is not None:
         await _require_corrected(store, row, payload.change_request_id)
 

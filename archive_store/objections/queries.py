@@ -12,15 +12,13 @@ from archive_store.access.policy import Withheld
 from archive_store.access.viewer import Viewer
 from archive_store.audit.readings import ReadRows, record_reading
 from archive_store.foundation.database import Row
-from archive_store.foundation.field_classes import encrypted_paths, field_classes
 from archive_store.foundation.paging import Page, check_page_size, page_of_newest
 from archive_store.foundation.store import Store
 from archive_store.objections.documents import ObjectionStatus, RecordObjection
-from archive_store.objections.operations import ANSWERERS, RULE
+from archive_store.objections.operations import RULE
+from archive_store.objections.sight import ANSWERERS, ANSWERING, TEXTS, why_texts_withheld
 from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import student_scope
-
-TEXTS = frozenset({"statement", "answer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +72,22 @@ async def _views(
     store: Store, viewer: Viewer, rows: Sequence[Row], facts: dict[ObjectId, Row], paths: frozenset[str]
 ) -> list[ObjectionView]:
     scope = student_scope(viewer)
-    classes = field_classes(RecordObjection)
-    sealed = encrypted_paths(RecordObjection) & paths
+    sealed = TEXTS & paths
     views, read = [], []
     for row in rows:
         if (held := facts.get(row["student_id"])) is None:
             continue
-        decision = scope.decide(held, RecordObjection).without_grants
-        if "field" not in decision.readable:
+        readable = scope.decide(held, RecordObjection).without_grants.readable
+        if "field" not in readable:
             continue
-        shown = {name: value for name, value in row.items() if name in decision.readable}
-        for name in encrypted_paths(RecordObjection) - sealed:
-            shown.pop(name, None)
-        opened = sealed & decision.readable
+        why = why_texts_withheld(viewer, held, row["field"])
+        opened = sealed if why is None else frozenset[str]()
         if opened:
             read.append(ReadRows(opened, [row["student_id"]]))
-        withheld = {
-            name: decision.why_withheld(classes[name]) for name in sealed if name not in decision.readable
-        }
+        shown = {name: value for name, value in row.items() if name in (readable - TEXTS) | opened}
+        withheld = {} if why is None else dict.fromkeys(sealed, why)
         views.append(ObjectionView(shown | {"_id": row["_id"], "student_id": row["student_id"]}, withheld))
     await store.cipher.decrypt_paths([view.row for view in views], sealed)
-    await record_reading(store, viewer, RecordObjection, read)
+    purpose = ANSWERING if viewer.holds_any(ANSWERERS) else None
+    await record_reading(store, viewer, RecordObjection, read, purpose=purpose)
     return views

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
@@ -10,17 +10,21 @@ from typing import Annotated, Any
 from bson import ObjectId
 from pydantic import Field
 
+from archive_store.academics.results import courses_by_code
+from archive_store.academics.rules import GPA_SCALES
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.store import Store
 from archive_store.graduation.audits import rules_in_force
 from archive_store.graduation.documents import (
+    PARAMETERS,
     RULES_LIMIT,
     GraduationRequirement,
     GraduationRule,
     GraduationRules,
 )
+from archive_store.policies.rules import RULE
 from archive_store.policies.versions import RulesReplace, ask_for_version, check_first_day, rules_operation
 
 
@@ -72,9 +76,38 @@ async def replace_graduation_rules(
     )
 
 
+def check_rule(rule: GraduationRule, courses: Collection[str], prefix: str = "") -> None:
+    """REQUIRED without what it asks by, INVALID_ARGUMENT with what it does not have.
+
+    UNKNOWN_CODE for a course that there is not, NOT_FOUND for a scale that was never in force.
+    """
+    given = {name for name in PARAMETERS if getattr(rule, name) not in (None, False, frozenset())}
+    own = rule.requirement.parameters
+    lacking = own - given
+    if rule.requirement is GraduationRequirement.COURSES_PASSED and given & own:
+        lacking = frozenset()
+    for name in sorted(lacking):
+        raise RegistrarError(ErrorCode.REQUIRED, field=prefix + name, rule=RULE)
+    for name in sorted(given - own):
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT,
+            field=prefix + name,
+            rule=RULE,
+            detail_zh="此类条件不填写该项",
+            detail_en="a rule of this kind does not have it",
+        )
+    if not rule.course_codes <= set(courses):
+        raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=f"{prefix}course_codes", rule=RULE)
+    if rule.gpa_scale is not None and rule.gpa_scale not in {scale.version for scale in GPA_SCALES}:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field=f"{prefix}gpa_scale", rule=RULE)
+
+
 async def _check(store: Store, viewer: Viewer, payload: GraduationRulesReplace) -> None:
     check_first_day(store, payload.effective_from)
+    named = frozenset[str]().union(*(rule.course_codes for rule in payload.rules))
+    courses = await courses_by_code(store, None, named)
     for place, rule in enumerate(payload.rules):
+        check_rule(rule, courses.keys(), f"rules.{place}.")
         for document_type in sorted(rule.document_types):
             # Who audits would learn of each student whether there is one.
             if viewer.policy.rules.document_class(document_type) is FieldClass.F4:

@@ -41,7 +41,8 @@ class ChangeRule(BaseModel):
     """One rule: for which change and stages (none: all of them), and what it asks.
 
     `is_forbidden` is a change that there is not in these stages. `from_statuses` narrows from where it goes.
-    `longest_months` counts all suspensions together. `party_working_days` is what each party of a transfer has.
+    `longest_months` counts all suspensions together, so that one that is asked for has its last day.
+    `party_working_days` is what each party of a transfer has.
     `tier` is the lowest that may decide. `article` says where it stands, `source` how well that is known.
     """
 

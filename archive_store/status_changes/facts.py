@@ -11,6 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.approvals.documents import ApprovalPolicy, ChangeRequest, Tier
 from archive_store.approvals.rules import chain_of
 from archive_store.certificates.documents import Certificate, CertificateState
+from archive_store.conduct.documents import SanctionKind
 from archive_store.conduct.in_force import sanctions_in_force
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -51,13 +52,14 @@ async def facts_of(
     policy = await newest_version(store, ApprovalPolicy)
     facts = KINDS[kind]
     stages = await stages_of_students(store, session, [payload.student_id])
-    sanctioned = await sanctions_in_force(store, session, [payload.student_id])
+    sanctions = (await sanctions_in_force(store, session, [payload.student_id])).get(payload.student_id, [])
     return RecordFacts(
         status=StudentStatus(row["status"]),
         periods=periods_of(row),
         enrolled_month=row["enrolled_month"],
         stage=stages.get(payload.student_id),
-        is_under_sanction=payload.student_id in sanctioned,
+        is_under_sanction=bool(sanctions),
+        has_expulsion=any(held.kind is SanctionKind.EXPULSION for held in sanctions),
         materials=await document_types_of(store, payload.student_id, payload.materials, session),
         chain=chain_of(policy, facts.operation, STATUS_FIELDS) if chain is None else chain,
     )

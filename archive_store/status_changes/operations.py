@@ -35,7 +35,15 @@ from archive_store.status_changes.facts import (
     rules_in_force,
 )
 from archive_store.status_changes.kinds import GRADUATION_STATUSES, KINDS, KindFacts
-from archive_store.status_changes.rules import RULE, Finding, RecordFacts, findings, refusal
+from archive_store.status_changes.rules import (
+    EXPULSION_ARTICLE,
+    RULE,
+    Finding,
+    RecordFacts,
+    Requirement,
+    findings,
+    refusal,
+)
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.operations import current_row, load_student, request_decisions
@@ -70,7 +78,11 @@ async def judged(
     facts = await facts_of(store, kind, payload, row, session, chain)
     held = await rules_in_force(store)
     rules = [*held.of(kind, facts.stage), *_imitated(held, kind, payload, facts.stage)]
-    return findings(kind, facts, rules, day=payload.effective_from, until=payload.until), facts
+    found = findings(kind, facts, rules, day=payload.effective_from, until=payload.until)
+    if StudentStatus.EXPELLED in (KINDS[kind].after, payload.status):
+        # Nobody is expelled but by a sanction, against which there is an appeal.
+        found.append(Finding(Requirement.EXPULSION, facts.has_expulsion, EXPULSION_ARTICLE))
+    return found, facts
 
 
 def _imitated(

@@ -16,7 +16,7 @@ from archive_store.foundation.work_calendars import load_working_days
 from archive_store.foundation.working_days import due_after
 from archive_store.status_changes.facts import FACT_FIELDS, rules_in_force
 from archive_store.status_changes.operations import judged, operation_of
-from archive_store.status_changes.rules import Finding, Requirement
+from archive_store.status_changes.rules import OF_SANCTIONS, Finding
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.operations import current_row
 from archive_store.students.scope import student_scope
@@ -59,7 +59,7 @@ async def preview_change(store: Store, viewer: Viewer, kind: ChangeKind, payload
     today = school_day(store.clock.now())
     # Whether there is one is told to who reads of sanctions; the others learn of it by asking.
     if "status" not in student_scope(viewer).decide(row, Sanction).without_grants.readable:
-        found = [held for held in found if held.requirement is not Requirement.UNDER_SANCTION]
+        found = [held for held in found if held.requirement not in OF_SANCTIONS]
     return Preview(
         findings=found,
         tiers=[step.tier for step in route if step.tier is not None],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from enum import StrEnum
 
 from archive_store.approvals.documents import Tier
@@ -17,6 +17,7 @@ from archive_store.students.documents import StatusPeriod, StudentStatus
 from archive_store.students.status_periods import in_force
 
 RULE = "policy §三(一)"
+EXPULSION_ARTICLE = "教育部令第41号 第五十一条: 开除学籍为处分"
 _TERM_DAYS = 183
 _MONTH_DAYS = 30.5
 
@@ -33,17 +34,26 @@ class Requirement(StrEnum):
     MATERIALS = "MATERIALS"  # 材料
     LENGTH = "LENGTH"  # 期限
     TIER = "TIER"  # 审批层级
+    EXPULSION = "EXPULSION"  # 开除学籍处分
+
+
+# What tells that there is a sanction, or that there is none.
+OF_SANCTIONS = frozenset({Requirement.UNDER_SANCTION, Requirement.EXPULSION})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One requirement, met or not, and where it stands; `missing` are the document types that lack."""
+    """One requirement, met or not, and where it stands; `missing` are the document types that lack.
+
+    `is_open_ended`: a length cannot be told, since no last day is planned.
+    """
 
     requirement: Requirement
     is_met: bool
     article: str
     pack: RulePack | None = None
     missing: tuple[str, ...] = ()
+    is_open_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,7 @@ class RecordFacts:
     is_under_sanction: bool
     materials: frozenset[str]
     chain: Sequence[Tier]
+    has_expulsion: bool = False  # as a sanction in force
 
 
 def findings(
@@ -97,8 +108,11 @@ def _of_rule(rule: ChangeRule, facts: RecordFacts, *, day: date, until: date | N
         missing = rule.materials - facts.materials
         found.append(told(Requirement.MATERIALS, is_met=not missing, missing=missing))
     if rule.longest_months is not None:
-        months = _suspended_days(facts.periods, day, until) / _MONTH_DAYS
-        found.append(told(Requirement.LENGTH, is_met=months <= rule.longest_months))
+        if until is None and rule.change is ChangeKind.SUSPEND:
+            found.append(replace(told(Requirement.LENGTH, is_met=False), is_open_ended=True))
+        else:
+            months = _suspended_days(facts.periods, day, until) / _MONTH_DAYS
+            found.append(told(Requirement.LENGTH, is_met=months <= rule.longest_months))
     if rule.tier is not None:
         order = list(Tier)
         decides = max((order.index(tier) for tier in facts.chain), default=-1)
@@ -107,11 +121,13 @@ def _of_rule(rule: ChangeRule, facts: RecordFacts, *, day: date, until: date | N
 
 
 def _suspended_days(periods: Sequence[StatusPeriod], day: date, until: date | None) -> int:
-    """Days of all suspensions that are over by the day, and of the one that is asked for."""
+    """Days of all suspensions up to the day before, one that runs included, and of the one that is asked for."""
     days = 0 if until is None else (until - day).days + 1
+    yesterday = day - timedelta(days=1)
     for period in in_force(periods):
-        if period.status is StudentStatus.SUSPENDED and period.effective_to is not None:
-            days += (period.effective_to - period.effective_from).days + 1
+        if period.status is StudentStatus.SUSPENDED:
+            ended = yesterday if period.effective_to is None else period.effective_to
+            days += max(0, (ended - period.effective_from).days + 1)
     return days
 
 
@@ -127,6 +143,8 @@ def refusal(found: Sequence[Finding], facts: RecordFacts) -> RegistrarError | No
             )
         case Requirement.DAY:
             return RegistrarError(ErrorCode.INVALID_DATE, field="effective_from", rule=unmet.article)
+        case Requirement.LENGTH if unmet.is_open_ended:
+            return RegistrarError(ErrorCode.REQUIRED, field="until", rule=unmet.article)
         case Requirement.LENGTH:
             return RegistrarError(ErrorCode.INVALID_DATE, field="until", rule=unmet.article)
         case Requirement.MATERIALS:

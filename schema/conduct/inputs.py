@@ -27,7 +27,9 @@ class AwardRevokeInput:
     reason: str
 
 
-@strawberry.input(description="Input of `sanctionImpose`.")
+@strawberry.input(
+    description="Input of `sanctionImpose`; an expulsion (开除学籍) ends the status from the day of the decision on."
+)
 class SanctionImposeInput:
     student_id: strawberry.ID
     kind: SanctionKind
@@ -35,6 +37,9 @@ class SanctionImposeInput:
     document_number: str
     decided_on: Day
     months: int | None = strawberry.field(default=None, description="处分期限; left out of an expulsion.")
+    evidence: list[strawberry.ID] = strawberry.field(
+        default_factory=list, description="材料 that an expulsion rests on: scans of the student."
+    )
     reason: str = strawberry.field(description="Why it is asked for.")
 
 

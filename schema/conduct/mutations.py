@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import strawberry
 from bson import ObjectId
 
-from archive_store.approvals.operations import payload_of, perform
+from archive_store.approvals.documents import Evidence
+from archive_store.approvals.operations import Asking, payload_of, perform
 from archive_store.conduct.documents import Appeal as StoredAppeal
 from archive_store.conduct.documents import Award as StoredAward
 from archive_store.conduct.documents import Sanction as StoredSanction
 from archive_store.conduct.rules import filed_as
+from archive_store.conduct.sanctions import imposing_operation
 from archive_store.conduct.steps import visible
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -36,6 +39,7 @@ from schema.conduct.types import Appeal, appeal_node
 from schema.context import Request
 from schema.errors import UserError, typed_errors
 from schema.nodes import key_of
+from schema.students.mutations import evidence_given
 
 _LONG = frozenset({"reason", "grounds", "extension_reason", "decision_reason"})
 
@@ -63,10 +67,13 @@ class ConductPolicyReplacePayload:
     errors: list[UserError] = strawberry.field(default_factory=list)
 
 
-async def _ask(info: Request, name: str, values: dict[str, Any], reason: str) -> ConductRequestPayload:
+async def _ask(
+    info: Request, name: str, values: dict[str, Any], reason: str, evidence: Sequence[Evidence] = ()
+) -> ConductRequestPayload:
     store, viewer = info.context.store, info.context.viewer
     payload = payload_of(store.operations[name].payload, values, long_texts=_LONG)
-    outcome = await perform(store, viewer, name, payload, reason=reason)
+    asking = Asking(reason=reason, evidence=evidence)
+    outcome = await perform(store, viewer, name, payload, asking=asking)
     return ConductRequestPayload(change_request=await request_of(info, outcome.change_request_id))
 
 
@@ -103,12 +110,15 @@ async def resolve_sanction_impose(
 ) -> ConductRequestPayload:
     names = ("kind", "document_number", "decided_on", "months")
     values = {name: getattr(input, name) for name in names}
+    student_id = key_of(input.student_id, "Student", field="studentId")
     values |= {
         "sanction_id": ObjectId(),
-        "student_id": key_of(input.student_id, "Student", field="studentId"),
+        "student_id": student_id,
         "reason": input.sanction_reason,
+        "materials": [key_of(paper, "Scan", field="evidence") for paper in input.evidence],
     }
-    return await _ask(info, "sanction.impose", values, input.reason)
+    evidence = await evidence_given(info, student_id, input.evidence)
+    return await _ask(info, imposing_operation(input.kind), values, input.reason, evidence)
 
 
 async def _on_sanction(

@@ -13,6 +13,15 @@ name_enum(
 name_enum(
     GraduationRequirement,
     "What a rule of the credential audit asks (学历审核).",
-    {"IN_STUDY": "在读", "STUDY_MONTHS": "学习年限", "DOCUMENTS": "档案材料"},
+    {
+        "IN_STUDY": "在读",
+        "STUDY_MONTHS": "学习年限",
+        "DOCUMENTS": "档案材料",
+        "CREDITS": "学分",
+        "COURSES_PASSED": "课程及格",
+        "GPA": "平均学分绩点",
+        "NO_SANCTION_IN_FORCE": "无生效中的处分",
+        "ATTENDANCE": "出勤率",
+    },
 )
 __all__ = ["GraduationOutcome", "GraduationRequirement"]

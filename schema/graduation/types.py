@@ -19,8 +19,13 @@ from schema.students.types import Student
 @strawberry.type(description="One rule of the audit, met or not, and of what the answer was taken.")
 class GraduationFinding:
     requirement: GraduationRequirement
-    is_met: bool
-    evidence: str = strawberry.field(description="The status, the months of study, or the document types.")
+    is_met: bool | None = strawberry.field(
+        description="Null where it would tell of a sanction (处分) that the viewer may not know of."
+    )
+    evidence: str | None = strawberry.field(
+        description="The status, the months of study, the document types, what of what, the kinds of sanctions. "
+        "Null where the viewer does not read what it was taken of."
+    )
     article: str
     outcomes: list[GraduationOutcome] = strawberry.field(description="The outcomes that need it.")
 
@@ -30,7 +35,8 @@ class GraduationAudit:
     student_id: strawberry.Private[ObjectId]
     findings: list[GraduationFinding]
     proposed: GraduationOutcome | None = strawberry.field(
-        description="The best outcome whose rules are all met; null where there is none."
+        description="The best outcome whose rules are all met; null where there is none, or where `isMet` of one "
+        "that it needs is kept back."
     )
 
     @strawberry.field(description="学籍.")

@@ -26,7 +26,9 @@ class RecordObjectionRaiseInput:
     field: str = strawberry.field(
         description="The field, as `studentUpdate` names it, or status, className, grade."
     )
-    statement: str = strawberry.field(description="What is wrong, and what it should be.")
+    statement: str = strawberry.field(
+        description="What is wrong, and what it should be; read by who answers and reads the field."
+    )
 
 
 @strawberry.input(description="Input of `recordObjectionAnswer`.")

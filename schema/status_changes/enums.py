@@ -37,6 +37,7 @@ name_enum(
         "MATERIALS": "必备材料",
         "LENGTH": "期限",
         "TIER": "审批层级, at least",
+        "EXPULSION": "开除学籍处分 in force, without which nobody is expelled",
     },
     name="StatusRequirement",
 )

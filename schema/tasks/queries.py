@@ -1,17 +1,20 @@
-"""`viewer.tasks`, and the one task of a record: change requests and admission cases that await the viewer."""
+"""`viewer.tasks`, and the one task of a record: change requests, admission cases and appeals that await the viewer."""
 
 from __future__ import annotations
+
+from itertools import chain
 
 from bson import ObjectId
 
 from archive_store.admission.queries import cases_by_id
 from archive_store.admission.tasks import cases_awaiting
 from archive_store.approvals.queries import list_change_requests
+from archive_store.conduct.tasks import appeals_awaiting
 from archive_store.foundation.paging import check_page_size
 from schema.admission.types import ADMISSION_CASE, note_withheld, with_names
 from schema.context import Context, Request
 from schema.nodes import Connection, connection, key_of
-from schema.tasks.types import Task, case_task, decision_task
+from schema.tasks.types import Task, appeal_task, case_task, decision_task
 
 
 async def resolve_tasks(info: Request, first: int = 20, after: str | None = None) -> Connection[Task]:
@@ -25,9 +28,16 @@ async def resolve_tasks(info: Request, first: int = 20, after: str | None = None
         context.store, context.viewer, first=first, after=key, awaiting_me=True
     )
     cases = await cases_awaiting(context.store, context.viewer, frozenset(), first=first, after=key)
-    # Both lists go from new to old by key, so that the newest of the two are the newest of all.
-    keys = sorted([row.key for row in requests.rows] + [view.id for view in cases.rows], reverse=True)
+    appeals = await appeals_awaiting(context.store, context.viewer, first=first, after=key)
+    # All lists go from new to old by key, so that the newest of each are the newest of all.
+    listed = (
+        [row.key for row in requests.rows],
+        [view.id for view in cases.rows],
+        [view.id for view in appeals.rows],
+    )
+    keys = sorted(chain.from_iterable(listed), reverse=True)
     found = {request.key: decision_task(request) for request in requests.rows}
+    found |= {view.id: appeal_task(view) for view in appeals.rows}
     # Of the cases only what is shown is read.
     paths = ADMISSION_CASE.selected(info, "edges", "node", "subject")
     awaiting = {view.id: view.status for view in cases.rows if view.id in set(keys[:first])}
@@ -37,7 +47,7 @@ async def resolve_tasks(info: Request, first: int = 20, after: str | None = None
     note_withheld(info, views, paths)
     found |= {view.id: case_task(view) for view in views}
     tasks = [found[held] for held in keys[:first] if held in found]
-    has_next = requests.has_next or cases.has_next or len(keys) > first
+    has_next = requests.has_next or cases.has_next or appeals.has_next or len(keys) > first
     return connection(tasks, [task.id for task in tasks], has_next=has_next, after=after)  # type: ignore[no-any-return]
 
 
@@ -60,6 +70,13 @@ async def task_about_case(info: Request, case_id: ObjectId) -> Task | None:
     found = [view for view in page.rows if view.id == case_id]
     note_withheld(info, found, paths)
     return case_task(found[0]) if found else None
+
+
+async def task_about_appeal(context: Context, appeal_id: ObjectId) -> Task | None:
+    """The task of the next step of this appeal; None unless it awaits the viewer now."""
+    page = await appeals_awaiting(context.store, context.viewer, first=1, after=_next_key(appeal_id))
+    found = [view for view in page.rows if view.id == appeal_id]
+    return appeal_task(found[0]) if found else None
 
 
 def _next_key(key: ObjectId) -> ObjectId:

@@ -8,9 +8,10 @@ from functools import partial
 
 from archive_store.admission.documents import AdmissionCase
 from archive_store.audit.notifications import AWAITS_DECISION
+from archive_store.conduct.tasks import AWAITS_SOMEBODY
 from schema.audit.subscriptions import told_from_now, when_reachable
 from schema.context import Request
-from schema.tasks.queries import task_about, task_about_case
+from schema.tasks.queries import task_about, task_about_appeal, task_about_case
 from schema.tasks.types import Task
 
 
@@ -23,6 +24,8 @@ async def subscribe_to_tasks(info: Request) -> AsyncGenerator[Task, None]:
                 about = partial(task_about, info.context, notification.subject.id)
             elif notification.subject.type == AdmissionCase.subject_type:
                 about = partial(task_about_case, info, notification.subject.id)
+            elif notification.kind in AWAITS_SOMEBODY:
+                about = partial(task_about_appeal, info.context, notification.subject.id)
             else:
                 continue
             task = await when_reachable(about)

@@ -11,8 +11,11 @@ import strawberry
 from archive_store.admission.documents import CaseStatus
 from archive_store.admission.queries import CaseView
 from archive_store.approvals.documents import ChangeRequest as StoredRequest
+from archive_store.conduct.documents import AppealStatus
+from archive_store.conduct.queries import AppealView
 from schema.admission.types import AdmissionCase
 from schema.approvals.types import ChangeRequest
+from schema.conduct.types import Appeal
 from schema.nodes import global_id
 
 
@@ -37,10 +40,16 @@ class TaskKind(Enum):
     ADMISSION_CONFIRMATION = strawberry.enum_value(
         "ADMISSION_CONFIRMATION", description="Confirm one's own record, or a ward's (信息确认)."
     )
+    APPEAL_APPOINTMENT = strawberry.enum_value(
+        "APPEAL_APPOINTMENT", description="Name the committee of an appeal (指定申诉处理委员会)."
+    )
+    APPEAL_REVIEW = strawberry.enum_value(
+        "APPEAL_REVIEW", description="Review an appeal as one of its committee (申诉复查); its chair decides."
+    )
 
 
 TaskSubject = Annotated[
-    Union[AdmissionCase, ChangeRequest],  # noqa: UP007 - the form that Strawberry names
+    Union[AdmissionCase, Appeal, ChangeRequest],  # noqa: UP007 - the form that Strawberry names
     strawberry.union("TaskSubject", description="What a task is about."),
 ]
 
@@ -80,6 +89,22 @@ def case_task(view: CaseView) -> Task:
     return Task(
         id=strawberry.ID(global_id("Task", view.id)),
         kind=_KIND_BY_STATUS[view.status],
+        at=view.row["updated_at"],
+        subject=view,  # type: ignore[arg-type]
+    )
+
+
+_KIND_BY_APPEAL = {
+    AppealStatus.FILED: TaskKind.APPEAL_APPOINTMENT,
+    AppealStatus.UNDER_REVIEW: TaskKind.APPEAL_REVIEW,
+}
+
+
+def appeal_task(view: AppealView) -> Task:
+    """The task of the next step of an appeal."""
+    return Task(
+        id=strawberry.ID(global_id("Task", view.id)),
+        kind=_KIND_BY_APPEAL[AppealStatus(view.row["status"])],
         at=view.row["updated_at"],
         subject=view,  # type: ignore[arg-type]
     )

@@ -19,6 +19,7 @@ from tests.school import School
 REASON = "考试作弊,情节较重"
 GROUNDS = "事实认定有误"
 SIGNERS = ("director", "vice-principal")
+EXPELLERS = (*SIGNERS, "principal")
 COMMITTEE = ("academic-affairs", "archive", "admissions")
 
 
@@ -32,11 +33,17 @@ async def ask(school: School, name: str, values: dict[str, Any], subject: str = 
     return await perform(school.store, await school.viewer(subject), name, payload, asking=asking)
 
 
-async def done(school: School, name: str, values: dict[str, Any], subject: str = "information") -> None:
+async def done(
+    school: School,
+    name: str,
+    values: dict[str, Any],
+    subject: str = "information",
+    signers: tuple[str, ...] = SIGNERS,
+) -> None:
     """Ask, and have it signed where that is needed."""
     outcome = await ask(school, name, values, subject)
     if outcome.change_request_id is not None:
-        for signer in SIGNERS:
+        for signer in signers:
             await school.approve(signer, outcome.change_request_id)
 
 
@@ -63,7 +70,10 @@ def of_sanction(school: School, student: ObjectId, **changes: Any) -> dict[str, 
 
 async def impose(school: School, student_id: ObjectId, **changes: Any) -> ObjectId:
     values = of_sanction(school, student_id, **changes)
-    await done(school, "sanction.impose", values)
+    if values["kind"] == "EXPULSION":
+        await done(school, "sanction.expel", values, signers=EXPELLERS)
+    else:
+        await done(school, "sanction.impose", values)
     return values["sanction_id"]  # type: ignore[no-any-return]
 
 

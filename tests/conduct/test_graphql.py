@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from archive_store.approvals.routing import DECIDING
 from archive_store.audit.queries import TEXT
-from schema.nodes import global_id
+from schema.context import Context
+from schema.nodes import global_id, key_of
+from schema.tasks.queries import task_about_appeal
 from tests.access.test_readings import events
 from tests.conduct.cases import (
     COMMITTEE,
@@ -17,11 +20,13 @@ from tests.conduct.cases import (
     REASON,
     SIGNERS,
     appoint,
+    ask,
     decide,
     family,
     file,
     impose,
     keys,
+    of_sanction,
     serve,
     today,
 )
@@ -222,6 +227,115 @@ async def test_who_is_told_what_of_a_sanction(
         assert read
     data, _ = await run(school, subject, node, purpose)
     assert data["node"] == {"kind": kind, "reason": reason}
+
+
+TASKS = """query ($first: Int! = 20, $after: String) { viewer { tasks(first: $first, after: $after) {
+  edges { cursor node { kind subject { ... on Appeal { id grounds decideBy } ... on ChangeRequest { id } } } }
+  pageInfo { hasNextPage } } } }"""
+
+
+async def tasks_of(school: School, subject: str, purpose: str | None = None) -> list[tuple[str, str]]:
+    data, _ = await run(school, subject, TASKS, purpose)
+    nodes = [edge["node"] for edge in data["viewer"]["tasks"]["edges"]]
+    return [(node["kind"], node["subject"]["id"]) for node in nodes]
+
+
+async def test_an_appeal_is_a_task_of_whoever_moves_it(school: School) -> None:
+    student = await family(school)
+    sanction_id = await impose(school, student)
+    appeal_id = await file(school, sanction_id)
+    shown = global_id("Appeal", appeal_id)
+    appointing = [("APPEAL_APPOINTMENT", shown)]
+    assert await tasks_of(school, "principal") == await tasks_of(school, "vice-principal") == appointing
+    everybody = (*COMMITTEE, "director", "information", "teacher", "pupil", "parent", "service")
+    for subject in everybody:
+        assert await tasks_of(school, subject) == []
+    context = Context(school.store, await school.viewer("principal"))
+    assert await task_about_appeal(context, appeal_id) is not None
+    await appoint(school, appeal_id)
+    assert await task_about_appeal(context, appeal_id) is None
+    for subject in COMMITTEE:
+        assert await tasks_of(school, subject) == [("APPEAL_REVIEW", shown)]
+        data, _ = await run(school, subject, TASKS, None)
+        ((edge,),) = [data["viewer"]["tasks"]["edges"]]
+        assert edge["node"]["subject"]["grounds"] == GROUNDS
+    for subject in ("principal", "vice-principal", *everybody[len(COMMITTEE) :]):
+        assert await tasks_of(school, subject) == []
+    await decide(school, appeal_id, "UPHELD")
+    for subject in COMMITTEE:
+        assert await tasks_of(school, subject) == []
+
+
+async def test_tasks_of_several_kinds_are_one_list(school: School) -> None:
+    student = await family(school)
+    appeal_id = await file(school, await impose(school, student))
+    other = await impose_asked(school, (await school.student(1)).key)
+    whole = [
+        ("CHANGE_REQUEST_DECISION", global_id("ChangeRequest", other)),
+        ("APPEAL_APPOINTMENT", global_id("Appeal", appeal_id)),
+    ]
+    assert await tasks_of(school, "vice-principal") == whole
+    data, _ = await run(school, "vice-principal", TASKS, None, first=1)
+    page = data["viewer"]["tasks"]
+    assert page["pageInfo"]["hasNextPage"] and len(page["edges"]) == 1
+    data, _ = await run(school, "vice-principal", TASKS, None, first=1, after=page["edges"][0]["cursor"])
+    page = data["viewer"]["tasks"]
+    assert [edge["node"]["kind"] for edge in page["edges"]] == ["APPEAL_APPOINTMENT"]
+    assert not page["pageInfo"]["hasNextPage"]
+
+
+async def impose_asked(school: School, student: ObjectId) -> ObjectId:
+    """A sanction that awaits the vice principal; the key of its request."""
+    outcome = await ask(school, "sanction.impose", of_sanction(school, student))
+    assert outcome.change_request_id is not None
+    await school.approve("director", outcome.change_request_id)
+    return outcome.change_request_id
+
+
+async def test_who_decides_is_told_why_while_they_decide(school: School) -> None:
+    student = await family(school)
+    outcome = await ask(school, "sanction.impose", of_sanction(school, student))
+    query = f"""{{ changeRequest(id: "{global_id("ChangeRequest", outcome.change_request_id)}") {{
+        reason changes {{ field after withheld }} }} }}"""
+
+    async def told(subject: str) -> tuple[Any, bool]:
+        data, _ = await run(school, subject, query, None)
+        (line,) = [line for line in data["changeRequest"]["changes"] if line["field"] == "reason"]
+        return line["after"], line["withheld"]
+
+    assert await told("vice-principal") == (None, True)
+    assert await told("director") == (REASON, False)
+    await school.approve("director", outcome.change_request_id)
+    assert await told("principal") == (None, True)
+    assert await told("vice-principal") == (REASON, False)
+    assert (await events(school))[-1].purpose == DECIDING
+    await school.approve("vice-principal", outcome.change_request_id)
+    # What they signed stays theirs to see; the record itself is read by rights on it.
+    assert await told("vice-principal") == (REASON, False)
+    sanction = await only_sanction(school, global_id("Student", student))
+    node = f'{{ node(id: "{sanction}") {{ ... on Sanction {{ kind reason }} }} }}'
+
+    async def read(subject: str) -> Any:
+        data, _ = await run(school, subject, node, None)
+        return data["node"] and data["node"]["reason"]
+
+    assert await read("vice-principal") is None
+    # Who decides on the end of a sanction sees what was imposed, while it is theirs to decide.
+    then = later(school, days=190)
+    values = {"sanction_id": key_of(sanction, "Sanction", field="id"), "student_id": student}
+    asked = await ask(then, "sanction.remove", values, "pupil")
+    assert (await read("director"), await read("vice-principal")) == (REASON, None)
+    await then.approve("director", asked.change_request_id)
+    assert (await read("director"), await read("vice-principal"), await read("principal")) == (
+        None,
+        REASON,
+        None,
+    )
+    last = (await events(school))[-1]
+    assert (last.read_type, last.purpose) == ("Sanction", DECIDING)
+    assert await read("information") is None
+    await then.approve("vice-principal", asked.change_request_id)
+    assert await read("vice-principal") is None
 
 
 async def test_a_student_in_another_class_has_no_sanctions_for_the_teacher(school: School) -> None:

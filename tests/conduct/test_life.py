@@ -34,7 +34,6 @@ from tests.conduct.cases import (
     today,
 )
 from tests.crisis.teams import later
-from tests.organisation.structure import build
 from tests.school import School
 
 
@@ -92,8 +91,8 @@ async def test_a_sanction_is_imposed_served_and_removed_after_its_period(school:
         ({"months": None}, ErrorCode.REQUIRED, "months"),
         ({"months": 5}, ErrorCode.OUT_OF_RANGE, "months"),
         ({"months": 13}, ErrorCode.OUT_OF_RANGE, "months"),
-        ({"kind": "EXPULSION"}, ErrorCode.INVALID_ARGUMENT, "months"),
-        ({"kind": "EXPULSION", "months": None}, ErrorCode.WRONG_STATE, "kind"),
+        ({"kind": "EXPULSION", "months": None}, ErrorCode.INVALID_ARGUMENT, "kind"),
+        ({"materials": (ObjectId(),)}, ErrorCode.INVALID_ARGUMENT, "materials"),
         ({"student_id": ObjectId()}, ErrorCode.NOT_FOUND, "student_id"),
     ],
 )
@@ -114,28 +113,6 @@ async def test_a_day_to_come_is_refused(school: School) -> None:
     with pytest.raises(RegistrarError) as refused:
         await ask(school, "sanction.impose", of_sanction(school, student, decided_on=tomorrow))
     assert (refused.value.code, refused.value.field) == (ErrorCode.OUT_OF_RANGE, "decided_on")
-
-
-async def test_nobody_is_expelled_in_the_compulsory_stage(school: School) -> None:
-    student = (await school.student()).key
-    await build(school)  # a cohort of the junior stage
-    asked = of_sanction(school, student, kind="EXPULSION", months=None)
-    with pytest.raises(RegistrarError) as refused:
-        await ask(school, "sanction.impose", asked)
-    assert (refused.value.code, refused.value.details["state"]) == (ErrorCode.WRONG_STATE, "JUNIOR")
-    cohorts = school.store.database.mongo["cohorts"]
-    await cohorts.update_many({}, {"$set": {"stage": "SENIOR"}})
-    outcome = await ask(school, "sanction.impose", asked)
-    assert outcome.change_request_id is not None
-    await school.approve("director", outcome.change_request_id)
-    # What was allowed when it was asked for need not be when it is decided.
-    await cohorts.update_many({}, {"$set": {"stage": "JUNIOR"}})
-    with pytest.raises(RegistrarError):
-        await school.approve("vice-principal", outcome.change_request_id)
-    await cohorts.update_many({}, {"$set": {"stage": "SENIOR"}})
-    await school.approve("vice-principal", outcome.change_request_id)
-    held = await stored(school, Sanction, asked["sanction_id"])
-    assert (held.kind, held.months, held.ends_on) == ("EXPULSION", None, None)
 
 
 async def test_an_appeal_revokes_the_sanction_with_its_decision(school: School) -> None:

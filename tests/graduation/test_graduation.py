@@ -174,6 +174,23 @@ async def test_what_cannot_be_asked(school: School) -> None:
         assert await code(asked(school, keys, day(school), subject=subject)) is ErrorCode.FORBIDDEN
 
 
+async def test_a_day_before_the_running_period_is_refused_when_it_is_asked_for(school: School) -> None:
+    await build(school)
+    await done(school, ChangeKind.SUSPEND, day(school, -9))
+    await done(school, ChangeKind.RESUME, day(school, -5))
+    resumed = (await school.student()).key
+    keys = [key for key in await keys_of(school) if key != resumed] + [resumed]
+    before = await school.counts()
+    with pytest.raises(RegistrarError) as caught:
+        await asked(school, keys, day(school, -6))
+    assert (caught.value.code, caught.value.field) == (ErrorCode.INVALID_DATE, f"decisions.{len(keys) - 1}")
+    assert await school.counts() == before
+    request = await asked(school, keys, day(school, -5))
+    for signer in ("director", "vice-principal"):
+        await school.approve(signer, request)
+    assert (await school.student()).status is StudentStatus.GRADUATED
+
+
 async def test_who_audits(school: School) -> None:
     await build(school)
     for subject in ("teacher", "archive", "logistics"):

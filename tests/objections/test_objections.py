@@ -9,6 +9,7 @@ import httpx
 import pytest
 from bson import ObjectId
 
+from archive_store.access.policy import Withheld
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
@@ -70,17 +71,17 @@ async def test_an_objection_is_answered_by_the_change_that_corrected_it(school: 
     key = await raised(school, student_id)
     assert STATEMENT not in repr(await stored(school, key))
     assert await code(raised(school, student_id, "parent")) is ErrorCode.DUPLICATE
-    assert await code(answered(school, key, early)) is ErrorCode.WRONG_STATE
+    assert await code(answered(school, key, early, by="director")) is ErrorCode.WRONG_STATE
     other = await school.request("information", await school.student(), phone="13900000002")
     await school.approve("director", other)
-    assert await code(answered(school, key, other)) is ErrorCode.UNKNOWN_FIELD
+    assert await code(answered(school, key, other, by="director")) is ErrorCode.UNKNOWN_FIELD
     request = await school.request("information", await school.student(), address="和平路1号")
-    assert await code(answered(school, key, request)) is ErrorCode.WRONG_STATE
+    assert await code(answered(school, key, request, by="director")) is ErrorCode.WRONG_STATE
     await school.approve("director", request)
-    await answered(school, key, request)
+    await answered(school, key, request, by="director")
     row = await stored(school, key)
     assert (row["status"], row["change_request_id"]) == (ObjectionStatus.CORRECTED.value, request)
-    assert await code(answered(school, key)) is ErrorCode.WRONG_STATE
+    assert await code(answered(school, key, by="director")) is ErrorCode.WRONG_STATE
     await raised(school, student_id, "parent")
     assert (await verify_history(school.store, RECORD_TYPES)).sound
 
@@ -114,23 +115,56 @@ async def test_a_late_answer_is_told_once(school: School) -> None:
     later = now + timedelta(days=30)
     assert await tell_overdue_answers(school.store, later) == 1
     assert await tell_overdue_answers(school.store, later) == 0
-    await answered(school, key)
+    await answered(school, key, by="director")
     assert (await stored(school, key))["status"] == ObjectionStatus.DECLINED.value
 
 
 async def test_texts_are_read_by_their_class(school: School) -> None:
     student_id = await family(school)
-    await raised(school, student_id)
+    await raised(school, student_id, field="name")
     seen: dict[str, Any] = {}
     for subject in ("pupil", "parent", "director", "information", "logistics", "archive"):
         (views,) = await objections_of(school.store, await school.viewer(subject), [student_id], ALL)
         seen[subject] = None if not views else views[0].value("statement")
     assert (seen["pupil"], seen["parent"], seen["director"]) == (STATEMENT, STATEMENT, STATEMENT)
-    assert seen["logistics"] is None
-    (views,) = await objections_of(school.store, await school.viewer("director", ""), [student_id], ALL)
+    # Who answers reads what is said of a field that they read; others, who answer nothing, do not.
+    assert (seen["information"], seen["archive"], seen["logistics"]) == (STATEMENT, None, None)
+    events = school.store.database.mongo["access_events"]
+    rows = await events.find({"read_type": RecordObjection.subject_type}).sort("_id", 1).to_list()
+    information = (await school.viewer("information")).person_id
+    (row,) = [row for row in rows if row["viewer_id"] == information]
+    assert (row["groups"][0]["fields"], row["groups"][0]["subject_ids"]) == (sorted(ALL), [student_id])
+    # An address is as sensitive as what is said of it.
+    await raised(school, student_id)
+    viewer = await school.viewer("director", "")
+    (views,) = await objections_of(school.store, viewer, [student_id], ALL)
     assert views is not None
-    assert views[0].value("statement") is None
-    assert set(views[0].withheld) == {"statement", "answer"}
+    assert [(view.value("field"), view.value("statement")) for view in views] == [
+        ("address", None),
+        ("name", STATEMENT),
+    ]
+    assert views[0].withheld == dict.fromkeys(ALL, Withheld.PURPOSE_REQUIRED)
+
+
+async def test_nobody_answers_what_they_may_not_read(school: School) -> None:
+    student_id = await family(school)
+    key = await raised(school, student_id, field="identity_number")
+    rows = school.store.database.mongo["notifications"].find({"kind": "record_objection:raised"})
+    assert {row["recipient_post"] for row in await rows.to_list()} == {"INFORMATION_GROUP", "DIRECTOR"}
+    (views,) = await objections_of(school.store, await school.viewer("information"), [student_id], ALL)
+    assert views is not None
+    assert (views[0].value("field"), views[0].value("statement")) == ("identity_number", None)
+    assert set(views[0].withheld.values()) == {Withheld.NOT_PERMITTED}
+    assert await code(answered(school, key)) is ErrorCode.FORBIDDEN
+    assert (await stored(school, key))["status"] == ObjectionStatus.OPEN.value
+    await answered(school, key, by="director")
+    # A deputy reads internal values of those who are not of their line.
+    for field, is_read in (("phone", False), ("name", True)):
+        other = await raised(school, student_id, field=field)
+        if is_read:
+            await answered(school, other, by="deputy-2")
+        else:
+            assert await code(answered(school, other, by="deputy-2")) is ErrorCode.FORBIDDEN
 
 
 async def test_over_graphql(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from archive_store.approvals.documents import ApprovalPolicy, RequestStatus, Tier
+from archive_store.approvals.requests import Revision, revise
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.clock import school_day
@@ -71,6 +72,39 @@ async def test_the_principal_decides_and_a_running_case_keeps_its_version(school
     assert len((await held(school, await asked(school, address="甲路"))).route) == 3
     assert await sign(school, "director", running) is RequestStatus.APPLIED
     assert (await verify_history(school.store, RECORD_TYPES)).sound
+
+
+async def in_force(school: School, told: dict[str, Any]) -> None:
+    outcome = await ask(school, told)
+    assert outcome.change_request_id is not None
+    for signer in ("vice-principal", "principal"):
+        await school.approve(signer, outcome.change_request_id)
+    school.store.versions_seen.clear()
+
+
+async def test_a_revised_case_is_signed_as_the_policy_of_the_day_says(school: School) -> None:
+    running = await asked(school)
+    version = (await held(school, running)).policy_version
+    told = with_chain(await content(school), "student.update", "DEPARTMENT_HEAD", "VICE_PRINCIPAL")
+    await in_force(school, told)
+    information = await school.viewer("information")
+    await revise(school.store, information, running, Revision(reason="补充说明"))
+    request = await held(school, running)
+    assert (request.policy_version, request.round) == (version + 1, 2)
+    assert list(request.chain) == [Tier.DEPARTMENT_HEAD, Tier.VICE_PRINCIPAL]
+    assert await sign(school, "director", running) is RequestStatus.IN_REVIEW
+    assert await sign(school, "vice-principal", running) is RequestStatus.APPLIED
+    assert (await verify_history(school.store, RECORD_TYPES)).sound
+
+
+async def test_what_nobody_signs_any_more_is_asked_for_anew(school: School) -> None:
+    running = await asked(school)
+    await in_force(school, with_chain(await content(school), "student.update"))
+    information = await school.viewer("information")
+    with pytest.raises(RegistrarError) as caught:
+        await revise(school.store, information, running, Revision(reason="补充说明"))
+    assert (caught.value.code, caught.value.details["state"]) == (ErrorCode.WRONG_STATE, "APPLIES_AT_ONCE")
+    assert (await held(school, running)).round == 1
 
 
 async def test_a_version_waits_for_its_day_and_two_of_one_version_conflict(school: School) -> None:

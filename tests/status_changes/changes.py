@@ -31,7 +31,9 @@ async def asked(
     subject: str = "information",
     **told: Any,
 ) -> ObjectId:
-    """Ask for a change; the key of its request."""
+    """Ask for a change, a suspension of half a year; the key of its request."""
+    if kind is ChangeKind.SUSPEND:
+        told.setdefault("until", max(on, day(school)) + timedelta(days=180))
     student = await school.student(position)
     payload = payload_of(StatusChange, {"student_id": student.key, "effective_from": on, **told})
     viewer = await school.viewer(subject)

@@ -104,6 +104,8 @@ async def test_each_kind_through_its_chain(
         told["toClass"] = THIRD
     if kind is ChangeKind.CORRECT:
         told["status"] = StudentStatus.STATUS_RETAINED.value
+    if kind is ChangeKind.SUSPEND:
+        told["until"] = day(school, 180).isoformat()
     if document_type := PAPERS.get(kind):
         told["evidence"] = [global_id("Scan", await paper(school, document_type))]
     request, _ = await office.change(kind, -5, **told)
@@ -140,7 +142,7 @@ async def test_what_compulsory_education_does_not_have(
         "effectiveFrom": day(school).isoformat(),
     }
     preview = (await office.send("information", PREVIEW, input=given))["statusChangePreview"]
-    (unmet,) = [held for held in preview["findings"] if not held["isMet"]]
+    unmet, *_ = [held for held in preview["findings"] if not held["isMet"]]
     assert (preview["allowed"], unmet["requirement"]) == (False, "STAGE")
     answer = (await office.send("information", ASK, input={**given, "reason": "x"}))["studentStatusChange"]
     assert [error["code"] for error in answer["errors"]] == ["rule_forbids"]

@@ -106,6 +106,29 @@ def test_suspensions_add_up_to_two_years() -> None:
     assert unmet(ChangeKind.SUSPEND, again, date(2025, 9, 1), date(2026, 12, 31)) == {"LENGTH"}
 
 
+def test_a_suspension_whose_length_counts_has_its_last_day() -> None:
+    begun = date(2024, 3, 1)
+    rules = rules_for(DEFAULT_STATUS_RULES, ChangeKind.SUSPEND, SchoolStage.JUNIOR)
+    error = refusal(findings(ChangeKind.SUSPEND, facts(), rules, day=begun, until=None), facts())
+    assert error is not None
+    assert (error.code, error.field) == (ErrorCode.REQUIRED, "until")
+    # Where no rule counts, there is nothing to hold it against.
+    for stage in (SchoolStage.UNDERGRAD, None):
+        assert unmet(ChangeKind.SUSPEND, facts(stage=stage), begun) == set()
+
+
+def test_a_suspension_that_runs_counts_to_the_day() -> None:
+    (rule,) = rules_for(DEFAULT_STATUS_RULES, ChangeKind.SUSPEND, SchoolStage.JUNIOR)
+    rule = rule.model_copy(update={"change": ChangeKind.RETAIN_STATUS, "longest_months": 12})
+    begun = date(2024, 3, 1)
+    periods = with_status(facts().periods, StudentStatus.SUSPENDED, begun, AT)
+    held = facts(status=StudentStatus.SUSPENDED, periods=periods)
+    for days, is_met in ((0, True), (366, True), (367, False)):
+        on = begun + timedelta(days=days)
+        found = findings(ChangeKind.RETAIN_STATUS, held, [rule], day=on, until=None)
+        assert [one.is_met for one in found if one.requirement is Requirement.LENGTH] == [is_met]
+
+
 def test_a_known_stage_adds_rules_and_an_unknown_one_has_the_school_s_own() -> None:
     assert unmet(ChangeKind.WITHDRAW, facts(stage=None, materials=frozenset())) == set()
     assert all(not rule.stages for rule in rules_for(DEFAULT_STATUS_RULES, ChangeKind.WITHDRAW, None))

@@ -12,11 +12,13 @@ from structlog.testing import capture_logs
 
 from schema.nodes import global_id
 from tests.audit.test_feed import open_streams
+from tests.conduct.cases import COMMITTEE, GROUNDS, appoint, family, file, impose
 from tests.school import School
 from tests.subscriptions.conftest import Live
 
 TASK = """subscription { taskAdded { id kind at subject { __typename ... on ChangeRequest {
     id awaits requestedByName reason changes { field before after withheld } } } } }"""
+APPEAL = "subscription { taskAdded { id kind subject { ... on Appeal { id grounds } } } }"
 NOTIFICATION = "subscription { notificationAdded { id kind subjectId } }"
 UPDATE = """mutation ($id: ID!, $phone: String!) { studentUpdate(input: {
     studentId: $id, reason: "家长来电", changes: {phone: $phone}}) { changeRequest { id } errors { code } } }"""
@@ -91,6 +93,27 @@ async def test_a_task_goes_on_to_who_decides_next(
         "change_request:applied"
     ]
     assert len(await director.event("next")) == 1
+
+
+async def test_an_appeal_comes_to_who_names_its_committee_and_then_to_its_members(
+    live: Live, school: School, bearer: Any, start: Any
+) -> None:
+    sanction_id = await impose(school, await family(school))
+    principal = await start("ws", APPEAL, params=bearer("principal", purpose=""))
+    chair = await start("ws", APPEAL, params=bearer(COMMITTEE[0], purpose=""))
+    director = await start("ws", APPEAL, params=bearer("director", purpose=""))
+    await live.subscribed(3)
+    appeal_id = await file(school, sanction_id)
+    shown = global_id("Appeal", appeal_id)
+    [naming] = await principal.nodes("taskAdded", 1)
+    assert (naming["kind"], naming["subject"]["id"]) == ("APPEAL_APPOINTMENT", shown)
+    await appoint(school, appeal_id)
+    [reviewing] = await chair.nodes("taskAdded", 1)
+    assert (reviewing["kind"], reviewing["id"]) == ("APPEAL_REVIEW", naming["id"])
+    assert reviewing["subject"]["grounds"] == GROUNDS
+    assert len(await principal.event("next")) == 1
+    # The head is told that there is an appeal, which is not theirs to move.
+    assert [line["event"] for line in director.lines] == ["connected"]
 
 
 async def test_each_reading_of_a_task_is_recorded(
