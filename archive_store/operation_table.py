@@ -67,6 +67,7 @@ from archive_store.semester_verification.operations import VERIFICATION_CONFIRM
 from archive_store.semester_verification.reports import VERIFICATION_REPORT_MISMATCH
 from archive_store.status_changes.operations import STATUS_CHANGES
 from archive_store.students.operations import STUDENT_UPDATE
+from archive_store.transcripts.tables import TRANSCRIPT_OPERATIONS
 from archive_store.transfers.operations import FILE_TRANSFER_RECEIVE, FILE_TRANSFER_RETURN, FILE_TRANSFER_SEND
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
@@ -143,6 +144,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "verification.settle": VERIFICATION_SETTLE,
     "status_rules.replace": STATUS_RULES_REPLACE,
     **OBJECTION_OPERATIONS,
+    **TRANSCRIPT_OPERATIONS,
     **conduct_operations(stages_of_students),
     **{operation.name: operation for operation in STATUS_CHANGES.values()},
 }
