@@ -18,6 +18,7 @@ from archive_store.transcripts.documents import Transcript, TranscriptCapacity, 
 from archive_store.transcripts.queries import transcripts_of_students
 from archive_store.transcripts.rules import OF_ONE_STUDENT
 from tests.academics.terms import SECOND, correct, enter, scores, students_of
+from tests.certificates.papers import child_of
 from tests.retrieval.test_grants import given
 from tests.school import School
 from tests.transcripts.papers import graded, issue, revoke, stored
@@ -195,3 +196,13 @@ async def test_the_head_signs_a_revocation(school: School) -> None:
     told = await refused(school, revoke(school, key, held.student))
     assert told == (ErrorCode.WRONG_STATE, "transcript_id")
     assert (await verify_history(school.store, RECORD_TYPES)).sound
+
+
+async def test_nobody_signs_for_the_transcript_of_their_child(school: School) -> None:
+    held = await graded(school)
+    key = await issue(school, held.student)
+    await child_of(school, held.student, "director")
+    request = await revoke(school, key, held.student)
+    told = await refused(school, school.approve("director", request))
+    assert told[0] is ErrorCode.SELF_APPROVAL
+    assert (await stored(school, key)).state is TranscriptState.VALID
