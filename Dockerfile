@@ -12,11 +12,16 @@ RUN python -m venv /opt/registrar \
     && /opt/registrar/bin/pip install --no-cache-dir --no-index --find-links /wheels .
 
 FROM --platform=linux/amd64 python:3.11-slim-bookworm
+# What printed certificates and transcripts carry.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends fonts-wqy-zenhei \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/registrar --create-home registrar \
     && chmod 0700 /var/lib/registrar
 COPY --from=build /opt/registrar /opt/registrar
 COPY scripts/container-start /usr/local/bin/
-ENV PATH=/opt/registrar/bin:$PATH PYTHONUNBUFFERED=1 REGISTRAR_HOST=0.0.0.0
+ENV PATH=/opt/registrar/bin:$PATH PYTHONUNBUFFERED=1 REGISTRAR_HOST=0.0.0.0 \
+    REGISTRAR_CERTIFICATE_FONT_FILE=/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc
 USER registrar
 WORKDIR /var/lib/registrar
 # The keyring; lose it and the encrypted fields and scans are lost.

@@ -15,6 +15,7 @@ from api.certificates import (
     key_document,
     status_list,
 )
+from api.client_limits import ClientLimit
 from api.exports import export_csv, export_workbook
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
@@ -27,12 +28,23 @@ from api.scans import download_scan, scan_preview, scan_thumbnail, upload_scan
 from api.sequencer import sequencer_of
 from api.sign_in import SignIn
 from api.stalls import StallLimits
+from api.transcripts import (
+    check_transcript,
+    transcript_document,
+    transcript_paper,
+    transcript_status_list,
+)
 from api.tus import one_upload, uploads
 from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
 from archive_store.archive import IMPORT_JOBS, JOBS, SCAN_JOBS, SLOW_JOBS, open_archive
 from archive_store.audit.feed import NotificationFeed
+from archive_store.certificates.credentials import CERTIFICATE_LISTS
+from archive_store.certificates.documents import Certificate
+from archive_store.certificates.status_lists import StatusLists
 from archive_store.foundation.settings import Settings
+from archive_store.transcripts.credentials import TRANSCRIPT_LISTS
+from archive_store.transcripts.documents import Transcript
 from schema.root import build_schema
 
 GRAPHQL_BODY_OVERHEAD = 1024 * 1024
@@ -90,6 +102,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/certificates/status/{list}", status_list, methods=["GET"]),
             Route("/certificates/{id}.json", certificate_document, methods=["GET"]),
             Route("/certificates/{id}.pdf", certificate_paper, methods=["GET"]),
+            Route("/transcripts/verify/{code}", check_transcript, methods=["GET", "POST"]),
+            Route("/transcripts/status/{list}", transcript_status_list, methods=["GET"]),
+            Route("/transcripts/{id}.json", transcript_document, methods=["GET"]),
+            Route("/transcripts/{id}.pdf", transcript_paper, methods=["GET"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),
@@ -98,6 +114,9 @@ def create_app(settings: Settings) -> Starlette:
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.state.readiness = Readiness()
+    app.state.public_checks = ClientLimit(settings.public_checks_a_minute)
+    app.state.certificate_lists = StatusLists(Certificate, CERTIFICATE_LISTS)
+    app.state.transcript_lists = StatusLists(Transcript, TRANSCRIPT_LISTS)
     app.add_middleware(StallLimits)
     app.add_middleware(RequestLog)
     return app

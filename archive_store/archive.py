@@ -64,6 +64,7 @@ from archive_store.semester_verification.jobs import close_ended, remind_of_end
 from archive_store.semester_verification.listing import list_due
 from archive_store.status_changes.documents import StatusRules
 from archive_store.students.documents import Export, Student
+from archive_store.transcripts.tables import TRANSCRIPT_RECORD_TYPES
 from archive_store.transfers.documents import FileTransfer
 from archive_store.transfers.jobs import tell_overdue_receipts
 
@@ -112,6 +113,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     VerificationItem,
     WorkCalendar,
     *CONDUCT_RECORDS,
+    *TRANSCRIPT_RECORD_TYPES,
 )
 
 

@@ -68,6 +68,7 @@ from archive_store.semester_verification.reports import VERIFICATION_REPORT_MISM
 from archive_store.status_changes.expulsions import require_expellable
 from archive_store.status_changes.operations import STATUS_CHANGES
 from archive_store.students.operations import STUDENT_UPDATE
+from archive_store.transcripts.tables import TRANSCRIPT_OPERATIONS
 from archive_store.transfers.operations import FILE_TRANSFER_RECEIVE, FILE_TRANSFER_RETURN, FILE_TRANSFER_SEND
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
@@ -145,5 +146,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "status_rules.replace": STATUS_RULES_REPLACE,
     **OBJECTION_OPERATIONS,
     **conduct_operations(stages_of_students, require_expellable),
+    **TRANSCRIPT_OPERATIONS,
     **{operation.name: operation for operation in STATUS_CHANGES.values()},
 }

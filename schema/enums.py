@@ -78,6 +78,7 @@ name_enum(
         "GRADE_ENTRY": "成绩录入",
         "GRADE_RECORD": "成绩",
         "TERM": "学期",
+        "TRANSCRIPT": "成绩单",
         "VERIFICATION_ITEM": "核验项",
         "WORK_CALENDAR": "工作日历",
     },

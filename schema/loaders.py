@@ -23,22 +23,14 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
 from archive_store.organisation.members import HomeroomPeriod, class_sizes, homeroom_periods
-from archive_store.organisation.queries import (
-    ClassView,
-    classes_by_id,
-    classes_of_students,
-)
+from archive_store.organisation.queries import ClassView, classes_by_id, classes_of_students
 from archive_store.preservation.completeness import Completeness, completeness_of
 from archive_store.preservation.documents import DisposalBatch, LegalHold
 from archive_store.preservation.queries import batches_by_id, holds_by_id, open_reasons
 from archive_store.readings.queries import Access
 from archive_store.scans.queries import ScanView, scans_by_id, scans_by_student
 from archive_store.semester_verification.documents import VerificationCampaign
-from archive_store.semester_verification.queries import (
-    ItemView,
-    campaigns_by_id,
-    items_by_id,
-)
+from archive_store.semester_verification.queries import ItemView, campaigns_by_id, items_by_id
 from archive_store.semester_verification.texts import OpenedTexts
 from archive_store.semester_verification.texts import open_texts as open_verification_texts
 from archive_store.students.moments import MomentsKey, StudentMoments, students_at
@@ -52,6 +44,7 @@ from schema.context import Context
 from schema.objections.loaders import ObjectionLoaders
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
+from schema.transcripts.loaders import TranscriptLoaders
 from schema.transfers.loaders import TransferLoaders
 
 
@@ -102,6 +95,7 @@ class Loaders:
         self.academics = AcademicsLoaders(context)
         self.objections = ObjectionLoaders(context)
         self.transfers = TransferLoaders(context)
+        self.transcripts = TranscriptLoaders(context)
 
         async def load_admission_cases(
             keys: list[tuple[ObjectId, frozenset[str]]],

@@ -81,6 +81,7 @@ from schema.students.mutations import (
     resolve_student_update,
     resolve_student_update_revise,
 )
+from schema.transcripts.mutations import TranscriptMutations
 from schema.transfers.resolvers import FileTransferMutations
 
 
@@ -100,6 +101,7 @@ class Mutation(
     ObjectionMutations,
     OrganisationMutations,
     StatusChangeMutations,
+    TranscriptMutations,
     VerificationMutations,
 ):
     student_update: StudentUpdatePayload = strawberry.field(

@@ -100,6 +100,7 @@ from schema.status_changes.resolvers import StatusChangeQueries
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
 from schema.subscription import Subscription
+from schema.transcripts.loaders import resolve_transcript
 from schema.transfers.resolvers import FileTransferQueries
 
 
@@ -128,6 +129,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "SchoolClass": resolve_node_of_class,
         "Student": resolve_student,
         "Term": resolve_academic_node,
+        "Transcript": resolve_transcript,
         "VerificationCampaign": resolve_verification_campaign,
         "VerificationItem": resolve_verification_item,
     }

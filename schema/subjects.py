@@ -21,6 +21,7 @@ from archive_store.preservation.queries import batches_by_id, holds_by_id
 from archive_store.scans.queries import scans_by_id
 from archive_store.semester_verification.queries import campaigns_by_id, items_by_id
 from archive_store.students.queries import facts_by_id
+from archive_store.transcripts.queries import transcripts_by_id
 
 
 async def _visible_case_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
@@ -30,6 +31,12 @@ async def _visible_case_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId
 async def _visible_grade_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
     decisions = await grade_decisions(store, viewer, ids)
     return {key for key, held in decisions.items() if reads(held)}
+
+
+async def _visible_transcript_ids(
+    store: Store, viewer: Viewer, ids: Sequence[ObjectId]
+) -> Collection[ObjectId]:
+    return {view.id for view in await transcripts_by_id(store, viewer, ids) if view is not None}
 
 
 async def _visible_scan_ids(store: Store, viewer: Viewer, ids: Sequence[ObjectId]) -> Collection[ObjectId]:
@@ -96,6 +103,7 @@ _VISIBLE_IDS: Mapping[str, Callable[[Store, Viewer, Sequence[ObjectId]], Awaitab
     "Sanction": _visible_sanction_ids,
     "Scan": _visible_scan_ids,
     "Student": facts_by_id,
+    "Transcript": _visible_transcript_ids,
     "VerificationCampaign": _visible_campaign_ids,
     "VerificationItem": _visible_item_ids,
 }

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from api.cli.archive import archive_app
-from api.cli.certificate import certificate_app
+from api.cli.certificate import certificate_app, transcript_app
 from api.cli.console import fail, out
 from api.cli.import_commands import Kind, Policy, imports_app
 from api.cli.keyring import keyring_app
@@ -30,6 +30,7 @@ app.add_typer(schema_app, name="schema")
 app.add_typer(keyring_app, name="keyring")
 app.add_typer(archive_app, name="archive")
 app.add_typer(certificate_app, name="certificate")
+app.add_typer(transcript_app, name="transcript")
 
 
 @app.command()

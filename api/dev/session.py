@@ -28,6 +28,7 @@ TOKEN_SECONDS = 7 * 24 * 3600
 DEMO_PURPOSE = "演示 demo"
 _SETTINGS_FILE = "dev-settings.json"
 _KEYRING_FILE = "keyring.json"
+_FONT = "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc"
 
 
 def dev_settings(stack: EmbeddedStack, *, port: int) -> Settings:
@@ -138,6 +139,13 @@ class DevSession:
             'Another role: paste {"Authorization": "Bearer …"} under Headers. Ctrl-C stops everything.',
             soft_wrap=True,
         )
+        if settings_of_dev(self._stack.directory).certificate_font_file is None:
+            show(
+                "Printed certificates and transcripts carry no Chinese font (中文字体): apt install fonts-wqy-zenhei, "
+                f"and set REGISTRAR_CERTIFICATE_FONT_FILE={_FONT}",
+                highlight=False,
+                soft_wrap=True,
+            )
         show(
             "Sensitive fields are read for a stated purpose (调阅目的): the header Registrar-Purpose.",
             soft_wrap=True,

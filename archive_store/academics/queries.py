@@ -24,6 +24,7 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths
 from archive_store.foundation.paging import Page, check_page_size, page_of_newest
 from archive_store.foundation.posts import Post
+from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import AnyRecord
 from archive_store.students.queries import facts_by_id
@@ -100,18 +101,23 @@ async def _by_key(
     return {row["_id"]: record_type.model_validate(row) async for row in rows}
 
 
-def decide_on_grade(scope: StudentScope, facts: Row, *, teaches: bool = False) -> RowDecision:
-    """How the viewer stands to grades of a student; `teaches` to those of a course that they teach to the class."""
+def decide_on_grade(
+    scope: StudentScope, facts: Row, *, teaches: bool = False, record_type: type[Record] = GradeRecord
+) -> RowDecision:
+    """How the viewer stands to grades of a student; `teaches` to those of a course that they teach to the class.
+
+    `record_type` is what holds the grades, where it is read as they are.
+    """
     viewer = scope.viewer
-    ties = scope.relationships(facts, GradeRecord)
+    ties = scope.relationships(facts, record_type)
     is_theirs = teaches or viewer.holds_any(_KEEPERS) or Relationship.HOMEROOM_TEACHER in ties
     own = _SENSITIVE if is_theirs else frozenset[FieldClass]()
-    without = viewer.decide(GradeRecord, ties, own)
+    without = viewer.decide(record_type, ties, own)
     grants = tuple(grant for grant in viewer.grants if grant.covers(facts["_id"], TRANSCRIPT))
     if not grants:
         return RowDecision(without, without)
     granted = own.union(*(grant.classes for grant in grants))
-    return RowDecision(viewer.decide(GradeRecord, ties, granted), without, grants)
+    return RowDecision(viewer.decide(record_type, ties, granted), without, grants)
 
 
 def reads(held: RowDecision) -> bool:

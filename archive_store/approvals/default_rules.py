@@ -134,6 +134,9 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="grade.correct", chain=_HEAD),
     ApprovalRule(operation="attendance.enter", chain=()),
     ApprovalRule(operation="attendance.correct", chain=_HEAD),
+    # 引言: families have what is on record of them. What was given out is taken back by the head.
+    ApprovalRule(operation="transcript.issue", chain=()),
+    ApprovalRule(operation="transcript.revoke", chain=_HEAD),
     ApprovalRule(operation="calendar.load", chain=_HEAD),
     ApprovalRule(operation="code_table.load", chain=_HEAD),
 )

@@ -24,6 +24,7 @@ TERMS_CONTEXT = "https://www.w3.org/ns/credentials/undefined-terms/v2"
 # The least number of entries that Bitstring Status List allows, so that a list tells little of any one.
 LIST_ENTRIES = 131_072
 STATUS_LIST_SECONDS = 300
+CERTIFICATE_LISTS = "/certificates/status"
 
 
 def issuer_of(public_url: str) -> str:
@@ -63,7 +64,6 @@ def certificate_credential(
     at: datetime,
 ) -> dict[str, Any]:
     """What the paper says, signed. It names no record of ours, and not the code of the public check."""
-    listed = f"{public_url}/certificates/status/{status_list}"
     zh, en = KIND_NAMES[kind]
     subject = {"type": "Person", "certificateNumber": number, "certificateKind": kind.value, **_told(paper)}
     document = {
@@ -71,29 +71,34 @@ def certificate_credential(
         "type": ["VerifiableCredential", "SchoolCertificateCredential"],
         "name": [{"@value": zh, "@language": "zh"}, {"@value": en, "@language": "en"}],
         "issuer": issuer_of(public_url),
-        "validFrom": _time(at),
+        "validFrom": time_text(at),
         "credentialSubject": subject,
-        "credentialStatus": {
-            "type": "BitstringStatusListEntry",
-            "statusPurpose": "revocation",
-            "statusListIndex": str(status_index),
-            "statusListCredential": listed,
-        },
+        "credentialStatus": status_entry(public_url, CERTIFICATE_LISTS, status_list, status_index),
     }
-    return _signed(document, public_url, key, at)
+    return signed_credential(document, public_url, key, at)
+
+
+def status_entry(public_url: str, lists: str, status_list: int, status_index: int) -> dict[str, Any]:
+    """A document's place in a status list; `lists` is the path below which such lists are published."""
+    return {
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": "revocation",
+        "statusListIndex": str(status_index),
+        "statusListCredential": f"{public_url}{lists}/{status_list}",
+    }
 
 
 def status_list_credential(
-    public_url: str, key: CredentialKey, *, status_list: int, ended: Iterable[int], at: datetime
+    public_url: str, key: CredentialKey, *, lists: str, status_list: int, ended: Iterable[int], at: datetime
 ) -> dict[str, Any]:
-    """The list of that number: the bit of each certificate that is revoked or superseded is 1."""
-    address = f"{public_url}/certificates/status/{status_list}"
+    """The list of that number below the path `lists`: the bit of each document that is no longer valid is 1."""
+    address = f"{public_url}{lists}/{status_list}"
     document = {
         "@context": [CREDENTIALS_CONTEXT],
         "id": address,
         "type": ["VerifiableCredential", "BitstringStatusListCredential"],
         "issuer": issuer_of(public_url),
-        "validFrom": _time(at),
+        "validFrom": time_text(at),
         "credentialSubject": {
             "id": f"{address}#list",
             "type": "BitstringStatusList",
@@ -101,7 +106,7 @@ def status_list_credential(
             "encodedList": encoded_list(ended),
         },
     }
-    return _signed(document, public_url, key, at)
+    return signed_credential(document, public_url, key, at)
 
 
 def encoded_list(ended: Iterable[int]) -> str:
@@ -128,10 +133,12 @@ def _told(paper: Paper) -> dict[str, Any]:
     return {name: bson_value(value) for name, value in told.items() if value is not None}
 
 
-def _signed(document: dict[str, Any], public_url: str, key: CredentialKey, at: datetime) -> dict[str, Any]:
+def signed_credential(
+    document: dict[str, Any], public_url: str, key: CredentialKey, at: datetime
+) -> dict[str, Any]:
     method = f"{issuer_of(public_url)}#{key.public}"
-    return signed(document, key.private, verification_method=method, created=_time(at))
+    return signed(document, key.private, verification_method=method, created=time_text(at))
 
 
-def _time(at: datetime) -> str:
+def time_text(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

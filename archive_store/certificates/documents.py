@@ -112,6 +112,7 @@ class Certificate(Record):
             IndexModel("number", unique=True),
             IndexModel("code", unique=True),
             IndexModel([("status_list", 1), ("status_index", 1)], unique=True),
+            IndexModel([("status_list", 1), ("state", 1)]),
             IndexModel([("student_id", 1), ("_id", 1)]),
             IndexModel(
                 [("student_id", 1), ("kind", 1)],

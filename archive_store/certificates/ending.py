@@ -20,10 +20,10 @@ from archive_store.certificates.making import (
     make_certificates,
     require_earned,
     school_name,
-    signing,
 )
 from archive_store.certificates.ranges import ASKERS, LOCK, left_of
 from archive_store.certificates.rules import RULE
+from archive_store.certificates.status_lists import signing
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -36,22 +36,35 @@ _FIELDS = frozenset({"state"})
 
 
 class CertificateRevoke(Payload):
-    """Payload of `certificate.revoke`; why is the reason of the request."""
+    """Payload of `certificate.revoke`, of whose certificate it is; why is the reason of the request."""
 
     certificate_id: PydanticObjectId
+    student_id: PydanticObjectId
 
 
 class CertificateReissue(Payload):
     """Payload of `certificate.reissue`: the new one, dated `issued_on`, says what the student's record says now."""
 
     certificate_id: PydanticObjectId
+    student_id: PydanticObjectId
     new_certificate_id: PydanticObjectId
     issued_on: date
 
 
-async def _held(store: Store, key: ObjectId, session: AsyncClientSession | None = None) -> Certificate:
-    """A certificate that is valid; NOT_FOUND, WRONG_STATE otherwise."""
-    row = await store.database.collection(Certificate).find_one({"_id": key}, session=session)
+async def student_of(store: Store, certificate_id: ObjectId) -> ObjectId:
+    """Whose certificate it is, for the payload; NOT_FOUND without one."""
+    row = await store.database.collection(Certificate).find_one({"_id": certificate_id}, {"student_id": 1})
+    if row is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="certificate_id")
+    return ObjectId(row["student_id"])
+
+
+async def _held(
+    store: Store, payload: CertificateRevoke | CertificateReissue, session: AsyncClientSession | None = None
+) -> Certificate:
+    """A certificate of the student that is valid; NOT_FOUND, WRONG_STATE otherwise."""
+    asked = {"_id": payload.certificate_id, "student_id": payload.student_id}
+    row = await store.database.collection(Certificate).find_one(asked, session=session)
     if row is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="certificate_id")
     held: Certificate = Certificate.model_validate(row)
@@ -71,14 +84,14 @@ async def _printed_student(store: Store, held: Certificate, session: AsyncClient
 
 async def _check_revoke(store: Store, viewer: Viewer, payload: CertificateRevoke) -> None:
     require_asker(viewer)
-    await _held(store, payload.certificate_id)
+    await _held(store, payload)
 
 
 async def _check_reissue(store: Store, viewer: Viewer, payload: CertificateReissue) -> None:
     require_asker(viewer)
     signing(store)
     await school_name(store)
-    held = await _held(store, payload.certificate_id)
+    held = await _held(store, payload)
     if not held.paper.issued_on <= payload.issued_on <= school_day(store.clock.now()):
         raise RegistrarError(ErrorCode.INVALID_DATE, field="issued_on", rule=RULE)
     await _printed_student(store, held)
@@ -96,14 +109,14 @@ async def _end(unit: UnitOfWork, held: Certificate, state: CertificateState, **m
 
 
 async def _revoke(unit: UnitOfWork, payload: CertificateRevoke) -> ObjectId:
-    held = await _held(unit.store, payload.certificate_id, unit.session)
+    held = await _held(unit.store, payload, unit.session)
     await _end(unit, held, CertificateState.REVOKED)
     return held.key
 
 
 async def _reissue(unit: UnitOfWork, payload: CertificateReissue) -> ObjectId:
     await unit.serialise(LOCK)
-    held = await _held(unit.store, payload.certificate_id, unit.session)
+    held = await _held(unit.store, payload, unit.session)
     student = await _printed_student(unit.store, held, unit.session)
     # First, since one student has one valid certificate of a kind.
     new_id = payload.new_certificate_id
@@ -133,6 +146,7 @@ CERTIFICATE_REVOKE = Operation(
     fields=lambda payload: _FIELDS,
     current=_current,
     decisions=decisions,
+    concerns=lambda payload: frozenset({payload.student_id}),
     check=_check_revoke,
     apply=_revoke,
 )
@@ -146,6 +160,7 @@ CERTIFICATE_REISSUE = Operation(
     fields=lambda payload: _FIELDS,
     current=_current,
     decisions=decisions,
+    concerns=lambda payload: frozenset({payload.student_id}),
     check=_check_reissue,
     apply=_reissue,
 )

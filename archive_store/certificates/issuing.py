@@ -30,10 +30,10 @@ from archive_store.certificates.making import (
     make_certificates,
     require_earned,
     school_name,
-    signing,
 )
 from archive_store.certificates.ranges import ASKERS, LOCK, left_of
 from archive_store.certificates.rules import RULE
+from archive_store.certificates.status_lists import signing
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,11 +10,11 @@ from typing import Any
 import orjson
 from bson import ObjectId
 
-from archive_store.certificates.credentials import LIST_ENTRIES, certificate_credential
+from archive_store.certificates.credentials import certificate_credential
 from archive_store.certificates.documents import Certificate, CertificateKind, Paper
 from archive_store.certificates.ranges import take_numbers
 from archive_store.certificates.rules import EARNED_BY, RULE, new_code
-from archive_store.foundation.credential_keys import CredentialKey
+from archive_store.certificates.status_lists import draw_places, signing
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.stages import SchoolStage
@@ -24,8 +23,6 @@ from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWo
 
 # Named here, not imported: the room of the school's structure stands beside this one.
 _SCHOOLS = "schools"
-# A list is left when it is half full, so that a free place is found by drawing.
-_LIST_FILL = LIST_ENTRIES // 2
 PRINTED = ("name", "gender", "birth_date", "enrolled_month")
 # What no entry tells: the signed text repeats the paper, and the code opens the public check.
 _UNTOLD = frozenset(
@@ -48,15 +45,6 @@ class Printed:
     programme: str | None
     studied_until: str
     issued_on: date
-
-
-def signing(store: Store) -> tuple[str, CredentialKey]:
-    """The public address and the key that sign. WRONG_STATE where the installation has none."""
-    if store.settings.public_url is None:
-        raise RegistrarError(ErrorCode.WRONG_STATE, rule=RULE, state="NO_PUBLIC_URL")
-    if store.keyring.credential is None:
-        raise RegistrarError(ErrorCode.WRONG_STATE, rule=RULE, state="NO_CREDENTIAL_KEY")
-    return store.settings.public_url, store.keyring.credential
 
 
 async def school_name(store: Store) -> str:
@@ -85,7 +73,7 @@ async def make_certificates(
     public_url, key = signing(unit.store)
     school = await school_name(unit.store)
     numbers = await take_numbers(unit, printed.kind, printed.issued_on.year, len(students), field="issued_on")
-    places = await _places(unit, len(students))
+    places = await draw_places(unit, Certificate, len(students))
     made = []
     for student, number, (status_list, index) in zip(students, numbers, places, strict=True):
         paper = Paper(
@@ -118,19 +106,3 @@ async def make_certificates(
         changes = [FieldChange(name, None, value) for name, value in told.items()]
         unit.audit(Subject(Certificate.subject_type, certificate.key), "certificate:issue", changes)
     return made
-
-
-async def _places(unit: UnitOfWork, count: int) -> list[tuple[int, int]]:
-    """Free places of the status list, drawn, so that they do not tell in which order certificates were issued."""
-    collection = unit.store.database.collection(Certificate)
-    held = await collection.count_documents({}, session=unit.session)
-    number = held // _LIST_FILL + 1
-    drawn: set[int] = set()
-    while len(drawn) < count:
-        more = {secrets.randbelow(LIST_ENTRIES) for _ in range(count - len(drawn))}
-        query = {"status_list": number, "status_index": {"$in": sorted(more)}}
-        rows = await collection.find(query, {"status_index": 1}, session=unit.session).to_list()
-        drawn |= more - {row["status_index"] for row in rows}
-    places = [(number, index) for index in drawn]
-    secrets.SystemRandom().shuffle(places)
-    return places

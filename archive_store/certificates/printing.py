@@ -30,7 +30,7 @@ _QR_SIDE = 34 * mm
 
 def certificate_pdf(row: Mapping[str, Any], check_url: str, font_file: Path | None = None) -> bytes:
     """`row` as stored; one that is no longer valid says so across its head."""
-    font = _font(font_file)
+    font = font_of(font_file)
     width, height = landscape(A4)
     file = io.BytesIO()
     # The same certificate gives the same bytes.
@@ -51,32 +51,32 @@ def certificate_pdf(row: Mapping[str, Any], check_url: str, font_file: Path | No
         canvas.setFont(font, 13)
         canvas.drawString(30 * mm, place, f"{line.label_zh} {line.label_en}")
         told = line.zh if line.zh == line.en else f"{line.zh} {line.en}"
-        canvas.setFont(font, _size_that_fits(told, font, 115 * mm))
+        canvas.setFont(font, size_that_fits(told, font, 13, 115 * mm))
         canvas.drawString(100 * mm, place, told)
         place -= 11 * mm
-    _draw_check(canvas, font, width, check_url)
+    draw_check(canvas, check_url, width - 30 * mm - _QR_SIDE, 22 * mm, _QR_SIDE)
+    canvas.setFont(font, 8)
+    canvas.drawString(30 * mm, 16 * mm, f"查验 Check: {check_url}")
     canvas.save()
     return file.getvalue()
 
 
-def _font(file: Path | None) -> str:
+def font_of(file: Path | None) -> str:
     name = _NAMED_FONT if file is None else str(file)
     if name not in pdfmetrics.getRegisteredFontNames():
         pdfmetrics.registerFont(UnicodeCIDFont(name) if file is None else TTFont(name, file))
     return name
 
 
-def _size_that_fits(text: str, font: str, width: float) -> float:
-    wide = pdfmetrics.stringWidth(text, font, 13)
-    return 13.0 if wide <= width else 13.0 * width / wide
+def size_that_fits(text: str, font: str, size: float, width: float) -> float:
+    wide: float = pdfmetrics.stringWidth(text, font, size)
+    return size if wide <= width else size * width / wide
 
 
-def _draw_check(canvas: Canvas, font: str, width: float, check_url: str) -> None:
+def draw_check(canvas: Canvas, check_url: str, x: float, y: float, side: float) -> None:
+    """The address as a QR code, its lower left corner at x and y."""
     code = QrCodeWidget(check_url, barLevel="M")
     left, bottom, right, top = code.getBounds()
-    scale = (_QR_SIDE / (right - left), 0, 0, _QR_SIDE / (top - bottom), 0, 0)
-    drawing = Drawing(_QR_SIDE, _QR_SIDE, transform=scale)
+    drawing = Drawing(side, side, transform=(side / (right - left), 0, 0, side / (top - bottom), 0, 0))
     drawing.add(code)
-    renderPDF.draw(drawing, canvas, width - 30 * mm - _QR_SIDE, 22 * mm)
-    canvas.setFont(font, 8)
-    canvas.drawString(30 * mm, 16 * mm, f"查验 Check: {check_url}")
+    renderPDF.draw(drawing, canvas, x, y)

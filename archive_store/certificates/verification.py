@@ -1,4 +1,6 @@
-"""Checking a signed certificate offline: the document and the school's public key document, no database, no network.
+"""Checking a signed certificate or transcript offline: the document and the school's public key document.
+
+No database, no network.
 
 Sources: Verifiable Credentials Data Model v2.0 §7.1, Data Integrity 1.0 §4.4, Bitstring Status List v1.0 §3.2.
 """
@@ -17,7 +19,8 @@ from archive_store.foundation.data_integrity import ProofError, check_proof, pub
 
 SIZE_LIMIT = 1024 * 1024
 _CONTEXT = "https://www.w3.org/ns/credentials/v2"
-_CERTIFICATE, _STATUS_LIST = "SchoolCertificateCredential", "BitstringStatusListCredential"
+CERTIFICATE, TRANSCRIPT = "SchoolCertificateCredential", "SchoolTranscriptCredential"
+_STATUS_LIST = "BitstringStatusListCredential"
 _LEAST_ENTRIES = 131_072
 # A list of 16 MiB holds more certificates than there are people.
 _MOST_LIST_BYTES = 16 * 1024 * 1024
@@ -38,10 +41,14 @@ def parsed(data: bytes, what: str) -> dict[str, Any]:
 
 
 def verify_certificate(
-    document: Mapping[str, Any], keys: Mapping[str, Any], *, now: datetime | None = None
+    document: Mapping[str, Any],
+    keys: Mapping[str, Any],
+    *,
+    kind: str = CERTIFICATE,
+    now: datetime | None = None,
 ) -> Mapping[str, Any]:
-    """What the certificate says (its `credentialSubject`), where it is as the school signed it; else ProofError."""
-    _verify(document, keys, _CERTIFICATE, now or datetime.now(UTC))
+    """What it says (its `credentialSubject`), where it is of that kind and as the school signed it; else ProofError."""
+    _verify(document, keys, kind, now or datetime.now(UTC))
     subject = document.get("credentialSubject")
     if not isinstance(subject, dict):
         raise ProofError("it says nothing of anybody")
@@ -55,7 +62,7 @@ def is_ended(
     *,
     now: datetime | None = None,
 ) -> bool:
-    """Whether a verified certificate was revoked or superseded, by the school's signed list; else ProofError."""
+    """Whether a verified document was revoked or superseded, by the school's signed list; else ProofError."""
     _verify(status_list, keys, _STATUS_LIST, now or datetime.now(UTC))
     entry, listed = document.get("credentialStatus"), status_list.get("credentialSubject")
     if not isinstance(entry, dict) or not isinstance(listed, dict):
@@ -65,7 +72,7 @@ def is_ended(
     if not entry.get("statusPurpose") == listed.get("statusPurpose") == "revocation":
         raise ProofError("the status list serves another purpose")
     if entry.get("statusListCredential") != status_list.get("id"):
-        raise ProofError("the status list is not the one that the certificate names")
+        raise ProofError("the status list is not the one that the document names")
     bits, place = _bits(listed.get("encodedList")), entry.get("statusListIndex")
     if not isinstance(place, str) or not (place.isascii() and place.isdigit() and len(place) < 10):
         raise ProofError("its place in the status list cannot be read")

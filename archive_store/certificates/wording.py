@@ -19,7 +19,7 @@ class Line(NamedTuple):
 
 
 _GENDERS = {"1": ("男", "Male"), "2": ("女", "Female")}
-_STAGES = {
+STAGES = {
     "PRIMARY": ("小学", "Primary school"),
     "JUNIOR": ("初中", "Junior secondary school"),
     "SENIOR": ("普通高中", "Senior secondary school"),
@@ -42,7 +42,7 @@ def title_of(kind: str) -> tuple[str, str]:
 def lines_of(number: str, paper: Mapping[str, Any]) -> list[Line]:
     """`paper` as it is stored."""
     gender = _GENDERS.get(paper["gender"], ("未说明", "Not stated"))
-    stage = _STAGES[paper["stage"]]
+    stage = STAGES[paper["stage"]]
     period = f"{paper['studied_from']} – {paper['studied_until']}"
     lines = [
         Line("证书编号", "Certificate number", number, number),

@@ -69,6 +69,7 @@ class ErrorCode(StrEnum):
     LOCKED = "locked"
     OFFSET_MISMATCH = "offset_mismatch"
     TRY_AGAIN = "try_again"
+    TOO_OFTEN = "too_often"
     # why a subscription ended
     POST_ENDED = "post_ended"
     EVENTS_MISSED = "events_missed"
@@ -248,6 +249,9 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
         429,
         "接收过慢,订阅已中止;请重新加载列表后再订阅。",
         "The subscriber was too slow and was dropped; load the lists anew, then subscribe again.",
+    ),
+    ErrorCode.TOO_OFTEN: ErrorText(
+        429, "每{per_zh}最多 {limit} 次,请稍后再试。", "At most {limit} {per_en}; please try again later."
     ),
     ErrorCode.INTERNAL: ErrorText(
         500,

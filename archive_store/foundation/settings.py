@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     certificate_font_file: Path | None = Field(
         None, description="A TrueType font with Chinese, which printed certificates carry."
     )
+    public_checks_a_minute: int = Field(
+        60,
+        ge=0,
+        description="Checks of certificates and transcripts that one address may ask for in a minute; 0: no limit.",
+    )
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, description="Port to serve on.")
     websocket_origins: Annotated[tuple[str, ...], NoDecode] = Field(

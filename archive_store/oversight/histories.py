@@ -44,6 +44,7 @@ from archive_store.semester_verification.histories import (
 from archive_store.status_changes.documents import StatusRules
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
+from archive_store.transcripts.histories import TRANSCRIPT_HISTORY
 from archive_store.transfers.documents import FileTransfer
 
 
@@ -100,6 +101,7 @@ class SubjectType(StrEnum):
     STATUS_RULES = "StatusRules"
     STUDENT = "Student"  # 学籍
     TERM = "Term"  # 学期
+    TRANSCRIPT = "Transcript"  # 成绩单
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
     VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
@@ -157,6 +159,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.STATUS_RULES: by_class(StatusRules, FieldClass.F0),
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.TERM: by_class(Term),
+    SubjectType.TRANSCRIPT: TRANSCRIPT_HISTORY,
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
     SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),

@@ -17,6 +17,7 @@ from schema.context import Request
 from schema.scans.types import Scan
 from schema.selection import selected_fields
 from schema.students.types import Student
+from schema.transcripts.loaders import transcript_node
 
 
 async def _grant(info: Request, key: ObjectId) -> Any:
@@ -54,6 +55,7 @@ _NODES: Mapping[str, Callable[[Request, ObjectId], Awaitable[Any]]] = {
     "Scan": Scan.resolve_reference,
     "Student": Student.resolve_reference,
     "Term": academic_node("Term"),
+    "Transcript": transcript_node,
     "VerificationCampaign": lambda info, key: info.context.loaders.verification_campaigns.load(key),
     "VerificationItem": lambda info, key: info.context.loaders.verification_items.load(key),
 }

@@ -7,8 +7,8 @@ from bson import ObjectId
 
 from archive_store.approvals.operation import Payload
 from archive_store.approvals.operations import payload_of, perform
-from archive_store.certificates.ending import CertificateReissue, CertificateRevoke
-from archive_store.certificates.issuing import CertificateIssuing
+from archive_store.certificates.ending import CertificateReissue, CertificateRevoke, student_of
+from archive_store.certificates.issuing import CertificateIssuing, require_asker
 from archive_store.certificates.ranges import RangeOpen
 from schema.admission.enums import SchoolStage
 from schema.approvals.queries import request_of
@@ -70,6 +70,11 @@ async def _ask(info: Request, name: str, payload: Payload, reason: str | None) -
     return CertificatePayload(change_request=request, applied=outcome.applied)
 
 
+async def _student_of(info: Request, certificate_id: ObjectId) -> ObjectId:
+    require_asker(info.context.viewer)
+    return await student_of(info.context.store, certificate_id)
+
+
 @typed_errors(CertificatePayload)
 async def resolve_range_open(
     info: Request,
@@ -93,14 +98,18 @@ async def resolve_issue(info: Request, input: CertificateIssueInput) -> Certific
 @typed_errors(CertificatePayload)
 async def resolve_revoke(info: Request, input: CertificateRevokeInput) -> CertificatePayload:  # noqa: A002
     key = key_of(input.id, "Certificate", field="id")
-    payload = payload_of(CertificateRevoke, {"certificate_id": key})
+    told = {"certificate_id": key, "student_id": await _student_of(info, key)}
+    payload = payload_of(CertificateRevoke, told)
     return await _ask(info, "certificate.revoke", payload, input.reason)
 
 
 @typed_errors(CertificatePayload)
 async def resolve_reissue(info: Request, input: CertificateReissueInput) -> CertificatePayload:  # noqa: A002
     key = key_of(input.id, "Certificate", field="id")
-    told = {"certificate_id": key, "new_certificate_id": ObjectId(), "issued_on": input.issued_on}
+    told = {
+        **{"certificate_id": key, "student_id": await _student_of(info, key)},
+        **{"new_certificate_id": ObjectId(), "issued_on": input.issued_on},
+    }
     payload = payload_of(CertificateReissue, told)
     return await _ask(info, "certificate.reissue", payload, input.reason)
 

@@ -39,6 +39,8 @@ from schema.students.access import FieldAccess, StudentAction, field_accesses, s
 from schema.students.moments import FieldDifference, Moment, MomentInput, student_differences
 from schema.students.numbers import StudentNumber, shown_numbers
 from schema.students.parts import Guardian, StatusPeriod
+from schema.transcripts.loaders import resolve_transcripts
+from schema.transcripts.types import Transcript
 from schema.transfers.loaders import resolve_file_transfers
 from schema.transfers.types import FileTransfer
 
@@ -175,6 +177,11 @@ class Student(Node):
     certificates: list[Certificate] | None = strawberry.field(
         resolver=resolve_certificates,
         description="证书: certificates, newest first, as of now; null where the viewer may not know of them.",
+    )
+
+    transcripts: list[Transcript] | None = strawberry.field(
+        resolver=resolve_transcripts,
+        description="成绩单 that were issued, newest first; null where the viewer does not read the grades.",
     )
 
     school_class: SchoolClass | None = strawberry.field(

@@ -332,6 +332,10 @@ REVIEWED: dict[str, str] = {
         AttendanceSummary.auditHistory AttendanceSummary.id AttendanceSummary.term Student.attendance
         AttendanceEnterPayload.entered AttendanceEnterPayload.errors AttendanceCorrectPayload.applied
         AttendanceCorrectPayload.changeRequest AttendanceCorrectPayload.errors""",
+    "a transcript, to whoever reads the grades that it tells (tests/transcripts)": """
+        Student.transcripts Transcript.auditHistory Transcript.correctedSince Transcript.documentUrl Transcript.id
+        Transcript.paperUrl TranscriptIssuePayload.errors TranscriptIssuePayload.transcript
+        TranscriptRevokePayload.applied TranscriptRevokePayload.changeRequest TranscriptRevokePayload.errors""",
     "what became of the grades that were just sent, to whoever enters them": """
         GradeCorrectPayload.applied GradeCorrectPayload.changeRequest GradeCorrectPayload.errors
         GradesEnterPayload.entered GradesEnterPayload.errors GradesEnterPayload.missing""",

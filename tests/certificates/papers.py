@@ -87,3 +87,12 @@ async def issued(school: School) -> tuple[Student, Certificate]:
     await done(school, "certificate.issue", issue_values(school, student))
     (held,) = await certificates(school)
     return student, held
+
+
+async def child_of(school: School, student: ObjectId, subject: str) -> None:
+    """As if the person of that subject were the student's guardian."""
+    person = (await school.viewer(subject)).person_id
+    await school.store.database.collection(Student).update_one(
+        {"_id": student}, {"$set": {"guardians.0.person_id": person}}
+    )
+    assert student in (await school.viewer(subject)).ward_ids

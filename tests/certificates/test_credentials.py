@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from archive_store.certificates.credentials import (
+    CERTIFICATE_LISTS,
     certificate_credential,
     encoded_list,
     key_document,
@@ -162,11 +163,13 @@ def test_what_is_no_document(data: bytes) -> None:
 
 def test_the_status_list_tells_who_is_ended() -> None:
     keys = key_document(URL, KEY)
-    listed = status_list_credential(URL, KEY, status_list=1, ended=[7, 131_071], at=AT)
+    listed = status_list_credential(
+        URL, KEY, lists=CERTIFICATE_LISTS, status_list=1, ended=[7, 131_071], at=AT
+    )
     assert is_ended(certificate(), listed, keys)
     assert is_ended(certificate(index=131_071), listed, keys)
     assert not is_ended(certificate(index=6), listed, keys)
-    another = status_list_credential(URL, KEY, status_list=2, ended=[], at=AT)
+    another = status_list_credential(URL, KEY, lists=CERTIFICATE_LISTS, status_list=2, ended=[], at=AT)
     with pytest.raises(ProofError, match="not the one"):
         is_ended(certificate(), another, keys)
     listed["credentialSubject"]["encodedList"] = encoded_list([])
@@ -179,7 +182,7 @@ def test_the_command_needs_the_key_document_only(tmp_path: Path) -> None:
         "keys": key_document(URL, KEY),
         "good": certificate(),
         "forged": _change("credentialSubject.name", "李小明"),
-        "list": status_list_credential(URL, KEY, status_list=1, ended=[7], at=AT),
+        "list": status_list_credential(URL, KEY, lists=CERTIFICATE_LISTS, status_list=1, ended=[7], at=AT),
     }
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")

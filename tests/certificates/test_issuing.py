@@ -114,14 +114,14 @@ async def test_ranges_that_could_print_one_number_are_refused(school: School) ->
 
 async def test_a_revoked_one_stays_and_another_can_be_issued(school: School) -> None:
     student, held = await issued(school)
-    await done(school, "certificate.revoke", {"certificate_id": held.key})
+    await done(school, "certificate.revoke", {"certificate_id": held.key, "student_id": held.student_id})
     (ended,) = await certificates(school)
     assert (ended.state, ended.ended_on) == (
         CertificateState.REVOKED,
         school_day(school.store.clock.now()),
     )
     with pytest.raises(RegistrarError):
-        await ask(school, "certificate.revoke", {"certificate_id": held.key})
+        await ask(school, "certificate.revoke", {"certificate_id": held.key, "student_id": held.student_id})
     await done(school, "certificate.issue", issue_values(school, student))
     assert [one.state.value for one in await certificates(school)] == ["REVOKED", "VALID"]
 
@@ -130,7 +130,12 @@ async def test_a_reissued_one_is_superseded_and_both_are_kept(school: School) ->
     _, held = await issued(school)
     new = ObjectId()
     today = school_day(school.store.clock.now())
-    told = {"certificate_id": held.key, "new_certificate_id": new, "issued_on": today}
+    told = {
+        "certificate_id": held.key,
+        "student_id": held.student_id,
+        "new_certificate_id": new,
+        "issued_on": today,
+    }
     await done(school, "certificate.reissue", told)
     old, made = await certificates(school)
     assert (old.state, old.replaced_by) == (CertificateState.SUPERSEDED, new)

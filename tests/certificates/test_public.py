@@ -37,7 +37,7 @@ async def test_a_code_tells_the_paper_and_its_state(school: School, http: httpx.
     assert "有效 Valid" in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
     assert "script" not in page.text
-    await done(school, "certificate.revoke", {"certificate_id": held.key})
+    await done(school, "certificate.revoke", {"certificate_id": held.key, "student_id": held.student_id})
     assert (await http.get(f"/certificates/verify/{held.code}")).json()["state"] == "REVOKED"
 
 
@@ -64,7 +64,7 @@ async def test_public_keys_and_status_list_check_a_certificate(
     address = document["credentialStatus"]["statusListCredential"]
     path = address.removeprefix(school.store.settings.public_url)
     assert not is_ended(document, (await http.get(path)).json(), keys)
-    await done(school, "certificate.revoke", {"certificate_id": held.key})
+    await done(school, "certificate.revoke", {"certificate_id": held.key, "student_id": held.student_id})
     assert is_ended(document, (await http.get(path)).json(), keys)
     for other in ("0", "2", "x", "99999999"):
         assert (await http.get(f"/certificates/status/{other}")).status_code == 404

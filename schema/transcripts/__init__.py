@@ -1,0 +1,1 @@
+"""See archive_store/transcripts."""
