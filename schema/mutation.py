@@ -38,6 +38,7 @@ from schema.crisis.mutations import (
 from schema.duplicates.mutations import DuplicateMutations
 from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
+from schema.grade_sheets.mutations import GradeSheetMutations
 from schema.graduation.resolvers import GraduationMutations
 from schema.imports.mutations import ImportMutations
 from schema.objections.resolvers import ObjectionMutations
@@ -95,6 +96,7 @@ class Mutation(
     ConductMutations,
     DuplicateMutations,
     FileTransferMutations,
+    GradeSheetMutations,
     GraduationMutations,
     ImportMutations,
     ObjectionMutations,

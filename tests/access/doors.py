@@ -512,6 +512,8 @@ WITHOUT_VALUES = {
     "POST /scans": "what was just uploaded, to the archive group who uploaded it",
     "importBatch": "a file and its faults, to those who import (tests/imports)",
     "importBatches": "as `importBatch`",
+    "GET /grade-sheets/{id}.csv": "numbers and names (F1, F0) of a class, to whoever enters its grades (tests/grade_sheets)",
+    "GET /grade-sheets/{id}.xlsx": "as `GET /grade-sheets/{id}.csv`",
     "PUT /imports": "what was just sent, to who sent it (tests/imports)",
     "GET /graphiql/{name}": "scripts",
     "GET /health/live": "that it runs",

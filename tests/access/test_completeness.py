@@ -335,6 +335,11 @@ REVIEWED: dict[str, str] = {
     "what became of the grades that were just sent, to whoever enters them": """
         GradeCorrectPayload.applied GradeCorrectPayload.changeRequest GradeCorrectPayload.errors
         GradesEnterPayload.entered GradesEnterPayload.errors GradesEnterPayload.missing""",
+    "faults of the sheet that was just sent, by row and code, to whoever enters grades (tests/grade_sheets)": """
+        GradeSheetCellError.code GradeSheetCellError.column GradeSheetCellError.messageEn GradeSheetCellError.messageZh
+        GradeSheetImportPayload.errors GradeSheetImportPayload.report GradeSheetReport.bad GradeSheetReport.entered
+        GradeSheetReport.missing GradeSheetReport.rows GradeSheetReport.valid GradeSheetRow.errors
+        GradeSheetRow.sheetRow""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.
