@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.academics.changes import CourseChangeMutations
 from schema.academics.mutations import AcademicsMutations
+from schema.academics.scales import GradePointScaleMutations
 from schema.admission.mutations import AdmissionMutations
 from schema.approvals.emergency_mutations import (
     EmergencyPayload,
@@ -90,6 +92,8 @@ from schema.transfers.resolvers import FileTransferMutations
 )
 class Mutation(
     AcademicsMutations,
+    CourseChangeMutations,
+    GradePointScaleMutations,
     AdmissionMutations,
     CertificateMutations,
     CodeTableMutations,

@@ -119,7 +119,10 @@ class _Known:
 
 
 async def judge(store: Store, payload: GradesEnter, session: AsyncClientSession | None = None) -> Judgement:
-    """NOT_FOUND without the arrangement, WRONG_STATE before its term; faults of rows are told, not raised."""
+    """NOT_FOUND without the arrangement, WRONG_STATE before its term and of one that was cancelled.
+
+    Faults of rows are told, not raised.
+    """
     return await judge_rows(store, payload.arrangement_id, payload.kind, payload.rows, session)
 
 
@@ -132,6 +135,8 @@ async def judge_rows(
 ) -> Judgement:
     """As `judge`, also of no rows at all."""
     held = await found(store, CourseArrangement, arrangement_id, "arrangement_id", session)
+    if held.cancelled_on is not None:
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="arrangement_id", rule=POLICY, state="CANCELLED")
     term = await found(store, Term, held.term_id, "arrangement_id", session)
     if term.first_day > school_day(store.clock.now()):
         raise RegistrarError(

@@ -324,6 +324,11 @@ REVIEWED: dict[str, str] = {
         CourseEdge.node CoursePayload.changeRequest CoursePayload.course CoursePayload.errors Term.auditHistory Term.id
         TermConnection.edges TermConnection.pageInfo TermEdge.cursor TermEdge.node TermPayload.changeRequest
         TermPayload.errors TermPayload.term""",
+    "the scale of grade points, open to all who are signed in; and what was just asked for": """
+        GradePointScale.effectiveFrom GradePointScale.rules GradePointScale.version
+        GradePointScaleReplacePayload.changeRequest GradePointScaleReplacePayload.differences
+        GradePointScaleReplacePayload.errors Course.earlier CourseChangePayload.applied
+        CourseChangePayload.changeRequest CourseChangePayload.errors""",
     "a grade, its average and rank: to whoever reads the grades that they are told by (tests/academics)": """
         GradeAverage.credits GradeAverage.rank GradeAverage.scale GradeAverage.value GradeRank.place GradeRank.ranked
         GradeRecord.arrangement GradeRecord.auditHistory GradeRecord.course GradeRecord.id GradeRecord.term
