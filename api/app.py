@@ -17,6 +17,7 @@ from api.certificates import (
 )
 from api.client_limits import ClientLimit
 from api.exports import export_csv, export_workbook
+from api.grade_sheets import grade_sheet_csv, grade_sheet_workbook
 from api.graphiql.page import GraphiQLPage
 from api.graphql import GraphQLEndpoint
 from api.health import Readiness, live, metrics, ready
@@ -96,6 +97,8 @@ def create_app(settings: Settings) -> Starlette:
             Route("/scans/{id}/thumbnail", scan_thumbnail, methods=["GET"]),
             Route("/exports/students.csv", export_csv, methods=["GET"]),
             Route("/exports/students.xlsx", export_workbook, methods=["GET"]),
+            Route("/grade-sheets/{id}.csv", grade_sheet_csv, methods=["GET"]),
+            Route("/grade-sheets/{id}.xlsx", grade_sheet_workbook, methods=["GET"]),
             Route("/imports", begin_import, methods=["PUT"]),
             Route("/.well-known/did.json", key_document, methods=["GET"]),
             Route("/certificates/verify/{code}", check_certificate, methods=["GET"]),

@@ -28,11 +28,11 @@ _FILTERS = {
 # A column may be named as GraphQL names the field, too.
 _HEADERS = {camel_case(column.field): column.header for column in COLUMNS}
 _COMMA = re.compile("[,,、]")
-_MEDIA_TYPES = {
+MEDIA_TYPES = {
     FileType.CSV: "text/csv; charset=utf-8",
     FileType.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-_HEADERS_OF_ANSWER = {
+HEADERS_OF_ANSWER = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
@@ -54,8 +54,8 @@ class _ExportResponse(Response):
             named = {"Content-Disposition": f'attachment; filename="students.{file_type}"'}
             answer = StreamingResponse(
                 _after(first, pieces),
-                media_type=_MEDIA_TYPES[file_type],
-                headers={**_HEADERS_OF_ANSWER, **named},
+                media_type=MEDIA_TYPES[file_type],
+                headers={**HEADERS_OF_ANSWER, **named},
             )
             await answer(scope, receive, send)
         except ClientDisconnect:

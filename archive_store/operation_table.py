@@ -44,6 +44,7 @@ from archive_store.people.operations import ROLE_GRANT_GIVE
 from archive_store.policies.admission import ADMISSION_POLICY_REPLACE
 from archive_store.policies.approvals import APPROVAL_POLICY_REPLACE
 from archive_store.policies.conduct import CONDUCT_POLICY_REPLACE
+from archive_store.policies.grade_points import GRADE_POINT_SCALE_REPLACE
 from archive_store.policies.graduation_rules import GRADUATION_RULES_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
@@ -115,6 +116,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "file_transfer.receive": FILE_TRANSFER_RECEIVE,
     "file_transfer.return": FILE_TRANSFER_RETURN,
     "file_transfer.send": FILE_TRANSFER_SEND,
+    "grade_point_scale.replace": GRADE_POINT_SCALE_REPLACE,
     "graduation.decide": GRADUATION_DECIDE,
     "graduation_rules.replace": GRADUATION_RULES_REPLACE,
     "homeroom.assign": HOMEROOM_ASSIGN,

@@ -53,6 +53,7 @@ name_enum(
         "KEY_CHANGE": "密钥变更",
         "FILE_TRANSFER": "档案转移",
         "GRADUATION_BATCH": "毕业批次",
+        "GRADE_POINT_SCALE": "绩点标准",
         "GRADUATION_RULES": "学历审核规则",
         "LEGAL_HOLD": "冻结",
         "FIXITY_RUN": "固化检查",

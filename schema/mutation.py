@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
+from schema.academics.changes import CourseChangeMutations
 from schema.academics.mutations import AcademicsMutations
+from schema.academics.scales import GradePointScaleMutations
 from schema.admission.mutations import AdmissionMutations
 from schema.approvals.emergency_mutations import (
     EmergencyPayload,
@@ -38,6 +40,7 @@ from schema.crisis.mutations import (
 from schema.duplicates.mutations import DuplicateMutations
 from schema.duties.code_table_mutations import CodeTableMutations
 from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
+from schema.grade_sheets.mutations import GradeSheetMutations
 from schema.graduation.resolvers import GraduationMutations
 from schema.imports.mutations import ImportMutations
 from schema.objections.resolvers import ObjectionMutations
@@ -90,12 +93,15 @@ from schema.transfers.resolvers import FileTransferMutations
 )
 class Mutation(
     AcademicsMutations,
+    CourseChangeMutations,
+    GradePointScaleMutations,
     AdmissionMutations,
     CertificateMutations,
     CodeTableMutations,
     ConductMutations,
     DuplicateMutations,
     FileTransferMutations,
+    GradeSheetMutations,
     GraduationMutations,
     ImportMutations,
     ObjectionMutations,

@@ -13,6 +13,7 @@ from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema import Schema
 
 from schema.academics.queries import AcademicsQueries, resolve_academic_node, resolve_grade_record
+from schema.academics.scales import GradePointScaleQueries
 from schema.access import Redactions
 from schema.admission.queries import AdmissionQueries, resolve_admission_case
 from schema.analysis.queries import resolve_pseudonymised_students, resolve_student_statistics
@@ -140,6 +141,7 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
 @strawberry.type(description="Everything that can be read.")
 class Query(
     AcademicsQueries,
+    GradePointScaleQueries,
     AdmissionQueries,
     CertificateQueries,
     CodeTableQueries,

@@ -11,6 +11,7 @@ import typer
 from api.cli.archive import archive_app
 from api.cli.certificate import certificate_app, transcript_app
 from api.cli.console import fail, out
+from api.cli.grade_commands import grades_app
 from api.cli.import_commands import Kind, Policy, imports_app
 from api.cli.keyring import keyring_app
 from api.cli.options import DEFAULT_URL, Purpose, Token, Url
@@ -24,6 +25,7 @@ app = typer.Typer(
 audit_app = typer.Typer(help="Export and verify the audit history.", no_args_is_help=True)
 schema_app = typer.Typer(help="The GraphQL schema.", no_args_is_help=True)
 app.add_typer(scan_app, name="scan")
+app.add_typer(grades_app, name="grades")
 app.add_typer(imports_app, name="imports")
 app.add_typer(audit_app, name="audit")
 app.add_typer(schema_app, name="schema")

@@ -22,7 +22,8 @@ from archive_store.academics.queries import (
     purpose_of,
     views_of,
 )
-from archive_store.academics.rules import Counted, Gpa, GpaScale, gpa_of, rank_of, scale_of
+from archive_store.academics.rules import Counted, Gpa, GpaScale, gpa_of, rank_of
+from archive_store.academics.scales import scale_of
 from archive_store.access.policy import Withheld
 from archive_store.access.rules import Relationship
 from archive_store.access.viewer import Viewer
@@ -80,7 +81,7 @@ async def rank_of_student(
 
     A retrieval grant opens a record, and no ranking. The rank that is told is recorded as a reading of the student.
     """
-    chosen, scope = scale_of(scale), student_scope(viewer)
+    chosen, scope = await scale_of(store, scale), student_scope(viewer)
     students = store.database.collection(Student)
     query = {"$and": [{"_id": student_id}, scope.visible]}
     fields = dict.fromkeys((*RELATIONSHIP_FACTS, "grade"), 1)

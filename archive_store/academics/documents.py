@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from beanie import PydanticObjectId
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pymongo import IndexModel
 
 from archive_store.foundation.field_classes import FieldClass
@@ -59,8 +60,20 @@ class Term(Record):
         indexes = [IndexModel([("school_year", 1), ("number", 1)], unique=True)]  # noqa: RUF012
 
 
+class CourseTerms(BaseModel):
+    """What a course was called and counted in terms that began before a day."""
+
+    name: Annotated[str, F0]
+    credits: Annotated[float, F0]
+    before: Annotated[date, F0]
+
+
 class Course(Record):
-    """课程. `credits` are whole or half ones (学分)."""
+    """课程. `credits` are whole or half ones (学分).
+
+    Name and credits are changed for coming terms only, so that no transcript of the past changes; `earlier` has what
+    held before, by day.
+    """
 
     subject_type: ClassVar[str] = "Course"
 
@@ -68,14 +81,26 @@ class Course(Record):
     name: Annotated[str, F0]
     credits: Annotated[float, F0]
     scheme: Annotated[GradingScheme, F0]
+    earlier: list[CourseTerms] = Field(default_factory=list)
 
     class Settings:
         name = "courses"
         indexes = [IndexModel("code", unique=True)]  # noqa: RUF012
 
+    def in_term_of(self, first_day: date) -> Course:
+        """The course as it was called and counted in the term that began on this day."""
+        for held in self.earlier:
+            if first_day < held.before:
+                told: Course = self.model_copy(update={"name": held.name, "credits": held.credits})
+                return told
+        return self
+
 
 class CourseArrangement(Record):
-    """课程安排: a course that a class has in a term, and the person who teaches it."""
+    """课程安排: a course that a class has in a term, and the person who teaches it.
+
+    `teacher_id` teaches it from `teacher_from` on (None: from the beginning), `earlier_teacher_id` until then.
+    """
 
     subject_type: ClassVar[str] = "CourseArrangement"
 
@@ -83,14 +108,76 @@ class CourseArrangement(Record):
     term_id: Annotated[PydanticObjectId, F0]
     class_name: Annotated[str, F0]
     teacher_id: Annotated[PydanticObjectId, F0]
+    teacher_from: Annotated[date | None, F0] = None
+    earlier_teacher_id: Annotated[PydanticObjectId | None, F0] = None
+    cancelled_on: Annotated[date | None, F0] = None
 
     class Settings:
         name = "course_arrangements"
         indexes = [  # noqa: RUF012
-            IndexModel([("term_id", 1), ("class_name", 1), ("course_id", 1)], unique=True),
+            # One that was cancelled keeps no other from being opened.
+            IndexModel(
+                [("term_id", 1), ("class_name", 1), ("course_id", 1), ("cancelled_on", 1)],
+                unique=True,
+            ),
             IndexModel("course_id"),
             IndexModel("class_name"),
         ]
+
+
+_Points = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,2}(\.[0-9]{1,2})?$")]
+
+
+class PercentBand(BaseModel):
+    """From so many of 100 on, so many points; decimals as text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    least: Annotated[str, StringConstraints(pattern=r"^(100|[0-9]{1,2})(\.[0-9])?$")]
+    points: _Points
+
+
+class GradePointRules(BaseModel):
+    """绩点标准: points of percentages, from the highest band on, and of levels.
+
+    A makeup (补考) gives `makeup_most` points at most, since it shows that the course is passed and no more.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bands: Annotated[tuple[PercentBand, ...], Field(min_length=1, max_length=101)]
+    levels: dict[Annotated[str, StringConstraints(pattern="^[ABCDF]$")], _Points]
+    makeup_most: _Points
+
+
+class GradePointScale(Record):
+    """A version of the scale that averages are told by (绩点标准): the newest one in effect, or one that is named."""
+
+    subject_type: ClassVar[str] = "GradePointScale"
+
+    version: Annotated[int, F0]
+    effective_from: Annotated[date, F0]
+    rules: Annotated[GradePointRules, F0]
+
+    class Settings:
+        name = "grade_point_scales"
+        indexes = [IndexModel("version", unique=True)]  # noqa: RUF012
+
+
+_BANDS = "90:4.0 85:3.7 82:3.3 78:3.0 75:2.7 72:2.3 68:2.0 64:1.5 60:1.0"
+DEFAULT_GRADE_POINT_RULES = GradePointRules(
+    bands=tuple(
+        PercentBand(least=least, points=points)
+        for least, points in (band.split(":") for band in _BANDS.split())
+    ),
+    levels=dict(zip("ABCDF", "43210", strict=True)),
+    makeup_most="1.0",
+)
+
+
+def default_scale() -> GradePointScale:
+    """Version 0, of a school that has set none."""
+    return GradePointScale(version=0, effective_from=date(1970, 1, 1), rules=DEFAULT_GRADE_POINT_RULES)
 
 
 class GradeEntry(Record):

@@ -31,7 +31,7 @@ from archive_store.foundation.store import Store
 from archive_store.students.documents import Student, StudentStatus
 
 ROWS_LIMIT = 1000
-_NOT_IN_STUDY = [
+NOT_IN_STUDY = [
     status.value
     for status in (
         StudentStatus.PENDING_ADMISSION,
@@ -68,6 +68,7 @@ class Judgement:
     """Faults by place in the rows; the scores as they are stored; students of the class who have no grade yet."""
 
     arrangement: CourseArrangement
+    course: Course
     faults: tuple[tuple[int, RegistrarError], ...]
     scores: tuple[str | None, ...]
     missing: tuple[ObjectId, ...]
@@ -118,28 +119,44 @@ class _Known:
 
 
 async def judge(store: Store, payload: GradesEnter, session: AsyncClientSession | None = None) -> Judgement:
-    """NOT_FOUND without the arrangement, WRONG_STATE before its term; faults of rows are told, not raised."""
-    held = await found(store, CourseArrangement, payload.arrangement_id, "arrangement_id", session)
+    """NOT_FOUND without the arrangement, WRONG_STATE before its term and of one that was cancelled.
+
+    Faults of rows are told, not raised.
+    """
+    return await judge_rows(store, payload.arrangement_id, payload.kind, payload.rows, session)
+
+
+async def judge_rows(
+    store: Store,
+    arrangement_id: ObjectId,
+    kind: GradeKind,
+    given: Sequence[GradeRow],
+    session: AsyncClientSession | None = None,
+) -> Judgement:
+    """As `judge`, also of no rows at all."""
+    held = await found(store, CourseArrangement, arrangement_id, "arrangement_id", session)
+    if held.cancelled_on is not None:
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="arrangement_id", rule=POLICY, state="CANCELLED")
     term = await found(store, Term, held.term_id, "arrangement_id", session)
     if term.first_day > school_day(store.clock.now()):
         raise RegistrarError(
             ErrorCode.WRONG_STATE, field="arrangement_id", rule=POLICY, state="TERM_NOT_BEGUN"
         )
     course = await found(store, Course, held.course_id, "arrangement_id", session)
-    asked = [row.student_id for row in payload.rows]
+    asked = [row.student_id for row in given]
     in_class = {"class_name": held.class_name}
     query: Row = {
         "$or": [{"_id": {"$in": sorted(set(asked))}}, in_class],
-        "status": {"$nin": _NOT_IN_STUDY},
+        "status": {"$nin": NOT_IN_STUDY},
     }
     rows = store.database.collection(Student).find(query, {"class_name": 1}, session=session)
     students = {row["_id"]: row["class_name"] async for row in rows}
     grades = await grades_of_course(store, course.key, list(students), session)
-    known = _Known(course, held, payload.kind, students, grades)
+    known = _Known(course, held, kind, students, grades)
     faults: list[tuple[int, RegistrarError]] = []
     scores: list[str | None] = []
     seen: set[ObjectId] = set()
-    for place, row in enumerate(payload.rows):
+    for place, row in enumerate(given):
         score = None
         try:
             with error_fields_under(f"rows.{place}"):
@@ -152,7 +169,7 @@ async def judge(store: Store, payload: GradesEnter, session: AsyncClientSession 
         except RegistrarError as fault:
             faults.append((place, fault))
         scores.append(score)
-    return Judgement(held, tuple(faults), tuple(scores), _missing(known, seen))
+    return Judgement(held, course, tuple(faults), tuple(scores), _missing(known, seen))
 
 
 def _missing(known: _Known, seen: set[ObjectId]) -> tuple[ObjectId, ...]:

@@ -104,15 +104,20 @@ async def _check_arrangement(store: Store, viewer: Viewer, payload: CourseArrang
     class_of = store.database.collection(Student)
     if await class_of.find_one({"class_name": payload.class_name}, {"_id": 1}) is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="class_name")
+    await require_teacher(store, payload.teacher_id)
+    same = payload.model_dump(include={"course_id", "term_id", "class_name"}) | {"cancelled_on": None}
+    await require_unique(store, CourseArrangement, same, "course_id")
+
+
+async def require_teacher(store: Store, person_id: ObjectId, day: date | None = None) -> None:
+    """NOT_FOUND on `teacher_id` unless the person holds the post of a teacher on the day, or today."""
     teaches = {
-        "person_id": payload.teacher_id,
+        "person_id": person_id,
         "post": Post.TEACHER.value,
-        **in_force_on(school_day(store.clock.now())),
+        **in_force_on(day or school_day(store.clock.now())),
     }
     if await store.database.collection(RoleGrant).find_one(teaches, {"_id": 1}) is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="teacher_id")
-    same = payload.model_dump(include={"course_id", "term_id", "class_name"})
-    await require_unique(store, CourseArrangement, same, "course_id")
 
 
 async def _open_arrangement(unit: UnitOfWork, payload: CourseArrangementOpen) -> ObjectId:

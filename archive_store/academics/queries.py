@@ -1,8 +1,8 @@
 """Reading terms, courses, arrangements and grades.
 
 Grades are read by the department head and whom a grant authorises (policy §三(二)), by academic affairs who enter them,
-by the student and the guardians, by whoever teaches the course to the class, and by its homeroom teacher. To anybody
-else there is none.
+by the student and the guardians, and, as `grade_readers` of the field-access policy has it, by whoever teaches the
+course to the class and by its homeroom teacher. To anybody else there is none.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from archive_store.access.policy import FieldDecision, Withheld
 from archive_store.access.rules import Relationship
 from archive_store.access.viewer import Viewer
 from archive_store.audit.readings import GrantExhaustedError, ReadRows, record_reading
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import FieldClass, encrypted_paths
 from archive_store.foundation.paging import Page, check_page_size, page_of_newest
@@ -110,7 +111,8 @@ def decide_on_grade(
     """
     viewer = scope.viewer
     ties = scope.relationships(facts, record_type)
-    is_theirs = teaches or viewer.holds_any(_KEEPERS) or Relationship.HOMEROOM_TEACHER in ties
+    taught = frozenset({Relationship.TEACHER} if teaches else ()) | ties & {Relationship.HOMEROOM_TEACHER}
+    is_theirs = viewer.holds_any(_KEEPERS) or not taught.isdisjoint(viewer.policy.rules.grade_readers)
     own = _SENSITIVE if is_theirs else frozenset[FieldClass]()
     without = viewer.decide(record_type, ties, own)
     grants = tuple(grant for grant in viewer.grants if grant.covers(facts["_id"], TRANSCRIPT))
@@ -179,11 +181,19 @@ def purpose_of(viewer: Viewer) -> str | None:
 
 
 async def _taught(store: Store, viewer: Viewer) -> frozenset[ObjectId]:
-    """Arrangements that the viewer teaches, of classes that a role grant in force gives them."""
+    """Arrangements that the viewer teaches today, of classes that a role grant in force gives them."""
     classes = viewer.class_names | viewer.homeroom_class_names
     if not classes or viewer.is_service:
         return frozenset()
-    query = {"teacher_id": viewer.person_id, "class_name": {"$in": sorted(classes)}}
+    today = school_day(store.clock.now()).isoformat()
+    begun: Row = {"$or": [{"teacher_from": None}, {"teacher_from": {"$lte": today}}]}
+    query: Row = {
+        "class_name": {"$in": sorted(classes)},
+        "$or": [
+            {"teacher_id": viewer.person_id, **begun},
+            {"earlier_teacher_id": viewer.person_id, "teacher_from": {"$gt": today}},
+        ],
+    }
     rows = store.database.collection(CourseArrangement).find(query, {"_id": 1})
     return frozenset([row["_id"] async for row in rows])
 
@@ -196,7 +206,12 @@ async def views_of(store: Store, rows: Sequence[Row]) -> list[GradeView]:
     terms = await _by_key(store, Term, [record.term_id for record in records])
     held = await _by_key(store, CourseArrangement, [record.arrangement_id for record in records])
     views = [
-        GradeView(record, courses[record.course_id], terms[record.term_id], held[record.arrangement_id])
+        GradeView(
+            record,
+            courses[record.course_id].in_term_of(terms[record.term_id].first_day),
+            terms[record.term_id],
+            held[record.arrangement_id],
+        )
         for record in records
     ]
     return sorted(views, key=lambda view: (view.term.first_day, view.course.code, view.id))

@@ -6,10 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 
 from bson import ObjectId
 
-from archive_store.academics.documents import GradeKind, GradeStatus, GradingScheme
+from archive_store.academics.documents import (
+    GradeKind,
+    GradePointRules,
+    GradeStatus,
+    GradingScheme,
+)
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 
 POLICY = "policy §三(一)"
@@ -47,30 +53,31 @@ class GpaScale:
         return min(points, self.makeup_most) if kind is GradeKind.MAKEUP else points
 
 
-def _bands(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
-    pairs = (band.split(":") for band in text.split())
-    return tuple((Decimal(least), Decimal(points)) for least, points in pairs)
+def scale_from(version: int, rules: GradePointRules) -> GpaScale:
+    """A stored version of the scale, to count with."""
+    return GpaScale(
+        version=version,
+        bands=tuple((Decimal(band.least), Decimal(band.points)) for band in rules.bands),
+        levels={level: Decimal(points) for level, points in rules.levels.items()},
+        makeup_most=Decimal(rules.makeup_most),
+    )
 
 
-# Every version that was ever in force; an average names the one it was told by. A new one is added at the end.
-GPA_SCALES = (
-    GpaScale(
-        version=1,
-        bands=_bands("90:4.0 85:3.7 82:3.3 78:3.0 75:2.7 72:2.3 68:2.0 64:1.5 60:1.0"),
-        levels={level: Decimal(points) for level, points in zip("ABCDF", "43210", strict=True)},
-        makeup_most=Decimal("1.0"),
-    ),
-)
-
-
-def scale_of(version: int | None = None) -> GpaScale:
-    """A version of the scale, or the newest; NOT_FOUND on `scale` without it."""
-    if version is None:
-        return GPA_SCALES[-1]
-    for scale in GPA_SCALES:
-        if scale.version == version:
-            return scale
-    raise RegistrarError(ErrorCode.NOT_FOUND, field="scale")
+def check_scale(rules: GradePointRules) -> None:
+    """OUT_OF_RANGE of a band that is not below the one before it in both, or is over 100; REQUIRED of a level."""
+    for place, (band, after) in enumerate(pairwise(rules.bands), start=1):
+        if Decimal(after.least) >= Decimal(band.least):
+            raise RegistrarError(
+                ErrorCode.OUT_OF_RANGE, field=f"rules.bands.{place}.least", least=0, most=band.least
+            )
+        if Decimal(after.points) > Decimal(band.points):
+            raise RegistrarError(
+                ErrorCode.OUT_OF_RANGE, field=f"rules.bands.{place}.points", least=0, most=band.points
+            )
+    if Decimal(rules.bands[0].least) > 100:
+        raise RegistrarError(ErrorCode.OUT_OF_RANGE, field="rules.bands.0.least", least=0, most=100)
+    if missing := sorted(set(_LEVELS[GradingScheme.FIVE_LEVEL]) - rules.levels.keys()):
+        raise RegistrarError(ErrorCode.REQUIRED, field=f"rules.levels.{missing[0]}")
 
 
 def checked_score(scheme: GradingScheme, status: GradeStatus, score: str | None) -> str | None:

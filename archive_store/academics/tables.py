@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from archive_store.academics.attendance import ATTENDANCE_CORRECT, ATTENDANCE_ENTER
+from archive_store.academics.changes import COURSE_ARRANGEMENT_CHANGE, COURSE_ARRANGEMENT_CLOSE, COURSE_CHANGE
 from archive_store.academics.documents import (
     AttendanceEntry,
     AttendanceSummary,
     Course,
     CourseArrangement,
     GradeEntry,
+    GradePointScale,
     GradeRecord,
     Term,
 )
@@ -26,13 +28,17 @@ ACADEMIC_RECORD_TYPES: tuple[type[Record], ...] = (
     Course,
     CourseArrangement,
     GradeEntry,
+    GradePointScale,
     GradeRecord,
     Term,
 )
 ACADEMIC_OPERATIONS: Mapping[str, Operation[Any]] = {
     "attendance.correct": ATTENDANCE_CORRECT,
     "attendance.enter": ATTENDANCE_ENTER,
+    "course.change": COURSE_CHANGE,
     "course.open": COURSE_OPEN,
+    "course_arrangement.change": COURSE_ARRANGEMENT_CHANGE,
+    "course_arrangement.close": COURSE_ARRANGEMENT_CLOSE,
     "course_arrangement.open": COURSE_ARRANGEMENT_OPEN,
     "grade.correct": GRADE_CORRECT,
     "grades.enter": GRADES_ENTER,

@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints, field_validator
 from pymongo import IndexModel
 
 from archive_store.foundation.field_classes import FieldClass
@@ -94,6 +94,17 @@ class AccessRules(_Rules):
     # Who searches the audit history of all records (审计) and is told who read what. Versions from before have the
     # default.
     audit_readers: frozenset[Post] = frozenset({Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL})
+
+    # Of those who are tied to a class, who reads its grades for their work (教学), without stating a purpose: TEACHER
+    # the course that they teach to it, HOMEROOM_TEACHER all of them. Versions from before have the default.
+    grade_readers: frozenset[Relationship] = frozenset({Relationship.TEACHER, Relationship.HOMEROOM_TEACHER})
+
+    @field_validator("grade_readers")
+    @classmethod
+    def _of_a_class(cls, held: frozenset[Relationship]) -> frozenset[Relationship]:
+        if held - {Relationship.TEACHER, Relationship.HOMEROOM_TEACHER}:
+            raise ValueError("TEACHER and HOMEROOM_TEACHER only")
+        return held
 
     def document_class(self, document_type: str) -> FieldClass:
         return self.document_classes.get(document_type, self.other_documents)

@@ -130,6 +130,12 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="scan.dispose", chain=_ALL_TIERS),
     # §一(一), §三(一): academic affairs enters grades by the arrangement; what is entered is changed by the head.
     *(ApprovalRule(operation=f"{noun}.open", chain=()) for noun in ("term", "course", "course_arrangement")),
+    # What grades rest on, and who reads those of a course, is changed by the head.
+    *(
+        ApprovalRule(operation=operation, chain=_HEAD)
+        for operation in ("course.change", "course_arrangement.change", "course_arrangement.close")
+    ),
+    ApprovalRule(operation="grade_point_scale.replace", chain=_ALL_TIERS),
     ApprovalRule(operation="grades.enter", chain=()),
     ApprovalRule(operation="grade.correct", chain=_HEAD),
     ApprovalRule(operation="attendance.enter", chain=()),

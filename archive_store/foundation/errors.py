@@ -47,6 +47,8 @@ class ErrorCode(StrEnum):
     INVALID_STUDENT_NUMBER = "invalid_student_number"
     UNKNOWN_CODE = "unknown_code"
     MISMATCH_IDENTITY = "mismatch_identity"
+    NAME_MISMATCH = "name_mismatch"
+    NOT_IN_CLASS = "not_in_class"
     DUPLICATE = "duplicate"
     FORMULA = "formula"
     INEXACT_NUMBER = "inexact_number"
@@ -172,6 +174,14 @@ ERROR_TABLE: dict[ErrorCode, ErrorText] = {
     ErrorCode.UNKNOWN_CODE: ErrorText(422, "代码表中没有此值。", "The code table does not have this value."),
     ErrorCode.MISMATCH_IDENTITY: ErrorText(
         422, "与身份证件号所载不一致。", "This differs from what the identity number says."
+    ),
+    ErrorCode.NAME_MISMATCH: ErrorText(
+        422, "姓名与该学号的学生不符。", "This is not the name of the student with that number."
+    ),
+    ErrorCode.NOT_IN_CLASS: ErrorText(
+        422,
+        "该学号的学生不在课程安排的班级。",
+        "The student with this number is not in the class of the arrangement.",
     ),
     ErrorCode.DUPLICATE: ErrorText(
         422, "与其他记录重复({others})。", "The same value stands elsewhere ({others})."

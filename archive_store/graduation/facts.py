@@ -10,6 +10,7 @@ from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.academics.results import arranged_courses, attended, courses_by_code, grades_counted
+from archive_store.academics.scales import scale_of
 from archive_store.conduct.in_force import sanctions_in_force
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
@@ -40,6 +41,8 @@ async def audited_records(
     is_arranged = any(rule.is_every_arranged for rule in rules.rules)
     classes = {row["class_name"] for row in rows if row["class_name"] is not None}
     arranged = await arranged_courses(store, session, classes, day) if is_arranged else {}
+    averages = {rule.gpa_scale for rule in rules.rules if rule.requirement is GraduationRequirement.GPA}
+    scales = {version: await scale_of(store, version) for version in averages}
     sanctioned = GraduationRequirement.NO_SANCTION_IN_FORCE in asked
     sanctions = await sanctions_in_force(store, session, keys) if sanctioned else {}
     days = await attended(store, session, keys) if GraduationRequirement.ATTENDANCE in asked else {}
@@ -53,6 +56,7 @@ async def audited_records(
             grades=grades.get(key, ()),
             courses=courses,
             arranged=arranged.get(row["class_name"], {}),
+            scales=scales,
             sanctions=frozenset(held.kind for held in sanctions.get(key, ())),
             attended=days.get(key),
         )

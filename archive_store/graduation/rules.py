@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, Decimal
 from bson import ObjectId
 
 from archive_store.academics.results import Attended
-from archive_store.academics.rules import Counted, gpa_of, passed_courses, scale_of
+from archive_store.academics.rules import Counted, GpaScale, gpa_of, passed_courses
 from archive_store.conduct.documents import SanctionKind
 from archive_store.foundation.stages import SchoolStage
 from archive_store.graduation.documents import (
@@ -36,8 +36,8 @@ _NOTHING = "-"
 class AuditedRecord:
     """What is known of a record; `documents` are the types of its filed papers, `sanctions` the kinds in force.
 
-    `courses` are those that the rules name, `arranged` those that the class was to be taught, by code. What no rule
-    asks for is empty. `attended` is None where no term was recorded.
+    `courses` are those that the rules name, `arranged` those that the class was to be taught, by code, `scales` those
+    of averages that they name, by version. What no rule asks for is empty. `attended` is None where no term was recorded.
     """
 
     status: StudentStatus
@@ -48,6 +48,7 @@ class AuditedRecord:
     grades: Sequence[Counted] = ()
     courses: Mapping[str, ObjectId] = field(default_factory=dict)
     arranged: Mapping[str, ObjectId] = field(default_factory=dict)
+    scales: Mapping[int | None, GpaScale] = field(default_factory=dict)
     sanctions: frozenset[SanctionKind] = frozenset()
     attended: Attended | None = None
 
@@ -88,7 +89,7 @@ def _held(record: AuditedRecord, rule: GraduationRule, day: date) -> AuditFindin
         case GraduationRequirement.COURSES_PASSED:
             is_met, evidence = _courses(record, rule)
         case GraduationRequirement.GPA:
-            average = gpa_of(record.grades, scale_of(rule.gpa_scale))
+            average = gpa_of(record.grades, record.scales[rule.gpa_scale])
             is_met, evidence = _at_least(None if average is None else average.value, rule.least_gpa)
         case GraduationRequirement.NO_SANCTION_IN_FORCE:
             counted = record.sanctions & rule.sanction_kinds

@@ -94,7 +94,8 @@ def open_sheet(file: BinaryIO, *, row_limit: int) -> SheetReading:
     for a value under no header. The file must stay open until `rows` ends or is closed; a thread may ask for some
     rows, and another go on later.
     """
-    return _open(file, row_limit, lambda texts: len(known_columns(texts)), _FEWEST_COLUMNS)
+    score: Score = lambda texts: len(known_columns(texts))  # noqa: E731
+    return open_table(file, score, row_limit=row_limit, fewest=_FEWEST_COLUMNS)
 
 
 def open_roster(file: BinaryIO, *, row_limit: int, mapping: ColumnChoice | None = None) -> RosterReading:
@@ -104,7 +105,7 @@ def open_roster(file: BinaryIO, *, row_limit: int, mapping: ColumnChoice | None 
     """
     ours = {plain_header(header) for header, column in (mapping or {}).items() if column}
     ours.update(COLUMN_BY_HEADER)
-    sheet = _open(file, row_limit, lambda texts: len(ours.intersection(texts)), 1)
+    sheet = open_table(file, lambda texts: len(ours.intersection(texts)), row_limit=row_limit)
     columns = column_map(sheet.headers, mapping, searched=sheet.header_row)
     return RosterReading(columns, sheet.header_row, _mapped(sheet, columns))
 
@@ -125,7 +126,18 @@ def _mapped(sheet: SheetReading, columns: ColumnMap) -> Generator[RosterRow, Non
         sheet.rows.close()
 
 
-def _open(file: BinaryIO, row_limit: int, score: Score, fewest: int) -> SheetReading:
+def open_table(
+    file: BinaryIO,
+    score: Score,
+    *,
+    row_limit: int,
+    fewest: int = 1,
+    required: Sequence[str] = REQUIRED_HEADERS,
+) -> SheetReading:
+    """A table of any kind, as `open_sheet`: its header is the row with the best `score`, which is `fewest` at least.
+
+    HEADER_NOT_FOUND names the `required` headers where there is none.
+    """
     plain = PlainTexts()
     lines = _limited(_told_broken(_lines(file, row_limit, plain, score)), row_limit, plain)
     searched: list[tuple[int, list[str]]] = []
@@ -135,7 +147,7 @@ def _open(file: BinaryIO, row_limit: int, score: Score, fewest: int) -> SheetRea
             break
     place = max(range(len(searched)), key=lambda p: score(searched[p][1]), default=0)
     if not searched or score(searched[place][1]) < fewest:
-        raise header_not_found(len(searched), REQUIRED_HEADERS)
+        raise header_not_found(len(searched), required)
     header_row, headers = searched[place]
     while headers and not headers[-1]:
         headers.pop()

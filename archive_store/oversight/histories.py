@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from archive_store.academics.attendance import ATTENDANCE_HISTORY
-from archive_store.academics.documents import AttendanceEntry, Course, CourseArrangement, GradeEntry, Term
+from archive_store.academics.documents import (
+    AttendanceEntry,
+    Course,
+    CourseArrangement,
+    GradeEntry,
+    GradePointScale,
+    Term,
+)
 from archive_store.academics.histories import GRADE_RECORD_HISTORY
 from archive_store.access.retrieval_grants import AccessEvent
 from archive_store.access.rules import FieldAccessPolicy
@@ -79,6 +86,7 @@ class SubjectType(StrEnum):
     EXPORT = "Export"  # 导出
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
     GRADE_ENTRY = "GradeEntry"  # 成绩录入
+    GRADE_POINT_SCALE = "GradePointScale"  # 绩点标准
     GRADE_RECORD = "GradeRecord"  # 成绩
     KEY_CHANGE = "KeyChange"  # 密钥变更
     LEGAL_HOLD = "LegalHold"  # 冻结
@@ -137,6 +145,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.EXPORT: by_class(Export, texts=of_no_leaf),
     SubjectType.FIELD_ACCESS_POLICY: by_class(FieldAccessPolicy, FieldClass.F0),
     SubjectType.GRADE_ENTRY: by_class(GradeEntry, texts=of_no_leaf),
+    SubjectType.GRADE_POINT_SCALE: by_class(GradePointScale, FieldClass.F0),
     SubjectType.GRADE_RECORD: GRADE_RECORD_HISTORY,
     SubjectType.KEY_CHANGE: by_class(KeyChange),
     SubjectType.LEGAL_HOLD: LEGAL_HOLD_HISTORY,

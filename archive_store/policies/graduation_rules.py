@@ -11,7 +11,7 @@ from bson import ObjectId
 from pydantic import Field
 
 from archive_store.academics.results import courses_by_code
-from archive_store.academics.rules import GPA_SCALES
+from archive_store.academics.scales import stored_scale
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
@@ -79,9 +79,11 @@ async def replace_graduation_rules(
 def check_rule(rule: GraduationRule, courses: Collection[str], prefix: str = "") -> None:
     """REQUIRED without what it asks by, INVALID_ARGUMENT with what it does not have.
 
-    UNKNOWN_CODE for a course that there is not, NOT_FOUND for a scale that was never in force.
+    UNKNOWN_CODE for a course that there is not.
     """
-    given = {name for name in PARAMETERS if getattr(rule, name) not in (None, False, frozenset())}
+    # Version 0 of a scale is one.
+    values = {name: getattr(rule, name) for name in PARAMETERS}
+    given = {name for name, value in values.items() if value or (value == 0 and value is not False)}
     own = rule.requirement.parameters
     lacking = own - given
     if rule.requirement is GraduationRequirement.COURSES_PASSED and given & own:
@@ -98,8 +100,13 @@ def check_rule(rule: GraduationRule, courses: Collection[str], prefix: str = "")
         )
     if not rule.course_codes <= set(courses):
         raise RegistrarError(ErrorCode.UNKNOWN_CODE, field=f"{prefix}course_codes", rule=RULE)
-    if rule.gpa_scale is not None and rule.gpa_scale not in {scale.version for scale in GPA_SCALES}:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field=f"{prefix}gpa_scale", rule=RULE)
+
+
+async def _require_scale(store: Store, version: int, field: str) -> None:
+    try:
+        await stored_scale(store, version)
+    except RegistrarError as error:
+        raise RegistrarError(error.code, field=field, rule=RULE) from error
 
 
 async def _check(store: Store, viewer: Viewer, payload: GraduationRulesReplace) -> None:
@@ -108,6 +115,8 @@ async def _check(store: Store, viewer: Viewer, payload: GraduationRulesReplace) 
     courses = await courses_by_code(store, None, named)
     for place, rule in enumerate(payload.rules):
         check_rule(rule, courses.keys(), f"rules.{place}.")
+        if rule.gpa_scale is not None:
+            await _require_scale(store, rule.gpa_scale, f"rules.{place}.gpa_scale")
         for document_type in sorted(rule.document_types):
             # Who audits would learn of each student whether there is one.
             if viewer.policy.rules.document_class(document_type) is FieldClass.F4:

@@ -63,6 +63,9 @@ def _readable(
     classes = next(policy.decide(standing, record_type).classes for record_type in record_types)
     contents = {name: policy.rules.document_class(name) for name in documents}
     contents["*"] = policy.rules.other_documents
+    # Who teaches reads the grades of their own course or class, whatever else they read.
+    if not standing.relationships.isdisjoint(policy.rules.grade_readers):
+        readable |= {"GradeRecord.score", "GradeRecord.status"}
     return readable | {f"Scan.content({name})" for name, held in contents.items() if held in classes}
 
 

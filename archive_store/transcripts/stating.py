@@ -13,7 +13,8 @@ from bson import ObjectId
 from archive_store.academics.averages import average
 from archive_store.academics.documents import GradeRecord
 from archive_store.academics.queries import GradeView, views_of
-from archive_store.academics.rules import scale_of
+from archive_store.academics.rules import GpaScale
+from archive_store.academics.scales import scale_of
 from archive_store.certificates.making import school_name
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -54,7 +55,7 @@ async def statement_of(unit: UnitOfWork, student_id: ObjectId, *, number: str, i
         **_person(student),
         "stage": stages[student_id].value if student_id in stages else None,
         "courses": _courses(views),
-        "average": _average(views),
+        "average": _average(views, await scale_of(store)),
     }
     stated = tuple(StatedGrade(grade_id=view.id, revision=view.record.revision) for view in views)
     return Statement({name: value for name, value in told.items() if value is not None}, stated)
@@ -89,8 +90,8 @@ def _courses(views: Sequence[GradeView]) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if value is not None} for line in lines]
 
 
-def _average(views: Sequence[GradeView]) -> dict[str, Any] | None:
-    held = average(views, scale_of())
+def _average(views: Sequence[GradeView], scale: GpaScale) -> dict[str, Any] | None:
+    held = average(views, scale)
     if held is None:
         return None
     return {"value": str(held.value), "credits": decimal_text(held.credits), "scale": held.scale}

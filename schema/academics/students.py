@@ -13,7 +13,8 @@ from graphql import GraphQLResolveInfo
 from archive_store.academics import documents as stored
 from archive_store.academics.averages import Rank, average, rank_of_student
 from archive_store.academics.queries import GradeView, StudentGrades
-from archive_store.academics.rules import Gpa, scale_of
+from archive_store.academics.rules import Gpa
+from archive_store.academics.scales import scale_of
 from archive_store.access.policy import Withheld
 from schema.academics.enums import GradeKind, GradeStatus, RankWithin
 from schema.academics.loaders import GradesKey
@@ -141,8 +142,9 @@ async def resolve_gpa(
     term_id: strawberry.ID | None = None,
     scale: int | None = None,
 ) -> GradeAverage | None:
-    """The average by a version of the scale, the newest if left out."""
-    chosen, key = scale_of(scale), GradesKey(key_of_source(root), _term_key(term_id))
+    """The average by a version of the scale, the one in effect if left out."""
+    chosen = await scale_of(info.context.store, scale)
+    key = GradesKey(key_of_source(root), _term_key(term_id))
     held = await _held(info, key)
     if held is None or not held.are_all:
         info.context.withhold({"Student.gpa": held.why if held else Withheld.NOT_PERMITTED})

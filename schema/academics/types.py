@@ -33,12 +33,27 @@ class Term(Node):
         return isinstance(source, stored.Term)
 
 
+@strawberry.type(description="What a course was called and counted in terms that began before a day.")
+class CourseTerms:
+    name: str = strawberry.field(description="名称.", directives=directives_of(stored.Course, "earlier.name"))
+    credits: float = strawberry.field(
+        description="学分.", directives=directives_of(stored.Course, "earlier.credits")
+    )
+    before: Day = strawberry.field(
+        description="The first day of the term from which it is otherwise.",
+        directives=directives_of(stored.Course, "earlier.before"),
+    )
+
+
 @strawberry.type(description="课程.")
 class Course(Node):
     code: str = governed(stored.Course, "code", "课程代码")
     name: str = governed(stored.Course, "name", "名称")
     credits: float = governed(stored.Course, "credits", "学分, whole or half")
     scheme: GradingScheme = governed(stored.Course, "scheme", "记分方式")
+    earlier: list[CourseTerms] = strawberry.field(
+        description="What it was called and counted in earlier terms, oldest first."
+    )
     audit_history: Connection[AuditEntry] | None = strawberry.field(
         resolver=resolve_audit_history, description=AUDIT_HISTORY
     )
@@ -55,9 +70,19 @@ class CourseArrangement(Node):
         resolver=resolve_audit_history, description=AUDIT_HISTORY
     )
 
-    @strawberry.field(description="课程.", directives=directives_of(stored.CourseArrangement, "course_id"))
+    teacher_from: Day | None = governed(
+        stored.CourseArrangement, "teacher_from", "the day from which `teacherId` teaches it; null: all along"
+    )
+    cancelled_on: Day | None = governed(stored.CourseArrangement, "cancelled_on", "取消: it was cancelled")
+
+    @strawberry.field(
+        description="课程 as it is called and counted in the term.",
+        directives=directives_of(stored.CourseArrangement, "course_id"),
+    )
     async def course(self, info: Request) -> Course:
-        return await _COURSE(info, _arrangement(self).course_id)  # type: ignore[no-any-return]
+        held = _arrangement(self)
+        course, term = await _COURSE(info, held.course_id), await _TERM(info, held.term_id)
+        return course and term and course.in_term_of(term.first_day)  # type: ignore[no-any-return]
 
     @strawberry.field(description="学期.", directives=directives_of(stored.CourseArrangement, "term_id"))
     async def term(self, info: Request) -> Term:
@@ -69,6 +94,14 @@ class CourseArrangement(Node):
     )
     def teacher_id(self) -> strawberry.ID:
         return strawberry.ID(global_id("Person", _arrangement(self).teacher_id))
+
+    @strawberry.field(
+        description="Who teaches it until the day before `teacherFrom`.",
+        directives=directives_of(stored.CourseArrangement, "earlier_teacher_id"),
+    )
+    def earlier_teacher_id(self) -> strawberry.ID | None:
+        key = _arrangement(self).earlier_teacher_id
+        return None if key is None else strawberry.ID(global_id("Person", key))
 
     @classmethod
     def is_type_of(cls, source: Any, info: GraphQLResolveInfo[Any]) -> bool:

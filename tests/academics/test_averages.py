@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_store.academics.averages import Rank, RankWithin, average, rank_of_student
-from archive_store.academics.documents import GradeKind, GradeStatus, GradingScheme
+from archive_store.academics.documents import DEFAULT_GRADE_POINT_RULES, GradeKind, GradeStatus, GradingScheme
 from archive_store.academics.queries import grades_of_students
 from archive_store.academics.rules import (
     Counted,
@@ -18,7 +18,7 @@ from archive_store.academics.rules import (
     gpa_of,
     passes,
     rank_of,
-    scale_of,
+    scale_from,
 )
 from archive_store.access.policy import Withheld
 from archive_store.foundation.errors import RegistrarError
@@ -28,6 +28,7 @@ from tests.academics.terms import FIRST, OFFICE, arrange, enter, open_course, op
 from tests.school import School
 
 PERCENT, LEVELS, PASS_FAIL = GradingScheme
+SCALE = scale_from(0, DEFAULT_GRADE_POINT_RULES)
 REGULAR, MAKEUP, RETAKE = GradeKind
 ENTERED, CORRECTED, ABSENT, DEFERRED = GradeStatus
 
@@ -89,38 +90,38 @@ def test_what_is_no_score(scheme: GradingScheme, status: GradeStatus, written: s
     [("100", "4.0"), ("90", "4.0"), ("89.9", "3.7"), ("85", "3.7"), ("60", "1.0"), ("59.9", "0"), ("0", "0")],
 )
 def test_points_by_band(score: str, points: str) -> None:
-    assert scale_of(1).points(PERCENT, REGULAR, ENTERED, score) == Decimal(points)
+    assert SCALE.points(PERCENT, REGULAR, ENTERED, score) == Decimal(points)
 
 
 def test_an_average_is_weighted_by_credits() -> None:
     grades = [counted("90", "4"), counted("62", "1"), counted("A", "2", scheme=LEVELS)]
-    told = gpa_of([*grades, counted("P", "9", scheme=PASS_FAIL)], scale_of())
+    told = gpa_of([*grades, counted("P", "9", scheme=PASS_FAIL)], SCALE)
     # (4 x 4.0 + 1 x 1.0 + 2 x 4.0) / 7 = 3.571...
     assert told is not None
-    assert (told.value, told.credits, told.scale) == (Decimal("3.57"), 7, 1)
+    assert (told.value, told.credits, told.scale) == (Decimal("3.57"), 7, 0)
 
 
 def test_of_a_course_taken_again_the_best_counts_once_and_a_makeup_one_point_at_most() -> None:
     course = ObjectId()
     failed = counted("40", course=course)
     for again, value in ((MAKEUP, "1.00"), (RETAKE, "4.00")):
-        told = gpa_of([failed, counted("95", course=course, kind=again)], scale_of())
+        told = gpa_of([failed, counted("95", course=course, kind=again)], SCALE)
         assert told is not None
         assert (told.value, told.credits) == (Decimal(value), 4)
 
 
 def test_a_missed_exam_counts_nothing_and_a_deferred_one_not_at_all() -> None:
     missed = counted(None, status=ABSENT)
-    told = gpa_of([counted("95"), missed], scale_of())
+    told = gpa_of([counted("95"), missed], SCALE)
     assert told is not None
     assert (told.value, told.credits) == (Decimal("2.00"), 8)
-    assert gpa_of([counted(None, status=DEFERRED), counted("P", scheme=PASS_FAIL)], scale_of()) is None
-    assert gpa_of([counted("90", "0")], scale_of()) is None
+    assert gpa_of([counted(None, status=DEFERRED), counted("P", scheme=PASS_FAIL)], SCALE) is None
+    assert gpa_of([counted("90", "0")], SCALE) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 20)), min_size=1, max_size=20))
 def test_an_average_lies_between_least_and_most(grades: list[tuple[int, int]]) -> None:
-    scale = scale_of()
+    scale = SCALE
     held = [counted(f"{tenths / 10}", str(halves / 2)) for tenths, halves in grades]
     points = [scale.points(PERCENT, REGULAR, ENTERED, grade.score) or Decimal(0) for grade in held]
     told = gpa_of(held, scale)
@@ -188,6 +189,6 @@ async def test_an_average_is_of_what_is_stored(school: School) -> None:
     values = []
     for held in await grades_of_students(school.store, viewer, students[:3]):
         assert held is not None and held.are_all
-        told = average(held.grades, scale_of())
+        told = average(held.grades, SCALE)
         values.append(told and told.value)
     assert values == [Decimal("4.00"), Decimal("0.00"), None]

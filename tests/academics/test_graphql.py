@@ -93,7 +93,7 @@ async def test_all_of_it_by_mutations(school: School) -> None:
         "grade:correct",
         "grade:enter",
     ]
-    assert student["gpa"] == {"value": 4.0, "credits": 4.5, "scale": 1, "rank": None}
+    assert student["gpa"] == {"value": 4.0, "credits": 4.5, "scale": 0, "rank": None}
     assert redactions == set()
 
 

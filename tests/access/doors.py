@@ -517,6 +517,8 @@ WITHOUT_VALUES = {
     "POST /scans": "what was just uploaded, to the archive group who uploaded it",
     "importBatch": "a file and its faults, to those who import (tests/imports)",
     "importBatches": "as `importBatch`",
+    "GET /grade-sheets/{id}.csv": "numbers and names of a class, to whoever enters grades (tests/grade_sheets)",
+    "GET /grade-sheets/{id}.xlsx": "as `GET /grade-sheets/{id}.csv`",
     "PUT /imports": "what was just sent, to who sent it (tests/imports)",
     "GET /graphiql/{name}": "scripts",
     "GET /health/live": "that it runs",
@@ -536,6 +538,7 @@ WITHOUT_VALUES = {
     "mergeCase": "as `mergeCases`",
     "mergeCases": "merges, by class; the students by their rights (tests/duplicates)",
     "appeals": "by class, as from the student (tests/conduct)",
+    "gradePointScale": "the scale, open to all who are signed in",
     "conductPolicy": "the rules, open to all who are signed in",
     "GET /metrics": "counts of requests by route",
 }

@@ -324,6 +324,11 @@ REVIEWED: dict[str, str] = {
         CourseEdge.node CoursePayload.changeRequest CoursePayload.course CoursePayload.errors Term.auditHistory Term.id
         TermConnection.edges TermConnection.pageInfo TermEdge.cursor TermEdge.node TermPayload.changeRequest
         TermPayload.errors TermPayload.term""",
+    "the scale of grade points, open to all who are signed in; and what was just asked for": """
+        GradePointScale.effectiveFrom GradePointScale.rules GradePointScale.version
+        GradePointScaleReplacePayload.changeRequest GradePointScaleReplacePayload.differences
+        GradePointScaleReplacePayload.errors Course.earlier CourseChangePayload.applied
+        CourseChangePayload.changeRequest CourseChangePayload.errors""",
     "a grade, its average and rank: to whoever reads the grades that they are told by (tests/academics)": """
         GradeAverage.credits GradeAverage.rank GradeAverage.scale GradeAverage.value GradeRank.place GradeRank.ranked
         GradeRecord.arrangement GradeRecord.auditHistory GradeRecord.course GradeRecord.id GradeRecord.term
@@ -339,6 +344,11 @@ REVIEWED: dict[str, str] = {
     "what became of the grades that were just sent, to whoever enters them": """
         GradeCorrectPayload.applied GradeCorrectPayload.changeRequest GradeCorrectPayload.errors
         GradesEnterPayload.entered GradesEnterPayload.errors GradesEnterPayload.missing""",
+    "faults of the sheet that was just sent, by row and code, to whoever enters grades (tests/grade_sheets)": """
+        GradeSheetCellError.code GradeSheetCellError.column GradeSheetCellError.messageEn GradeSheetCellError.messageZh
+        GradeSheetImportPayload.errors GradeSheetImportPayload.report GradeSheetReport.bad GradeSheetReport.entered
+        GradeSheetReport.missing GradeSheetReport.rows GradeSheetReport.valid GradeSheetRow.errors
+        GradeSheetRow.sheetRow""",
     "the SDL": "_Service.sdl",
 }
 # Their fields are the doors of the matrix, and the operations.

@@ -19,9 +19,10 @@ from archive_store.academics.documents import (
     GradeRecord,
     GradeStatus,
     GradingScheme,
+    default_scale,
 )
 from archive_store.academics.results import Attended
-from archive_store.academics.rules import Counted
+from archive_store.academics.rules import Counted, scale_from
 from archive_store.conduct.documents import SanctionKind
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
@@ -90,10 +91,11 @@ def test_courses_that_lack_are_told_and_none_arranged_is_none_passed() -> None:
 
 
 def test_average_attendance_and_sanctions() -> None:
-    least = rule("GPA", least_gpa=3.85, gpa_scale=1)
-    assert held(least) == (False, "-/3.85")
-    assert held(least, grades=[grade(MATH, "90"), grade(PHYSICS, "85")]) == (True, "3.85/3.85")
-    assert held(least, grades=[grade(MATH, "90"), grade(PHYSICS, "84")]) == (False, "3.65/3.85")
+    least = rule("GPA", least_gpa=3.85, gpa_scale=0)
+    known = {"scales": {0: scale_from(0, default_scale().rules)}}
+    assert held(least, **known) == (False, "-/3.85")
+    assert held(least, grades=[grade(MATH, "90"), grade(PHYSICS, "85")], **known) == (True, "3.85/3.85")
+    assert held(least, grades=[grade(MATH, "90"), grade(PHYSICS, "84")], **known) == (False, "3.65/3.85")
     rate = rule("ATTENDANCE", least_percent=90)
     assert held(rate) == (False, "-/90")
     assert held(rate, attended=Attended(0, 0)) == (False, "-/90")
@@ -177,7 +179,7 @@ async def graded(school: School) -> list[ObjectId]:
         school,
         rule("CREDITS", least_credits=4),
         rule("COURSES_PASSED", is_every_arranged=True),
-        rule("GPA", least_gpa=2, gpa_scale=1),
+        rule("GPA", least_gpa=2, gpa_scale=0),
         rule("ATTENDANCE", least_percent=95),
         rule("NO_SANCTION_IN_FORCE", sanction_kinds={"PROBATION"}),
     )
@@ -227,7 +229,7 @@ async def test_an_exam_that_was_missed_counts_and_one_put_off_does_not(school: S
     absent, deferred = (await students_of(school, FIRST))[:2]
     rows = [{"student_id": absent, "status": "ABSENT"}, {"student_id": deferred, "status": "DEFERRED"}]
     await enter(school, arrangement, rows)
-    await in_force(school, rule("GPA", least_gpa=2, gpa_scale=1))
+    await in_force(school, rule("GPA", least_gpa=2, gpa_scale=0))
     for key, told in ((absent, "0/2"), (deferred, "-/2")):
         viewer = await school.viewer("academic-affairs")
         (audit,) = await audits(school.store, viewer, student_ids=[key], day=day(school))
@@ -288,7 +290,7 @@ async def test_a_cohort_with_all_rules_in_bulk(school: School, record_property: 
         school,
         rule("CREDITS", least_credits=4 * COURSES),
         rule("COURSES_PASSED", course_codes={"C0", "C1"}),
-        rule("GPA", least_gpa=3.7, gpa_scale=1),
+        rule("GPA", least_gpa=3.7, gpa_scale=0),
         rule("ATTENDANCE", least_percent=95),
         rule("NO_SANCTION_IN_FORCE", sanction_kinds={"PROBATION"}),
     )

@@ -23,7 +23,7 @@ AT = datetime(2026, 11, 29, tzinfo=UTC)
 TOLD = {
     **{"transcriptNumber": "CJ20261129-ABCDEFGH", "issuedOn": "2026-11-29", "name": "王小明"},
     "courses": [{"code": "MATH", "name": "数学", "credits": "4", "score": "59"}],
-    "average": {"value": "0.00", "credits": "4", "scale": 1},
+    "average": {"value": "0.00", "credits": "4", "scale": 0},
 }
 
 

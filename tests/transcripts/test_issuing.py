@@ -52,7 +52,7 @@ async def test_a_student_has_the_grades_certified_at_once(school: School) -> Non
         {**line, "code": "MUSIC", "name": "音乐", "credits": "0.5", "scheme": "FIVE_LEVEL", "score": "A"},
     ]
     # (4 × 3.7 + 0.5 × 4) ÷ 4.5
-    assert told["average"] == {"value": "3.73", "credits": "4.5", "scale": 1}
+    assert told["average"] == {"value": "3.73", "credits": "4.5", "scale": 0}
     for secret in (student.identity_number, str(student.birth_date), str(held.student), made.code):
         assert secret
         assert secret not in made.credential

@@ -178,7 +178,7 @@ def _told(terms: int, courses: int) -> dict[str, Any]:
             for term in range(terms)
             for n in range(courses)
         ],
-        "average": {"value": "3.00", "credits": "2", "scale": 1},
+        "average": {"value": "3.00", "credits": "2", "scale": 0},
     }
 
 

@@ -1,0 +1,1 @@
+"""Grade sheets (成绩单文件) in GraphQL."""
