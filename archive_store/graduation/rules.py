@@ -37,7 +37,8 @@ class AuditedRecord:
     """What is known of a record; `documents` are the types of its filed papers, `sanctions` the kinds in force.
 
     `courses` are those that the rules name, `arranged` those that the class was to be taught, by code, `scales` those
-    of averages that they name, by version. What no rule asks for is empty. `attended` is None where no term was recorded.
+    of averages that they name, by version. What no rule asks for is empty. `attended` is None where no term was
+    recorded.
     """
 
     status: StudentStatus
