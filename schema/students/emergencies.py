@@ -34,6 +34,10 @@ class StudentSuspendEmergencyInput:
     effective_from: Day = strawberry.field(
         description="The day, in China, from which it holds; none to come."
     )
+    until: Day | None = strawberry.field(
+        default=None,
+        description="休学期限, the last day that is planned; needed where a rule counts the length.",
+    )
     reason: str = strawberry.field(description="What the emergency is.")
 
 
@@ -55,7 +59,7 @@ async def resolve_student_suspend_emergency(
     input: StudentSuspendEmergencyInput,  # noqa: A002
 ) -> EmergencyPayload:
     student_id = key_of(input.student_id, "Student", field="studentId")
-    values = {"student_id": student_id, "effective_from": input.effective_from}
+    values = {"student_id": student_id, "effective_from": input.effective_from, "until": input.until}
     payload = payload_of(StatusChange, values)
     store, viewer = info.context.store, info.context.viewer
     key = await execute(store, viewer, STATUS_CHANGES[ChangeKind.SUSPEND].name, payload, reason=input.reason)

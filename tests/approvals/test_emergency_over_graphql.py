@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 
 from archive_store.approvals import emergencies
 from archive_store.foundation.clock import school_day
+from archive_store.students.status_periods import in_force
 from schema.nodes import global_id
 from tests.approvals.test_emergency import NEW, REASON, held, updated
 from tests.approvals.test_over_graphql import mutate
 from tests.http.test_http import ask
+from tests.organisation.structure import build
 from tests.school import School
 
 Bearer = Any
@@ -86,6 +89,27 @@ async def test_a_suspension_is_reversed(school: School, http: httpx.AsyncClient,
     undone = await mutate(http, bearer("director"), "emergencyReverse", ACTION, id=action, comment="误报")
     assert undone["emergencyAction"]["status"] == "REVERSED"
     assert (await ask(http, bearer("teacher"), status, id=key))["data"]["student"]["status"] == "ENROLLED"
+
+
+async def test_a_suspension_whose_length_counts_names_its_last_day(
+    school: School, http: httpx.AsyncClient, bearer: Bearer
+) -> None:
+    await build(school)
+    today = school_day(school.store.clock.now())
+    given = {
+        "studentId": global_id("Student", (await school.student()).key),
+        "effectiveFrom": today.isoformat(),
+        "reason": REASON,
+    }
+    refused = await mutate(http, bearer("information"), "studentSuspendEmergency", ACTION, **given)
+    assert refused["errors"] == [{"code": "required", "field": "until"}]
+    until = today + timedelta(days=30)
+    told = await mutate(
+        http, bearer("information"), "studentSuspendEmergency", ACTION, **given, until=until.isoformat()
+    )
+    assert told["errors"] == []
+    running = in_force((await school.student()).status_periods)[-1]
+    assert (running.status, running.planned_to) == ("SUSPENDED", until)
 
 
 async def test_a_name_is_no_emergency(school: School, http: httpx.AsyncClient, bearer: Bearer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archive_store.academics.documents import GradeKind, GradeRecord, GradeStatus, GradingScheme
+from archive_store.access.policy import AccessPolicy
 from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
 from archive_store.grade_sheets.columns import same_name
@@ -23,6 +25,7 @@ from archive_store.grade_sheets.templates import grade_sheet_template
 from archive_store.imports.roster_files import open_table
 from archive_store.students.documents import Student
 from archive_store.students.export_files import FileType
+from archive_store.students.scope import StudentScope
 from schema.nodes import global_id
 from tests.academics.terms import (
     FIRST,
@@ -197,6 +200,29 @@ async def test_only_academic_affairs_sends_and_fills_sheets(school: School) -> N
         with pytest.raises(RegistrarError) as refused:
             await send(school, key, f"{HEAD}\n{number},{name},85,")
         assert refused.value.code == "not_found"
+
+
+async def test_a_student_out_of_sight_is_as_unknown_as_nobody(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await arranged(school)
+    ((number, name),) = await named(school, held.students[:1])
+    sheet = f"{HEAD}\n{number},{name},85,\n404404,{name},85,"
+    office = await school.viewer(OFFICE)
+    # Of a policy by which the post reads of nobody what tells a student on a sheet.
+    blind = office.policy.rules.model_copy(update={"by_post": {}})
+    viewer = replace(office, policy=AccessPolicy(blind))
+    with pytest.raises(RegistrarError) as refused:
+        await enter_grade_sheet(school.store, viewer, sheet.encode(), held.arrangement)
+    assert refused.value.code == "forbidden"
+    with pytest.raises(RegistrarError) as refused:
+        await grade_sheet_template(school.store, viewer, held.arrangement)
+    assert refused.value.code == "forbidden"
+    # Of one by which only a class is in sight, a number outside it is answered as one of nobody.
+    monkeypatch.setattr(StudentScope, "visible", {"class_name": SECOND})
+    report = await enter_grade_sheet(school.store, office, sheet.encode(), held.arrangement, dry_run=True)
+    assert told(report) == [(2, "学号", "not_found"), (3, "学号", "not_found")]
+    assert len({error.message for row in report.bad for error in row.errors}) == 1
 
 
 @pytest.mark.parametrize("file_type", list(FileType))
