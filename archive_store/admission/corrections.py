@@ -22,18 +22,17 @@ from archive_store.admission.rules import RULE, AdmissionAction, posts_for
 from archive_store.admission.steps import case_to_move, require_on, write
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import REASON_LIMIT, Outcome, payload_of, perform
-from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.clock_work import change_each
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import CLOCK, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.changes import StudentChanges, StudentUpdate
 from archive_store.students.documents import Student
 from archive_store.students.operations import STUDENT_UPDATE, request_decisions
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
-_AT_ONCE = 100
 
 
 class ObjectionAnswer(BaseModel):
@@ -194,26 +193,10 @@ ADMISSION_CORRECT = Operation(
 
 async def tell_overdue(store: Store, now: datetime) -> int:
     """The clock's job: the director and the information group learn, once, that a correction is late."""
-    rows = store.database.collection(AdmissionCase).find(
-        {"status": CaseStatus.OBJECTED.value, "due_at": {"$lte": now}, "overdue_told_at": None},
-        {"_id": 1},
-        limit=_AT_ONCE,
-    )
-    told = 0
-    for row in await rows.to_list():
-        told += await governed_transaction(store, CLOCK, "admission.tell_overdue", _tell(row["_id"], now))
-    return told
+    late = {"status": CaseStatus.OBJECTED.value, "due_at": {"$lte": now}, "overdue_told_at": None}
 
-
-def _tell(case_id: ObjectId, now: datetime) -> Any:
-    async def tell(unit: UnitOfWork) -> int:
-        case = await unit.load(AdmissionCase, case_id)
-        if case is None or case.status is not CaseStatus.OBJECTED or case.overdue_told_at is not None:
-            return 0
-        if case.due_at is None or case.due_at > now:
-            return 0
+    async def tell(unit: UnitOfWork, case: AdmissionCase) -> None:
         await write(unit, case, "overdue", {"overdue_told_at": unit.at}, told="overdue")
         unit.notify(Post.DIRECTOR, "admission:overdue", Subject(AdmissionCase.subject_type, case.key))
-        return 1
 
-    return tell
+    return await change_each(store, "admission.tell_overdue", AdmissionCase, late, tell)

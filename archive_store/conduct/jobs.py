@@ -7,16 +7,15 @@ from datetime import date, datetime, timedelta
 
 from bson import ObjectId
 
-from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.clock_work import change_each
 from archive_store.conduct.documents import Appeal
 from archive_store.conduct.rules import APPOINTERS, OPEN_APPEALS, is_overdue
 from archive_store.conduct.steps import change_told, policy_in_force, tell_family
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
-from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import CLOCK, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 
 _OPEN: Row = {"status": {"$in": sorted(status.value for status in OPEN_APPEALS)}}
 
@@ -39,33 +38,20 @@ async def tell_overdue(store: Store, now: datetime) -> int:
 
 
 async def _each(store: Store, query: Row, mark: str, verb: str, today: date) -> int:
-    """Of each appeal of the query that bears no mark for its last day, in a transaction of its own."""
-    done = 0
-    query = {**query, "$expr": {"$ne": [f"${mark}", "$decide_by"]}}
-    for row in await store.database.collection(Appeal).find(query, {"_id": 1}).to_list():
+    """Of each appeal of the query that bears no mark for its last day."""
 
-        async def work(unit: UnitOfWork, key: ObjectId = row["_id"]) -> bool:
-            still = {"_id": key, **query}
-            found = await store.database.collection(Appeal).find_one(still, session=unit.session)
-            if found is None:
-                return False
-            appeal = await unit.decrypted(Appeal, found)
-            await change_told(unit, appeal, {mark: appeal.decide_by}, f"appeal:{verb}")
-            late = is_overdue(appeal, today)
-            kind = "appeal:overdue" if late else "appeal:due_soon"
-            subject = Subject(Appeal.subject_type, appeal.key)
-            for recipient in _recipients(appeal, late=late):
-                unit.notify(recipient, kind, subject)
-            if late:
-                await tell_family(unit, appeal, appeal.student_id, kind)
-            return True
+    async def tell(unit: UnitOfWork, appeal: Appeal) -> None:
+        await change_told(unit, appeal, {mark: appeal.decide_by}, f"appeal:{verb}")
+        late = is_overdue(appeal, today)
+        kind = "appeal:overdue" if late else "appeal:due_soon"
+        subject = Subject(Appeal.subject_type, appeal.key)
+        for recipient in _recipients(appeal, late=late):
+            unit.notify(recipient, kind, subject)
+        if late:
+            await tell_family(unit, appeal, appeal.student_id, kind)
 
-        try:
-            done += await governed_transaction(store, CLOCK, f"appeal.{verb}", work)
-        except RegistrarError:
-            # Somebody changed it meanwhile; the next run looks at it again.
-            continue
-    return done
+    unmarked = {**query, "$expr": {"$ne": [f"${mark}", "$decide_by"]}}
+    return await change_each(store, f"appeal.{verb}", Appeal, unmarked, tell)
 
 
 def _recipients(appeal: Appeal, *, late: bool) -> Sequence[ObjectId | Post]:

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import StringConstraints
 
-from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.clock_work import change_each
 from archive_store.crisis.documents import REVIEW_TEXTS, AfterActionReview, CrisisTeam, CrisisTeamStatus
 from archive_store.crisis.rules import FORMERS, TeamAction, after
 from archive_store.crisis.steps import (
@@ -26,11 +25,10 @@ from archive_store.crisis.steps import (
     write,
 )
 from archive_store.foundation.clock import school_day
-from archive_store.foundation.errors import RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import CLOCK, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 
 TEXT_LIMIT = 10_000
 
@@ -86,7 +84,7 @@ async def stand_down_ended(store: Store, now: datetime) -> int:
     async def end(unit: UnitOfWork, team: CrisisTeam) -> None:
         await end_team(unit, team, after(team.status, TeamAction.STAND_DOWN))
 
-    return await _each(store, query, "crisis_team.stand_down", end)
+    return await change_each(store, "crisis_team.stand_down", CrisisTeam, query, end)
 
 
 async def mark_reviews_due(store: Store, now: datetime) -> int:
@@ -107,31 +105,4 @@ async def mark_reviews_due(store: Store, now: datetime) -> int:
         for recipient in (team.leader_id, Post.VICE_PRINCIPAL):
             unit.notify(recipient, "crisis_team:review_due", subject)
 
-    return await _each(store, query, "crisis_team.mark_review_due", mark)
-
-
-async def _each(
-    store: Store,
-    query: dict[str, Any],
-    operation: str,
-    change: Callable[[UnitOfWork, CrisisTeam], Awaitable[None]],
-) -> int:
-    """Change each team of the query in a transaction of its own, if it is still one of them then."""
-    done = 0
-    rows = store.database.collection(CrisisTeam).find(query, {"_id": 1})
-    for row in await rows.to_list():
-
-        async def work(unit: UnitOfWork, key: ObjectId = row["_id"]) -> bool:
-            still = {"_id": key, **query}
-            found = await store.database.collection(CrisisTeam).find_one(still, session=unit.session)
-            if found is None:
-                return False
-            await change(unit, await unit.decrypted(CrisisTeam, found))
-            return True
-
-        try:
-            done += await governed_transaction(store, CLOCK, operation, work)
-        except RegistrarError:
-            # Somebody changed it meanwhile; the next run looks at it again.
-            continue
-    return done
+    return await change_each(store, "crisis_team.mark_review_due", CrisisTeam, query, mark)

@@ -18,12 +18,12 @@ from archive_store.access.viewer import Viewer
 from archive_store.admission.steps import policy_in_force
 from archive_store.approvals.documents import ChangeRequest, RequestStatus
 from archive_store.approvals.operation import Operation, Payload
-from archive_store.audit.governed_transaction import governed_transaction
+from archive_store.audit.clock_work import change_each
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import CLOCK, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
 from archive_store.foundation.working_days import due_after
 from archive_store.objections.documents import ObjectionCapacity, ObjectionStatus, RecordObjection
@@ -38,7 +38,6 @@ OPEN_LIMIT = 20  # of one student
 WRITERS = frozenset({Post.INFORMATION_GROUP})
 # What a record says that somebody can be wrong about.
 FIELDS = frozenset(StudentChanges.model_fields) | {"status", "class_name", "grade"}
-_AT_ONCE = 200
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
 
 
@@ -231,26 +230,13 @@ async def _write(
 async def tell_overdue_answers(store: Store, now: datetime) -> int:
     """The clock's job: the director and the information group learn, once, that an answer is late."""
     late = {"status": ObjectionStatus.OPEN.value, "due_at": {"$lte": now}, "overdue_told_at": None}
-    rows = store.database.collection(RecordObjection).find(late, {"_id": 1}, limit=_AT_ONCE)
-    told = 0
-    for row in await rows.to_list():
-        told += await governed_transaction(store, CLOCK, "record_objection.overdue", _tell(row["_id"], now))
-    return told
 
-
-def _tell(key: ObjectId, now: datetime) -> Any:
-    async def tell(unit: UnitOfWork) -> int:
-        objection = await unit.load(RecordObjection, key)
-        if objection is None or objection.status is not ObjectionStatus.OPEN:
-            return 0
-        if objection.overdue_told_at is not None or objection.due_at > now:
-            return 0
+    async def tell(unit: UnitOfWork, objection: RecordObjection) -> None:
         subject = await _write(unit, objection, "overdue", {"overdue_told_at": unit.at})
         for post in (Post.DIRECTOR, Post.INFORMATION_GROUP):
             unit.notify(post, "record_objection:overdue", subject)
-        return 1
 
-    return tell
+    return await change_each(store, "record_objection.overdue", RecordObjection, late, tell)
 
 
 def _operation(
