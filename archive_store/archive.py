@@ -36,6 +36,7 @@ from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.documents import IMPORT_INDEXES, ImportBatch
 from archive_store.imports.jobs import expire, run_due
+from archive_store.logistics.tables import LOGISTICS_RECORD_TYPES
 from archive_store.objections.documents import RecordObjection
 from archive_store.objections.operations import tell_overdue_answers
 from archive_store.operation_table import OPERATIONS
@@ -70,6 +71,7 @@ from archive_store.transfers.jobs import tell_overdue_receipts
 
 RECORD_TYPES: tuple[type[Record], ...] = (
     *ACADEMIC_RECORD_TYPES,
+    *LOGISTICS_RECORD_TYPES,
     AccessEvent,
     AdmissionCase,
     AdmissionPolicy,

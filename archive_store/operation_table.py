@@ -33,6 +33,7 @@ from archive_store.duties.code_tables import CODE_TABLE_LOAD
 from archive_store.duties.operations import CALENDAR_LOAD
 from archive_store.graduation.decisions import GRADUATION_DECIDE
 from archive_store.imports.batches import IMPORT_UNDO, ROSTER_IMPORT
+from archive_store.logistics.tables import LOGISTICS_OPERATIONS
 from archive_store.objections.operations import OBJECTION_OPERATIONS
 from archive_store.organisation.assignments import CLASS_ASSIGN
 from archive_store.organisation.classes import CLASS_CHANGE, CLASS_CLOSE, CLASS_OPEN
@@ -74,6 +75,7 @@ from archive_store.transfers.operations import FILE_TRANSFER_RECEIVE, FILE_TRANS
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
     **ACADEMIC_OPERATIONS,
+    **LOGISTICS_OPERATIONS,
     "admission.add_evidence": ADMISSION_ADD_EVIDENCE,
     "admission.amend": ADMISSION_AMEND,
     "admission.call_confirmation": ADMISSION_CALL_CONFIRMATION,

@@ -74,6 +74,8 @@ name_enum(
         "VERIFICATION_CAMPAIGN": "学期核验",
         "ATTENDANCE_ENTRY": "出勤录入",
         "ATTENDANCE_SUMMARY": "出勤",
+        "BED_STAY": "住宿安排",
+        "DORMITORY_ROOM": "宿舍房间",
         "COURSE": "课程",
         "COURSE_ARRANGEMENT": "课程安排",
         "GRADE_ENTRY": "成绩录入",

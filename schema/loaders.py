@@ -41,6 +41,7 @@ from schema.academics.loaders import AcademicsLoaders
 from schema.audit.loaders import AuditLoaders
 from schema.conduct.loaders import ConductLoaders
 from schema.context import Context
+from schema.logistics.loaders import LogisticsLoaders
 from schema.objections.loaders import ObjectionLoaders
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
@@ -93,6 +94,7 @@ class Loaders:
         self.audit = AuditLoaders(context)
         self.conduct = ConductLoaders(context)
         self.academics = AcademicsLoaders(context)
+        self.logistics = LogisticsLoaders(context)
         self.objections = ObjectionLoaders(context)
         self.transfers = TransferLoaders(context)
         self.transcripts = TranscriptLoaders(context)

@@ -43,6 +43,7 @@ from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.grade_sheets.mutations import GradeSheetMutations
 from schema.graduation.resolvers import GraduationMutations
 from schema.imports.mutations import ImportMutations
+from schema.logistics.mutations import LogisticsMutations
 from schema.objections.resolvers import ObjectionMutations
 from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
@@ -95,6 +96,7 @@ class Mutation(
     AcademicsMutations,
     CourseChangeMutations,
     GradePointScaleMutations,
+    LogisticsMutations,
     AdmissionMutations,
     CertificateMutations,
     CodeTableMutations,

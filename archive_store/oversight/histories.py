@@ -34,6 +34,8 @@ from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.documents import ImportBatch
+from archive_store.logistics.documents import DormitoryRoom
+from archive_store.logistics.queries import BED_STAY_HISTORY
 from archive_store.objections.documents import RecordObjection
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
@@ -67,6 +69,7 @@ class SubjectType(StrEnum):
     AWARD = "Award"  # 奖励
     ATTENDANCE_ENTRY = "AttendanceEntry"  # 出勤录入
     ATTENDANCE_SUMMARY = "AttendanceSummary"  # 出勤
+    BED_STAY = "BedStay"  # 住宿安排
     CAMPUS = "Campus"  # 校区
     CERTIFICATE = "Certificate"  # 证书
     CERTIFICATE_ISSUE = "CertificateIssue"  # 颁发批次
@@ -82,6 +85,7 @@ class SubjectType(StrEnum):
     DELEGATION = "Delegation"  # 委托
     DISPOSAL_BATCH = "DisposalBatch"  # 销毁批次
     DUPLICATE_DISMISSAL = "DuplicateDismissal"  # 非重复
+    DORMITORY_ROOM = "DormitoryRoom"  # 宿舍房间
     EMERGENCY_ACTION = "EmergencyAction"  # 应急处置
     EXPORT = "Export"  # 导出
     FIELD_ACCESS_POLICY = "FieldAccessPolicy"  # 字段权限
@@ -126,6 +130,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.AWARD: AWARD_HISTORY,
     SubjectType.ATTENDANCE_ENTRY: by_class(AttendanceEntry, texts=of_no_leaf),
     SubjectType.ATTENDANCE_SUMMARY: ATTENDANCE_HISTORY,
+    SubjectType.BED_STAY: BED_STAY_HISTORY,
+    SubjectType.DORMITORY_ROOM: by_class(DormitoryRoom),
     SubjectType.CAMPUS: by_class(Campus),
     SubjectType.CERTIFICATE: CERTIFICATE_HISTORY,
     SubjectType.CERTIFICATE_ISSUE: by_class(CertificateIssue),

@@ -337,6 +337,10 @@ REVIEWED: dict[str, str] = {
         AttendanceSummary.auditHistory AttendanceSummary.id AttendanceSummary.term Student.attendance
         AttendanceEnterPayload.entered AttendanceEnterPayload.errors AttendanceCorrectPayload.applied
         AttendanceCorrectPayload.changeRequest AttendanceCorrectPayload.errors""",
+    "where a student sleeps, to whoever reads each leaf of it; and what became of what was just sent": """
+        BedAssignPayload.errors BedAssignPayload.id BedLeavePayload.errors BedLeavePayload.id BedStay.building
+        BedStay.id BedStay.roomNumber DormitoryRoomOpenPayload.errors DormitoryRoomOpenPayload.id
+        Student.dormitory""",
     "a transcript, to whoever reads the grades that it tells (tests/transcripts)": """
         Student.transcripts Transcript.auditHistory Transcript.correctedSince Transcript.documentUrl Transcript.id
         Transcript.paperUrl TranscriptIssuePayload.errors TranscriptIssuePayload.transcript

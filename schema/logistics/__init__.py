@@ -1,0 +1,1 @@
+"""Dormitory rooms and bed stays over GraphQL."""

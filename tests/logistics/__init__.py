@@ -1,0 +1,1 @@
+"""Tests of dormitory rooms and bed stays."""
