@@ -27,6 +27,7 @@ from api.scans import download_scan, scan_preview, scan_thumbnail, upload_scan
 from api.sequencer import sequencer_of
 from api.sign_in import SignIn
 from api.stalls import StallLimits
+from api.statistics import statistics_file
 from api.tus import one_upload, uploads
 from api.witnesses import publisher_of
 from api.worker import worker_of_jobs, working
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/scans/{id}/thumbnail", scan_thumbnail, methods=["GET"]),
             Route("/exports/students.csv", export_csv, methods=["GET"]),
             Route("/exports/students.xlsx", export_workbook, methods=["GET"]),
+            Route("/statistics/{question}.{ending}", statistics_file, methods=["GET"]),
             Route("/imports", begin_import, methods=["PUT"]),
             Route("/.well-known/did.json", key_document, methods=["GET"]),
             Route("/certificates/verify/{code}", check_certificate, methods=["GET"]),
