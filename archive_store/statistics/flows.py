@@ -5,8 +5,9 @@ none, or a correction (更正), by the status before and the status that began. 
 Cells count students who flowed (人次): who is suspended twice in one period counts twice. A cell that fewer students
 than the smallest cell make up is suppressed, however often they did.
 
-Suppressed as `analysis.rules` says, each flow by itself, over all periods of the unit and the coarser ones together, so
-that months never give a term or a year away, whatever range is asked for. The running period is not told.
+Suppressed as `analysis.rules` says, each flow of a school year by itself, over all periods of the unit and the coarser
+ones together, so that a year less its months gives nothing away, whatever range is asked for. The running period is
+not told.
 
 Not protected, beside what `analysis.rules` names: that stocks of two dates differ by the flows between them; that what
 is recorded late, or corrected, changes a period that was told before; and sums over several flows.
@@ -22,7 +23,7 @@ from enum import StrEnum
 from archive_store.access.viewer import Viewer
 from archive_store.analysis.dimensions import StudentDimension
 from archive_store.analysis.queries import ONCE
-from archive_store.analysis.rules import Cell, hidden_cells, order_of
+from archive_store.analysis.rules import Cell, Value, hidden_cells, order_of
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
 from archive_store.statistics.periods import Month, PeriodUnit, check_range, month_of, months_of
@@ -143,9 +144,16 @@ def _told(
 ) -> list[Row]:
     """The cells of one flow whose period lies in the months."""
     levels = len(_levels(by))
-    within = [(place, place - 1) for place in range(1, levels)] + places_within(dimensions, levels)
-    few = {cell for cell, number in students.items() if number < smallest}
-    hidden = hidden_cells(counts, smallest, within=within, few=few)
+    # No question has all years together, so each is a table of its own, without its first place.
+    tables: defaultdict[Value, dict[Cell, int]] = defaultdict(dict)
+    for cell, count in counts.items():
+        tables[cell[0]][cell[1:]] = count
+    within = [(place, place - 1) for place in range(1, levels - 1)] + places_within(dimensions, levels - 1)
+    hidden = {
+        (year, *cell)
+        for year, table in tables.items()
+        for cell in hidden_cells(table, smallest, within=within, few=_few(table, year, students, smallest))
+    }
     cells = []
     for cell in sorted(counts, key=order_of):
         period = str(cell[levels - 1])
@@ -156,6 +164,13 @@ def _told(
             told = {"count": None if is_hidden else counts[cell], "suppressed": is_hidden}
             cells.append({"period": period, "flow": flow, **names, **told})
     return cells
+
+
+def _few(
+    table: Mapping[Cell, int], year: Value, students: Mapping[Cell, int], smallest: int
+) -> frozenset[Cell]:
+    """The cells that fewer students make up, however often they flowed."""
+    return frozenset(cell for cell in table if students[(year, *cell)] < smallest)
 
 
 def _levels(by: PeriodUnit) -> list[PeriodUnit]:
