@@ -29,6 +29,7 @@ from api.scans import download_scan, scan_preview, scan_thumbnail, upload_scan
 from api.sequencer import sequencer_of
 from api.sign_in import SignIn
 from api.stalls import StallLimits
+from api.statistics import statistics_file
 from api.transcripts import (
     check_transcript,
     transcript_document,
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/exports/students.xlsx", export_workbook, methods=["GET"]),
             Route("/grade-sheets/{id}.csv", grade_sheet_csv, methods=["GET"]),
             Route("/grade-sheets/{id}.xlsx", grade_sheet_workbook, methods=["GET"]),
+            Route("/statistics/{question}.{ending}", statistics_file, methods=["GET"]),
             Route("/imports", begin_import, methods=["PUT"]),
             Route("/.well-known/did.json", key_document, methods=["GET"]),
             Route("/certificates/verify/{code}", check_certificate, methods=["GET"]),

@@ -97,6 +97,7 @@ from schema.semester_verification.queries import (
     resolve_verification_campaign,
     resolve_verification_item,
 )
+from schema.statistics.queries import StatisticsQueries
 from schema.status_changes.resolvers import StatusChangeQueries
 from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
@@ -152,6 +153,7 @@ class Query(
     ImportQueries,
     ObjectionQueries,
     OrganisationQueries,
+    StatisticsQueries,
     StatusChangeQueries,
     VerificationQueries,
 ):

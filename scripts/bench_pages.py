@@ -96,7 +96,9 @@ async def bench_pages(settings: Settings, *, students: int, rounds: int) -> None
                     assert page.page.rows, name  # noqa: S101
             measured, floor = (statistics.median(times[school.size]) for school in (large, small))
             print(f"page-{name} ratio={measured / floor:.2f} bar={BAR}")
-            print(f"# page-{name}: {measured * 1000:.2f} ms against {floor * 1000:.2f} ms (medians)", flush=True)
+            print(
+                f"# page-{name}: {measured * 1000:.2f} ms against {floor * 1000:.2f} ms (medians)", flush=True
+            )
 
 
 async def _school(opened: AsyncExitStack, settings: Settings, name: str, size: int) -> SchoolOfSize:

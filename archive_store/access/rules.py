@@ -94,6 +94,17 @@ class AccessRules(_Rules):
     # Who searches the audit history of all records (审计) and is told who read what. Versions from before have the
     # default.
     audit_readers: frozenset[Post] = frozenset({Post.DIRECTOR, Post.VICE_PRINCIPAL, Post.PRINCIPAL})
+    # Who counts grades (成绩分布), which are F3: those whose work they are, and who decides by them. A deputy director
+    # does not. Versions from before have the default.
+    grade_statistics: frozenset[Post] = frozenset(
+        {
+            Post.DIRECTOR,
+            Post.ANALYSIS_GROUP,
+            Post.ACADEMIC_AFFAIRS,
+            Post.VICE_PRINCIPAL,
+            Post.PRINCIPAL,
+        }
+    )
 
     # Of those who are tied to a class, who reads its grades for their work (教学), without stating a purpose: TEACHER
     # the course that they teach to it, HOMEROOM_TEACHER all of them. Versions from before have the default.

@@ -24,7 +24,7 @@ from archive_store.students.documents import Student, StudentStatus
 
 CELLS_LIMIT = 10_000
 # A record that went into another (合并), and is voided for that, is not counted beside it: one person is one.
-_ONCE: Row = {"$nor": [{"merged_into": {"$ne": None}, "status": StudentStatus.VOIDED.value}]}
+ONCE: Row = {"$nor": [{"merged_into": {"$ne": None}, "status": StudentStatus.VOIDED.value}]}
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 _ROW_DIMENSIONS = tuple(
     next(dimension for dimension in StudentDimension if dimension.attribute == name) for name in ROW_FIELDS
@@ -62,7 +62,7 @@ async def _count(
     store: Store, dimensions: Sequence[StudentDimension], *, limit: int | None = None
 ) -> Mapping[Cell, int]:
     key = {dimension.attribute: dimension.expression for dimension in dimensions}
-    pipeline: list[Row] = [{"$match": _ONCE}, {"$group": {"_id": key, "count": {"$sum": 1}}}]
+    pipeline: list[Row] = [{"$match": ONCE}, {"$group": {"_id": key, "count": {"$sum": 1}}}]
     if limit is not None:
         pipeline.append({"$limit": limit + 1})
     counts: Counter[Cell] = Counter()
@@ -92,7 +92,7 @@ async def pseudonymised_students(
     if after is not None and not _PSEUDONYM.fullmatch(after):
         raise foreign_cursor()
     # The index holds text alone, and is used where the query says so.
-    query: Row = {"pseudonym": {"$type": "string"} | ({"$gt": after} if after else {})} | _ONCE
+    query: Row = {"pseudonym": {"$type": "string"} | ({"$gt": after} if after else {})} | ONCE
     shown = {dimension.attribute: dimension.expression for dimension in _ROW_DIMENSIONS}
     found = await (
         store.database.collection(Student)

@@ -60,16 +60,22 @@ def told_cells(
 
 
 def hidden_cells(
-    counts: Mapping[Cell, int], smallest: int, *, within: Collection[tuple[int, int]] = ()
+    counts: Mapping[Cell, int],
+    smallest: int,
+    *,
+    within: Collection[tuple[int, int]] = (),
+    few: Collection[Cell] = (),
 ) -> frozenset[Cell]:
     """The cells of a table of counts that are suppressed.
 
-    `within` are pairs of places (inner, outer) of which the inner one is never asked for without the outer.
+    `within` are pairs of places (inner, outer) of which the inner one is never asked for without the outer. `few` are
+    cells of the whole table that are suppressed whatever their count, since too few students make it up.
     """
     if not counts:
         return frozenset()
     hidden: dict[Axes, set[Cell]] = {}
-    for axes in _subsets(len(next(iter(counts))), within):
+    width = len(next(iter(counts)))
+    for axes in _subsets(width, within):
         table = margin(counts, axes)
         groups = [
             _Group(cells, is_released=told not in hidden[coarser])
@@ -77,7 +83,7 @@ def hidden_cells(
             if set(coarser) < set(axes)
             for told, cells in _grouped(table, [axes.index(axis) for axis in coarser]).items()
         ]
-        hidden[axes] = _closed(table, groups, smallest)
+        hidden[axes] = _closed(table, groups, smallest, few if len(axes) == width else ())
     return frozenset(hidden[axes])
 
 
@@ -96,9 +102,11 @@ def _grouped(table: Iterable[Cell], places: Sequence[int]) -> dict[Cell, list[Ce
     return groups
 
 
-def _closed(table: Mapping[Cell, int], groups: Sequence[_Group], smallest: int) -> set[Cell]:
+def _closed(
+    table: Mapping[Cell, int], groups: Sequence[_Group], smallest: int, few: Collection[Cell] = ()
+) -> set[Cell]:
     """The small cells, and the further ones that keep each group from telling of a hidden one."""
-    hidden = {cell for cell, count in table.items() if count < smallest}
+    hidden = {cell for cell, count in table.items() if count < smallest}.union(few)
     # A cell that is all of a released coarser one is known whether it is hidden or not, so it hides no other.
     known = {group.cells[0] for group in groups if group.is_released and len(group.cells) == 1}
     before = -1

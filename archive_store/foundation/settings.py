@@ -65,7 +65,8 @@ class Settings(BaseSettings):
         "school in signed certificates (did:web), so it is kept for good. Without it none is issued.",
     )
     certificate_font_file: Path | None = Field(
-        None, description="A TrueType font with Chinese, which printed certificates carry."
+        None,
+        description="A TrueType font with Chinese, which printed certificates carry and charts are drawn with.",
     )
     public_checks_a_minute: int = Field(
         60,

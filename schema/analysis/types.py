@@ -9,8 +9,10 @@ from schema.access import governed
 from schema.enums import Gender, StudentStatus
 
 
-@strawberry.type(description="One cell: students who share a value of each dimension of the query.")
-class StudentStatisticsCell:
+@strawberry.type
+class DimensionFields:
+    """What students are counted by, the status apart."""
+
     gender: Gender | None = governed(stored.Student, "gender", "性别")
     birth_year: int | None = governed(stored.Student, "birth_date", "出生年")
     ethnic_group: str | None = governed(stored.Student, "ethnic_group", "民族, code of GB/T 3304")
@@ -18,13 +20,17 @@ class StudentStatisticsCell:
     overseas_status: str | None = governed(stored.Student, "overseas_status", "港澳台侨外")
     political_status: str | None = governed(stored.Student, "political_status", "政治面貌, code of GB/T 4762")
     household_type: str | None = governed(stored.Student, "household_type", "户口性质, code")
-    status: StudentStatus | None = governed(stored.Student, "status", "学籍状态")
     grade: str | None = governed(stored.Student, "grade", "年级")
     class_name: str | None = governed(stored.Student, "class_name", "班级")
     enrolled_month: str | None = governed(stored.Student, "enrolled_month", "入学年月, YYYY-MM")
     admission_method: str | None = governed(stored.Student, "admission_method", "入学方式, code")
     boarding: str | None = governed(stored.Student, "boarding", "就读方式, code")
     student_source: str | None = governed(stored.Student, "student_source", "学生来源, code")
+
+
+@strawberry.type(description="One cell: students who share a value of each dimension of the query.")
+class StudentStatisticsCell(DimensionFields):
+    status: StudentStatus | None = governed(stored.Student, "status", "学籍状态")
     count: int | None = strawberry.field(description="How many students; null where suppressed.")
     suppressed: bool = strawberry.field(
         description="The count is small, or a small one could be reckoned from it."

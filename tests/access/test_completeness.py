@@ -174,7 +174,14 @@ REVIEWED: dict[str, str] = {
         Notification.kind Notification.at Notification.subjectId""",
     "counts with small cells suppressed; and a pseudonym that leads to no record": """
         StudentStatistics.smallestCell StudentStatisticsCell.count StudentStatisticsCell.suppressed
-        PseudonymisedStudent.pseudonym""",
+        PseudonymisedStudent.pseudonym
+        StudentFlows.smallestCell StudentFlows.cells StudentFlowCell.period StudentFlowCell.flow
+        StudentFlowCell.count StudentFlowCell.suppressed StudentStocks.smallestCell StudentStocks.cells
+        StudentStockCell.month StudentStockCell.count StudentStockCell.suppressed
+        GradeDistributions.smallestCell GradeDistributions.distributions GradeDistribution.grade
+        GradeDistribution.count GradeDistribution.suppressed GradeDistribution.bands GradeDistribution.passRate
+        GradeDistribution.mean GradeDistribution.median GradeBandCount.band GradeBandCount.count
+        GradeBandCount.suppressed""",
     "the policy, open to all who are signed in": """
         ApprovalPolicy.version ApprovalPolicy.effectiveFrom ApprovalPolicy.content RouteDifference.operation
         RouteDifference.fields RouteDifference.jointBefore RouteDifference.tiersBefore RouteDifference.jointAfter

@@ -200,3 +200,14 @@ def test_a_row_shows_no_rare_combination(pupils: list[Pupil]) -> None:
         for name in TOLD_BY_GRADE:
             alike = [p for p in pupils if (p["grade"], p[name]) == (pupil["grade"], pupil[name])]
             assert (name in kept_back) == (len(alike) < K)
+
+
+def test_a_cell_of_few_students_is_hidden_with_another_beside_it() -> None:
+    counts = {("a",): 9, ("b",): 20, ("c",): 30}
+    assert hidden_cells(counts, K) == frozenset()
+    assert hidden_cells(counts, K, few={("b",)}) == {("a",), ("b",)}
+    # What is few in the whole table is not looked for in coarser ones.
+    wide = {("a", "x"): 9, ("a", "y"): 20, ("b", "x"): 30, ("b", "y"): 40}
+    hidden = hidden_cells(wide, K, few={("a", "x")})
+    assert ("a", "x") in hidden
+    assert len(hidden) > 1

@@ -1,0 +1,1 @@
+"""Statistics for decisions (统计分析): flows, stocks, grade distributions, their charts and workbooks. Counts alone."""

@@ -1,0 +1,1 @@
+"""Flows, stocks and grade distributions in GraphQL."""
