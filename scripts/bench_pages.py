@@ -126,7 +126,7 @@ async def _school(opened: AsyncExitStack, settings: Settings, name: str, size: i
 
 
 def _copies(pattern: Row, count: int) -> Iterator[Row]:
-    chance = random.Random(count)
+    chance = random.Random(count)  # noqa: S311 - invented students
     for number in range(count):
         given = "".join(chance.choices(_GIVEN, k=2))
         yield pattern | {
