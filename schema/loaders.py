@@ -26,7 +26,6 @@ from archive_store.organisation.members import HomeroomPeriod, class_sizes, home
 from archive_store.organisation.queries import (
     ClassView,
     classes_by_id,
-    classes_of_students,
 )
 from archive_store.preservation.completeness import Completeness, completeness_of
 from archive_store.preservation.documents import DisposalBatch, LegalHold
@@ -50,6 +49,7 @@ from schema.audit.loaders import AuditLoaders
 from schema.conduct.loaders import ConductLoaders
 from schema.context import Context
 from schema.objections.loaders import ObjectionLoaders
+from schema.organisation.loaders import OrganisationLoaders
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
 from schema.transfers.loaders import TransferLoaders
@@ -100,6 +100,7 @@ class Loaders:
         self.audit = AuditLoaders(context)
         self.conduct = ConductLoaders(context)
         self.academics = AcademicsLoaders(context)
+        self.organisation = OrganisationLoaders(context)
         self.objections = ObjectionLoaders(context)
         self.transfers = TransferLoaders(context)
 
@@ -190,9 +191,6 @@ class Loaders:
         async def load_classes(ids: list[ObjectId]) -> list[ClassView | None]:
             return await classes_by_id(store, viewer, ids)
 
-        async def load_classes_of_students(ids: list[ObjectId]) -> list[ClassView | None]:
-            return await classes_of_students(store, viewer, ids)
-
         async def load_class_sizes(names: list[str]) -> list[int]:
             return await class_sizes(store, names)
 
@@ -234,9 +232,6 @@ class Loaders:
             load_fn=load_change_requests, cache=False
         )
         self.classes: DataLoader[ObjectId, ClassView | None] = DataLoader(load_fn=load_classes, cache=False)
-        self.classes_of_students: DataLoader[ObjectId, ClassView | None] = DataLoader(
-            load_fn=load_classes_of_students, cache=False
-        )
         self.class_sizes: DataLoader[str, int] = DataLoader(load_fn=load_class_sizes, cache=False)
         self.homeroom_periods: DataLoader[str, list[HomeroomPeriod]] = DataLoader(
             load_fn=load_homeroom_periods, cache=False

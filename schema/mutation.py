@@ -41,6 +41,7 @@ from schema.duties.mutations import CalendarLoadPayload, resolve_calendar_load
 from schema.graduation.resolvers import GraduationMutations
 from schema.imports.mutations import ImportMutations
 from schema.objections.resolvers import ObjectionMutations
+from schema.organisation.majors import MajorMutations
 from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
     DelegationPayload,
@@ -98,6 +99,7 @@ class Mutation(
     GraduationMutations,
     ImportMutations,
     ObjectionMutations,
+    MajorMutations,
     OrganisationMutations,
     StatusChangeMutations,
     VerificationMutations,

@@ -96,6 +96,40 @@ class SchoolClass(Record):
         ]
 
 
+class Department(Record):
+    """院系."""
+
+    subject_type: ClassVar[str] = "Department"
+
+    code: Annotated[str, F0]
+    name: Annotated[str, F0]
+
+    class Settings:
+        name = "departments"
+        indexes = [IndexModel("code", unique=True), IndexModel("name", unique=True)]  # noqa: RUF012
+
+
+class Major(Record):
+    """专业 of a department in a stage, taken up from `opened_on` to `closed_on` inclusive; 学制 in months."""
+
+    subject_type: ClassVar[str] = "Major"
+
+    code: Annotated[str, F0]
+    name: Annotated[str, F0]
+    department_id: Annotated[PydanticObjectId, F0]
+    stage: Annotated[SchoolStage, F0]
+    duration_months: Annotated[int, F0]
+    opened_on: Annotated[date, F0]
+    closed_on: Annotated[date | None, F0] = None
+
+    class Settings:
+        name = "majors"
+        indexes = [  # noqa: RUF012
+            IndexModel("code", unique=True),
+            IndexModel([("name", 1), ("stage", 1)], unique=True),
+        ]
+
+
 class ClassAssignment(Record):
     """编班/调班 as applied: how many students it moved, and into which classes. Their histories tell the rest."""
 

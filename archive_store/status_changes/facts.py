@@ -20,6 +20,7 @@ from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.foundation.versioned import newest_version
 from archive_store.organisation.assignments import classes_by_name
 from archive_store.organisation.documents import Cohort
+from archive_store.organisation.majors import open_majors
 from archive_store.organisation.rules import grade_on, is_open
 from archive_store.organisation.stages import stages_of_students
 from archive_store.scans.documents import Scan
@@ -31,7 +32,7 @@ from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.status import STATUS_FIELDS, StatusChange, periods_of
 
-FACT_FIELDS = STATUS_FIELDS | {"class_name", "grade", "enrolled_month", "merged_into"}
+FACT_FIELDS = STATUS_FIELDS | {"class_name", "major_code", "grade", "enrolled_month", "merged_into"}
 
 
 async def rules_in_force(store: Store) -> StatusRules:
@@ -111,6 +112,25 @@ async def place_on(
     if await store.database.collection(Student).count_documents(members, session=session) >= held.capacity:
         raise RegistrarError(ErrorCode.OUT_OF_RANGE, field="to_class", least=0, most=held.capacity)
     return {"class_name": class_name, "grade": grade_on(cohort, day), "class_seat_number": None}
+
+
+async def major_on(
+    store: Store,
+    code: str | None,
+    day: date,
+    stage: SchoolStage | None,
+    session: AsyncClientSession | None = None,
+) -> str:
+    """The code of a major of the stage that can be taken up on the day.
+
+    REQUIRED; UNKNOWN_CODE for one that is not open on the day, or is of another stage.
+    """
+    if code is None:
+        raise RegistrarError(ErrorCode.REQUIRED, field="to_major")
+    found = (await open_majors(store, {code}, day, session)).get(code, ())
+    if not any(major.code == code and stage in (None, major.stage) for major in found):
+        raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="to_major")
+    return code
 
 
 async def document_types_of(
