@@ -84,6 +84,7 @@ class SchoolClass(Record):
     name: Annotated[str, F0]
     cohort_id: Annotated[PydanticObjectId, F0]
     campus_id: Annotated[PydanticObjectId | None, F0] = None
+    major_code: Annotated[str | None, F0] = None  # of a class of one major alone
     capacity: Annotated[int, F1]
     opened_on: Annotated[date, F0]
     closed_on: Annotated[date | None, F0] = None

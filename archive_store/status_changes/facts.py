@@ -21,7 +21,7 @@ from archive_store.foundation.versioned import newest_version
 from archive_store.organisation.assignments import classes_by_name
 from archive_store.organisation.documents import Cohort
 from archive_store.organisation.majors import open_majors
-from archive_store.organisation.rules import grade_on, is_open
+from archive_store.organisation.rules import grade_on, is_open, takes
 from archive_store.organisation.stages import stages_of_students
 from archive_store.scans.documents import Scan
 from archive_store.status_changes.default_rules import default_rules
@@ -92,11 +92,13 @@ async def place_on(
     class_name: str | None,
     day: date,
     stage: SchoolStage | None,
+    major_code: str | None,
     session: AsyncClientSession | None = None,
 ) -> dict[str, str | None]:
     """Where one of the stage goes on: class, grade, and no seat yet.
 
-    REQUIRED; UNKNOWN_CODE for a class that is not open on the day, or is of another stage; OUT_OF_RANGE for a full one.
+    REQUIRED; UNKNOWN_CODE for a class that is not open on the day, or is of another stage or major; OUT_OF_RANGE for a
+    full one.
     """
     if class_name is None:
         raise RegistrarError(ErrorCode.REQUIRED, field="to_class")
@@ -106,7 +108,7 @@ async def place_on(
     cohort = await _cohort(store, held.cohort_id, session)
     if cohort is None:
         raise LookupError(f"class {held.key} is of no cohort")
-    if stage is not None and cohort.stage is not stage:
+    if (stage is not None and cohort.stage is not stage) or not takes(held, major_code):
         raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="to_class")
     members = {"class_name": class_name, "status": StudentStatus.ENROLLED.value}
     if await store.database.collection(Student).count_documents(members, session=session) >= held.capacity:
@@ -131,6 +133,14 @@ async def major_on(
     if not any(major.code == code and stage in (None, major.stage) for major in found):
         raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="to_major")
     return code
+
+
+async def stays_possible(
+    store: Store, class_name: str, major_code: str, session: AsyncClientSession | None = None
+) -> bool:
+    """Whether who takes up the major may stay in the class."""
+    held = (await classes_by_name(store, {class_name}, session)).get(class_name)
+    return held is None or takes(held, major_code)
 
 
 async def document_types_of(

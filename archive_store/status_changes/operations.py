@@ -34,6 +34,7 @@ from archive_store.status_changes.facts import (
     major_on,
     place_on,
     rules_in_force,
+    stays_possible,
 )
 from archive_store.status_changes.kinds import GRADUATION_STATUSES, KINDS, KindFacts
 from archive_store.status_changes.rules import RULE, Finding, RecordFacts, findings, refusal
@@ -152,9 +153,14 @@ class _Change:
             if code == row.get("major_code"):
                 raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_major")
             major = {"major_code": code}
+            if payload.to_class is None and not await stays_possible(store, row["class_name"], code, session):
+                raise RegistrarError(ErrorCode.REQUIRED, field="to_class")
         if not self.moves(payload):
             return major or None
-        place = await place_on(store, payload.to_class, payload.effective_from, facts.stage, session)
+        of_major = major.get("major_code", row.get("major_code"))
+        place = await place_on(
+            store, payload.to_class, payload.effective_from, facts.stage, of_major, session
+        )
         if place["class_name"] == row["class_name"]:
             raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_class")
         return place | major

@@ -13,7 +13,7 @@ from archive_store.organisation.documents import Department, Major
 from archive_store.organisation.majors import all_departments, all_majors, majors_of_students
 from archive_store.students.documents import Student
 from schema.nodes import global_id
-from tests.organisation.structure import ask, day, open_majors
+from tests.organisation.structure import GRADES, ask, day, done, moves, open_class, open_majors
 from tests.organisation.test_graphql import mutate, run
 from tests.organisation.test_structure import refused, stored
 from tests.school import School
@@ -48,7 +48,7 @@ async def test_what_the_catalogue_refuses(
     school: School, name: str, changed: dict[str, Any], fault: tuple[ErrorCode, str]
 ) -> None:
     keys = await open_majors(school)
-    told = {"department_id": ObjectId()}
+    told: dict[str, Any] = {"department_id": ObjectId()}
     if name == "major.open":
         told = {"major_id": ObjectId(), "department_id": keys["01"], **MAJOR}
     error = await refused(school, name, told | changed)
@@ -158,3 +158,33 @@ async def test_who_sees_no_student_sees_no_major(school: School) -> None:
     assert await all_departments(school.store, viewer) == []
     assert await all_majors(school.store, viewer) == []
     assert await majors_of_students(school.store, viewer, [(await school.student()).key]) == [None]
+
+
+COHORT = {"name": "2023级本科", "stage": "UNDERGRAD", "enrolled_year": 2023, "grades": GRADES}
+
+
+async def test_a_class_of_one_major_takes_its_students_alone(school: School) -> None:
+    await open_majors(school)
+    keys = {"campus": ObjectId(), "cohort": ObjectId()}
+    await done(school, "campus.open", {"campus_id": keys["campus"], "name": "校本部"})
+    await done(school, "cohort.open", {"cohort_id": keys["cohort"], **COHORT})
+    for bad in ("999999", "软件工程"):
+        values: dict[str, Any] = {
+            "class_id": ObjectId(),
+            "name": "甲班",
+            "cohort_id": keys["cohort"],
+            "major_code": bad,
+        }
+        values |= {"capacity": 45, "opened_on": "2023-09-01"}
+        error = await refused(school, "class.open", values)
+        assert (error.code, error.field) == (ErrorCode.UNKNOWN_CODE, "major_code")
+    await open_class(school, keys, "软工1班", major_code="080902")
+    student = await school.student()
+    error = await refused(school, "class.assign", moves((student.key, "软工1班", None)))
+    assert (error.code, error.field) == (ErrorCode.WRONG_STATE, "moves.0.class_name")
+    rows = school.store.database.mongo["students"]
+    await rows.update_one({"_id": student.key}, {"$set": {"major_code": "080902"}})
+    await done(school, "class.assign", moves((student.key, "软工1班", None)))
+    assert (await school.student()).class_name == "软工1班"
+    data, _ = await run(school, "director", '{ schoolClass(name: "软工1班") { majorCode } }')
+    assert data["schoolClass"] == {"majorCode": "080902"}

@@ -9,12 +9,13 @@ import httpx
 import pytest
 from bson import ObjectId
 
+from archive_store.approvals.deadlines import apply_due
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.errors import ErrorCode
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StudentStatus
-from schema.nodes import global_id
+from schema.nodes import global_id, parse_global_id
 from tests.organisation.structure import GRADES, open_class, open_majors
 from tests.organisation.structure import done as done_in_structure
 from tests.school import School
@@ -143,3 +144,44 @@ async def test_a_major_that_closes_meanwhile_is_not_taken_up(school: School) -> 
     )
     assert await code(signed(school, key)) is ErrorCode.UNKNOWN_CODE
     assert await major_of(school) is None
+
+
+async def test_a_change_of_major_leaves_a_class_of_another(school: School) -> None:
+    papers = await university(school)
+    classes = school.store.database.mongo["school_classes"]
+    own = (await school.student()).class_name
+    await classes.update_one({"name": own}, {"$set": {"major_code": "080901"}})
+    await classes.update_one({"name": "软工1班"}, {"$set": {"major_code": "080902"}})
+    stays = asked(school, KIND, day(school), materials=papers, to_major="080902")
+    assert await code(stays) is ErrorCode.REQUIRED
+    elsewhere: dict[str, Any] = {"materials": papers, "to_class": "软工1班"}
+    other = asked(school, KIND, day(school), to_major="050101", **elsewhere)
+    assert await code(other) is ErrorCode.UNKNOWN_CODE
+    repeats = asked(school, ChangeKind.REPEAT, day(school), to_class="软工1班")
+    assert await code(repeats) is ErrorCode.UNKNOWN_CODE
+    await signed(school, await asked(school, KIND, day(school), to_major="080902", **elsewhere))
+    assert ((await school.student()).class_name, await major_of(school)) == ("软工1班", "080902")
+
+
+async def test_a_day_to_come_is_waited_for(
+    school: School, http: httpx.AsyncClient, bearer: Bearer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    papers = await university(school)
+    office = Office(school, http, bearer)
+    given = {
+        "studentId": global_id("Student", (await school.student()).key),
+        "kind": KIND.value,
+        "effectiveFrom": day(school, 3).isoformat(),
+        "toMajor": "080901",
+        "evidence": [global_id("Scan", key) for key in papers],
+        "reason": "按申请办理",
+    }
+    answer = (await office.send("information", ASK, input=given))["studentStatusChange"]
+    assert answer["errors"] == []
+    key = ObjectId(parse_global_id(answer["changeRequest"]["id"])[1])
+    assert await school.approve("director", key) != "APPLIED"
+    assert await major_of(school) is None
+    due = school.store.clock.now() + timedelta(days=3)
+    monkeypatch.setattr(school.store.clock, "now", lambda: due)
+    assert await apply_due(school.store, due) == 1
+    assert await major_of(school) == "080901"
