@@ -41,6 +41,7 @@ from archive_store.objections.documents import RecordObjection
 from archive_store.objections.operations import tell_overdue_answers
 from archive_store.operation_table import OPERATIONS
 from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
+from archive_store.organisation.majors import MAJOR_RECORD_TYPES
 from archive_store.people.delegations import Delegation
 from archive_store.people.documents import Person, RoleGrant
 from archive_store.preservation.documents import DisposalBatch, LegalHold
@@ -72,6 +73,7 @@ from archive_store.transfers.jobs import tell_overdue_receipts
 RECORD_TYPES: tuple[type[Record], ...] = (
     *ACADEMIC_RECORD_TYPES,
     *LOGISTICS_RECORD_TYPES,
+    *MAJOR_RECORD_TYPES,
     AccessEvent,
     AdmissionCase,
     AdmissionPolicy,

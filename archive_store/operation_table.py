@@ -38,6 +38,7 @@ from archive_store.objections.operations import OBJECTION_OPERATIONS
 from archive_store.organisation.assignments import CLASS_ASSIGN
 from archive_store.organisation.classes import CLASS_CHANGE, CLASS_CLOSE, CLASS_OPEN
 from archive_store.organisation.homerooms import HOMEROOM_ASSIGN, HOMEROOM_END
+from archive_store.organisation.majors import MAJOR_OPERATIONS
 from archive_store.organisation.operations import CAMPUS_OPEN, COHORT_CHANGE, COHORT_OPEN, SCHOOL_SET_UP
 from archive_store.organisation.stages import stages_of_students
 from archive_store.people.delegations import DELEGATION_END, DELEGATION_GIVE
@@ -124,6 +125,7 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "homeroom.assign": HOMEROOM_ASSIGN,
     "homeroom.end": HOMEROOM_END,
     "import.undo": IMPORT_UNDO,
+    **MAJOR_OPERATIONS,
     "policy.replace": POLICY_REPLACE,
     "reason_templates.replace": REASON_TEMPLATES_REPLACE,
     "retention_table.replace": RETENTION_TABLE_REPLACE,

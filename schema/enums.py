@@ -68,6 +68,8 @@ name_enum(
         "SCAN": "扫描件",
         "SCHOOL": "学校",
         "SCHOOL_CLASS": "班级",
+        "DEPARTMENT": "院系",
+        "MAJOR": "专业",
         "RECORD_OBJECTION": "更正申请",
         "STATUS_RULES": "学籍异动规则",
         "STUDENT": "学籍",

@@ -23,7 +23,10 @@ from archive_store.foundation.database import Row
 from archive_store.foundation.paging import Page
 from archive_store.foundation.unit_of_work import Subject
 from archive_store.organisation.members import HomeroomPeriod, class_sizes, homeroom_periods
-from archive_store.organisation.queries import ClassView, classes_by_id, classes_of_students
+from archive_store.organisation.queries import (
+    ClassView,
+    classes_by_id,
+)
 from archive_store.preservation.completeness import Completeness, completeness_of
 from archive_store.preservation.documents import DisposalBatch, LegalHold
 from archive_store.preservation.queries import batches_by_id, holds_by_id, open_reasons
@@ -43,6 +46,7 @@ from schema.conduct.loaders import ConductLoaders
 from schema.context import Context
 from schema.logistics.loaders import LogisticsLoaders
 from schema.objections.loaders import ObjectionLoaders
+from schema.organisation.loaders import OrganisationLoaders
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
 from schema.transcripts.loaders import TranscriptLoaders
@@ -95,6 +99,7 @@ class Loaders:
         self.conduct = ConductLoaders(context)
         self.academics = AcademicsLoaders(context)
         self.logistics = LogisticsLoaders(context)
+        self.organisation = OrganisationLoaders(context)
         self.objections = ObjectionLoaders(context)
         self.transfers = TransferLoaders(context)
         self.transcripts = TranscriptLoaders(context)
@@ -186,9 +191,6 @@ class Loaders:
         async def load_classes(ids: list[ObjectId]) -> list[ClassView | None]:
             return await classes_by_id(store, viewer, ids)
 
-        async def load_classes_of_students(ids: list[ObjectId]) -> list[ClassView | None]:
-            return await classes_of_students(store, viewer, ids)
-
         async def load_class_sizes(names: list[str]) -> list[int]:
             return await class_sizes(store, names)
 
@@ -230,9 +232,6 @@ class Loaders:
             load_fn=load_change_requests, cache=False
         )
         self.classes: DataLoader[ObjectId, ClassView | None] = DataLoader(load_fn=load_classes, cache=False)
-        self.classes_of_students: DataLoader[ObjectId, ClassView | None] = DataLoader(
-            load_fn=load_classes_of_students, cache=False
-        )
         self.class_sizes: DataLoader[str, int] = DataLoader(load_fn=load_class_sizes, cache=False)
         self.homeroom_periods: DataLoader[str, list[HomeroomPeriod]] = DataLoader(
             load_fn=load_homeroom_periods, cache=False

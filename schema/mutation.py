@@ -45,6 +45,7 @@ from schema.graduation.resolvers import GraduationMutations
 from schema.imports.mutations import ImportMutations
 from schema.logistics.mutations import LogisticsMutations
 from schema.objections.resolvers import ObjectionMutations
+from schema.organisation.majors import MajorMutations
 from schema.organisation.mutations import OrganisationMutations
 from schema.people.delegations import (
     DelegationPayload,
@@ -107,6 +108,7 @@ class Mutation(
     GraduationMutations,
     ImportMutations,
     ObjectionMutations,
+    MajorMutations,
     OrganisationMutations,
     StatusChangeMutations,
     TranscriptMutations,

@@ -49,6 +49,7 @@ from schema.limits import TOKENS_LIMIT, DocumentLimits
 from schema.mutation import Mutation
 from schema.nodes import Connection, Node, parse_global_id
 from schema.objections.resolvers import ObjectionQueries
+from schema.organisation.majors import MajorQueries, resolve_department, resolve_major
 from schema.organisation.queries import (
     OrganisationQueries,
     resolve_campus,
@@ -116,6 +117,8 @@ async def resolve_node(info: Request, id: strawberry.ID) -> Node | None:  # noqa
         "Certificate": resolve_certificate,
         "ChangeRequest": resolve_change_request,
         "Cohort": resolve_cohort,
+        "Department": resolve_department,
+        "Major": resolve_major,
         "Course": resolve_academic_node,
         "CourseArrangement": resolve_academic_node,
         "CrisisTeam": resolve_crisis_team,
@@ -151,6 +154,7 @@ class Query(
     FileTransferQueries,
     GraduationQueries,
     ImportQueries,
+    MajorQueries,
     ObjectionQueries,
     OrganisationQueries,
     StatisticsQueries,

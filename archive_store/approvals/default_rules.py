@@ -25,7 +25,7 @@ DEFAULT_APPROVAL_RULES = (
         ApprovalRule(operation=f"student.{verb}", chain=_HEAD)
         for verb in (
             *("suspend", "resume", "retain_status", "halt", "drop_out", "die", "defer_admission", "take_up"),
-            *("repeat", "skip"),
+            *("repeat", "skip", "change_major"),
         )
     ),
     *(
@@ -104,10 +104,20 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="conduct_policy.replace", chain=_ALL_TIERS),
     # Opening adds a name that nothing is tied to yet; what records rest on is changed by the department head. Classes
     # are daily operations (§四(一)). A homeroom teacher is given a right, as by a role grant; ending it takes one away.
-    *(ApprovalRule(operation=f"{noun}.open", chain=()) for noun in ("campus", "cohort", "class")),
+    *(
+        ApprovalRule(operation=f"{noun}.open", chain=())
+        for noun in ("campus", "cohort", "class", "department", "major")
+    ),
     *(
         ApprovalRule(operation=operation, chain=_HEAD)
-        for operation in ("school.set_up", "cohort.change", "class.change", "class.close", "class.assign")
+        for operation in (
+            "school.set_up",
+            "cohort.change",
+            "class.change",
+            "class.close",
+            "class.assign",
+            "major.close",
+        )
     ),
     ApprovalRule(operation="homeroom.assign", chain=_HEAD_AND_VICE_PRINCIPAL),
     ApprovalRule(operation="homeroom.end", chain=()),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archive_store.foundation.store import Store
 from archive_store.imports.documents import ImportBatch, ImportKind, RowOutcome
+from archive_store.imports.majors import with_majors
 from archive_store.imports.matching import JudgedRow, judge
 from archive_store.imports.rules import RowCheck
 from archive_store.imports.shared_numbers import without_shared
@@ -32,7 +33,7 @@ async def checks_of(store: Store, batch: ImportBatch, number: int) -> list[RowCh
     assert batch.mapping is not None  # noqa: S101 - nothing runs without
     block = await load_block(store, batch.key, number)
     checks = await reading.run(check_block, stored_map(batch.mapping), block)
-    return without_shared(checks, block)
+    return await with_majors(store, batch.kind, without_shared(checks, block))
 
 
 async def ready_block(store: Store, batch: ImportBatch, number: int) -> Block:

@@ -21,6 +21,7 @@ from archive_store.imports.batch_steps import read_batch
 from archive_store.imports.batches import ask_for_run
 from archive_store.imports.beginning import FILE_NAME_LIMIT, BatchTerms, begin
 from archive_store.imports.documents import WORKING_STATUSES, ImportKind, RowOutcome, UndoObstacle
+from archive_store.imports.majors import with_majors
 from archive_store.imports.matching import JudgedRow, judge, student_ids_of
 from archive_store.imports.rights import may_begin
 from archive_store.imports.roster_files import read_roster
@@ -65,6 +66,7 @@ async def import_roster(
         raise RegistrarError(ErrorCode.TOO_LARGE, field="file", limit=limit)
     row_limit = min(ROWS_AT_ONCE, store.settings.roster_row_limit)
     checks = await _parsing.run(_check, content, row_limit)
+    checks = await with_majors(store, ImportKind.REGISTER, checks)
     judged = await judged_by(store, viewer, checks, file_name=file_name, dry_run=dry_run)
     outcome = _outcome(judged)
     if dry_run or not outcome.added:

@@ -23,6 +23,7 @@ from archive_store.imports.documents import (
     RowOutcome,
     RowPolicy,
 )
+from archive_store.imports.majors import with_majors
 from archive_store.imports.matching import JudgedRow, judge, student_ids_of
 from archive_store.imports.rights import may_begin, visible_batch, visible_batches
 from archive_store.imports.row_reports import CellReport, opened_report, sealed_report
@@ -188,7 +189,7 @@ async def _is_before(store: Store, batch: ImportBatch, number: int, row: int) ->
 async def _checks(store: Store, batch: ImportBatch, number: int) -> list[RowCheck]:
     block = await load_block(store, batch.key, number)
     checks = await reading.run(check_block, stored_map(batch.mapping or []), block)
-    return without_shared(checks, block)
+    return await with_majors(store, batch.kind, without_shared(checks, block))
 
 
 async def _record(

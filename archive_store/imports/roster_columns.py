@@ -200,6 +200,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("班内学号", "class_seat_number", _digits, limit=20),
     Column("年级", "grade", _text, required=True),
     Column("班级", "class_name", _text, required=True),
+    # Looked for in the catalogue by majors.py.
+    Column("专业", "major_code", _text, limit=100),
     Column("入学年月", "enrolled_month", parse_month, required=True),
     Column("入学方式", "admission_method", partial(_coded, "admission_method")),
     Column("就读方式", "boarding", partial(_coded, "boarding")),

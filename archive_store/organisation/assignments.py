@@ -34,7 +34,7 @@ MOVES_LIMIT = 1_000
 _WRITTEN = ("class_name", "grade", "class_seat_number")
 _FIELDS = frozenset({"class_name", "class_seat_number"})
 # What a list of moves is judged by; whoever asks for one must read it of everybody.
-JUDGED_BY = frozenset({"class_name", "class_seat_number", "status"})
+JUDGED_BY = frozenset({"class_name", "class_seat_number", "major_code", "status"})
 
 Seat = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20)]
 
@@ -92,7 +92,7 @@ async def placed_students(
     store: Store, moves: Sequence[Move], session: AsyncClientSession | None, *, counts_gender: bool = False
 ) -> dict[ObjectId, Placed]:
     """Those who move, and all in a class that is named or left."""
-    fields = {"class_name": 1, "class_seat_number": 1, "status": 1} | ({"gender": 1} if counts_gender else {})
+    fields = dict.fromkeys(JUDGED_BY, 1) | ({"gender": 1} if counts_gender else {})
     students = store.database.collection(Student)
     moved = await students.find(
         {"_id": {"$in": [move.student_id for move in moves]}}, fields, session=session
@@ -110,6 +110,7 @@ def placed(row: Row) -> Placed:
         status=StudentStatus(row["status"]),
         gender=row.get("gender"),
         number=row.get("auxiliary_number"),
+        major=row.get("major_code"),
     )
 
 

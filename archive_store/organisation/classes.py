@@ -19,6 +19,7 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.organisation.documents import Campus, Cohort, SchoolClass
+from archive_store.organisation.majors import open_majors
 from archive_store.organisation.names import class_lock, is_named_anywhere, is_used_after
 from archive_store.organisation.steps import (
     Line,
@@ -40,6 +41,7 @@ class ClassOpen(Payload):
     name: Line
     cohort_id: PydanticObjectId
     campus_id: PydanticObjectId | None = None
+    major_code: Line | None = None
     capacity: Capacity
     opened_on: date
 
@@ -65,7 +67,17 @@ async def _check_class(store: Store, viewer: Viewer, payload: ClassOpen) -> None
     await found(store, Cohort, payload.cohort_id, "cohort_id")
     if payload.campus_id is not None:
         await found(store, Campus, payload.campus_id, "campus_id")
+    if payload.major_code is not None:
+        await _require_major(store, payload.major_code, payload.cohort_id, payload.opened_on)
     await require_unique(store, SchoolClass, {"name": payload.name}, "name")
+
+
+async def _require_major(store: Store, code: str, cohort_id: ObjectId, day: date) -> None:
+    """UNKNOWN_CODE of a major that is not open on the day, or is of another stage than the cohort."""
+    cohort = await found(store, Cohort, cohort_id, "cohort_id")
+    majors = (await open_majors(store, {code}, day)).get(code, ())
+    if not any(major.code == code and major.stage is cohort.stage for major in majors):
+        raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="major_code")
 
 
 async def _open_class(unit: UnitOfWork, payload: ClassOpen) -> ObjectId:

@@ -84,6 +84,7 @@ class SchoolClass(Record):
     name: Annotated[str, F0]
     cohort_id: Annotated[PydanticObjectId, F0]
     campus_id: Annotated[PydanticObjectId | None, F0] = None
+    major_code: Annotated[str | None, F0] = None  # of a class of one major alone
     capacity: Annotated[int, F1]
     opened_on: Annotated[date, F0]
     closed_on: Annotated[date | None, F0] = None
@@ -94,6 +95,40 @@ class SchoolClass(Record):
             IndexModel("name", unique=True),
             IndexModel([("name", 1), ("_id", 1)]),
             IndexModel([("cohort_id", 1), ("name", 1)]),
+        ]
+
+
+class Department(Record):
+    """院系."""
+
+    subject_type: ClassVar[str] = "Department"
+
+    code: Annotated[str, F0]
+    name: Annotated[str, F0]
+
+    class Settings:
+        name = "departments"
+        indexes = [IndexModel("code", unique=True), IndexModel("name", unique=True)]  # noqa: RUF012
+
+
+class Major(Record):
+    """专业 of a department in a stage, taken up from `opened_on` to `closed_on` inclusive; 学制 in months."""
+
+    subject_type: ClassVar[str] = "Major"
+
+    code: Annotated[str, F0]
+    name: Annotated[str, F0]
+    department_id: Annotated[PydanticObjectId, F0]
+    stage: Annotated[SchoolStage, F0]
+    duration_months: Annotated[int, F0]
+    opened_on: Annotated[date, F0]
+    closed_on: Annotated[date | None, F0] = None
+
+    class Settings:
+        name = "majors"
+        indexes = [  # noqa: RUF012
+            IndexModel("code", unique=True),
+            IndexModel([("name", 1), ("stage", 1)], unique=True),
         ]
 
 

@@ -46,6 +46,11 @@ def is_open(school_class: SchoolClass, day: date) -> bool:
     return school_class.opened_on <= day and not is_closed(school_class, day)
 
 
+def takes(school_class: SchoolClass, major_code: str | None) -> bool:
+    """Whether a student of the major may come into the class; any, where it is of no one major."""
+    return school_class.major_code in (None, major_code)
+
+
 def check_grades(cohort: Cohort) -> None:
     """INVALID_DATE unless each grade begins after the one before."""
     for place, (earlier, later) in enumerate(zip(cohort.grades, cohort.grades[1:], strict=False), start=1):
@@ -81,6 +86,7 @@ class Placed:
     status: StudentStatus
     gender: str | None = None  # None where the viewer does not read it
     number: str | None = None
+    major: str | None = None
 
     @property
     def has_left(self) -> bool:
@@ -131,8 +137,8 @@ def judge(
     """`students` are those who move, and all who are in a class that is named or left.
 
     The faults: NOT_FOUND (student, class), DUPLICATE (a student or a seat twice), WRONG_STATE (a student who has left,
-    a class that is closed or, when it applies, not open yet), TOO_MANY (more than the class holds). A class over its
-    capacity may lose students and keep those it has.
+    a class that is closed, of another major or, when it applies, not open yet), TOO_MANY (more than the class holds).
+    A class over its capacity may lose students and keep those it has.
     """
     faults: list[RegistrarError] = []
     seen: set[ObjectId] = set()
@@ -191,6 +197,8 @@ def _fault_of(
         return RegistrarError(ErrorCode.NOT_FOUND, field=f"{place}.class_name")
     if is_closed(held, day):
         return RegistrarError(ErrorCode.WRONG_STATE, field=f"{place}.class_name", state="CLOSED")
+    if move.class_name != student.class_name and not takes(held, student.major):
+        return RegistrarError(ErrorCode.WRONG_STATE, field=f"{place}.class_name", state="OTHER_MAJOR")
     if applies and not is_open(held, day):
         return RegistrarError(ErrorCode.WRONG_STATE, field=f"{place}.class_name", state="NOT_OPEN")
     return None

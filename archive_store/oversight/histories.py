@@ -37,7 +37,15 @@ from archive_store.imports.documents import ImportBatch
 from archive_store.logistics.documents import DormitoryRoom
 from archive_store.logistics.queries import BED_STAY_HISTORY
 from archive_store.objections.documents import RecordObjection
-from archive_store.organisation.documents import Campus, ClassAssignment, Cohort, School, SchoolClass
+from archive_store.organisation.documents import (
+    Campus,
+    ClassAssignment,
+    Cohort,
+    Department,
+    Major,
+    School,
+    SchoolClass,
+)
 from archive_store.people.histories import DELEGATION_HISTORY, PERSON_HISTORY, ROLE_GRANT_HISTORY
 from archive_store.preservation.fixity_documents import FixityRun
 from archive_store.preservation.histories import DISPOSAL_BATCH_HISTORY, LEGAL_HOLD_HISTORY
@@ -105,6 +113,8 @@ class SubjectType(StrEnum):
     SANCTION = "Sanction"  # 处分
     SCAN = "Scan"  # 扫描件
     SCHOOL = "School"  # 学校
+    DEPARTMENT = "Department"  # 院系
+    MAJOR = "Major"  # 专业
     SCHOOL_CLASS = "SchoolClass"  # 班级
     FILE_TRANSFER = "FileTransfer"
     GRADUATION_BATCH = "GraduationBatch"
@@ -166,6 +176,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.SANCTION: SANCTION_HISTORY,
     SubjectType.SCAN: SCAN_HISTORY,
     SubjectType.SCHOOL: by_class(School),
+    SubjectType.DEPARTMENT: by_class(Department),
+    SubjectType.MAJOR: by_class(Major),
     SubjectType.SCHOOL_CLASS: by_class(SchoolClass),
     SubjectType.FILE_TRANSFER: by_class(FileTransfer),
     SubjectType.GRADUATION_BATCH: by_class(GraduationBatch),

@@ -124,6 +124,23 @@ DEFAULT_STATUS_RULES: tuple[ChangeRule, ...] = (
         tier=Tier.PRINCIPAL,
     ),
     _rule(
+        RulePack.K12_2025,
+        ChangeKind.CHANGE_MAJOR,
+        "义务教育阶段不设专业",
+        _UNVERIFIED,
+        stages=_COMPULSORY,
+        is_forbidden=True,
+    ),
+    # Fair and publicised (公示); whom the school's own rules prefer or keep out is for its pack.
+    _rule(
+        RulePack.ORDER_41,
+        ChangeKind.CHANGE_MAJOR,
+        f"{_ORDER} 第二十一条",
+        _HELD,
+        stages=_HIGHER,
+        materials={"转专业申请表", "公示证明"},
+    ),
+    _rule(
         RulePack.ORDER_41,
         ChangeKind.RETAIN_STATUS,
         f"{_ORDER} 第二十七条: 应征入伍保留至退役后两年",

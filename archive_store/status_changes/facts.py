@@ -21,7 +21,8 @@ from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.foundation.versioned import newest_version
 from archive_store.organisation.assignments import classes_by_name
 from archive_store.organisation.documents import Cohort
-from archive_store.organisation.rules import grade_on, is_open
+from archive_store.organisation.majors import open_majors
+from archive_store.organisation.rules import grade_on, is_open, takes
 from archive_store.organisation.stages import stages_of_students
 from archive_store.scans.documents import Scan
 from archive_store.status_changes.default_rules import default_rules
@@ -32,7 +33,7 @@ from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.status import STATUS_FIELDS, StatusChange, periods_of
 
-FACT_FIELDS = STATUS_FIELDS | {"class_name", "grade", "enrolled_month", "merged_into"}
+FACT_FIELDS = STATUS_FIELDS | {"class_name", "major_code", "grade", "enrolled_month", "merged_into"}
 
 
 async def rules_in_force(store: Store) -> StatusRules:
@@ -93,11 +94,13 @@ async def place_on(
     class_name: str | None,
     day: date,
     stage: SchoolStage | None,
+    major_code: str | None,
     session: AsyncClientSession | None = None,
 ) -> dict[str, str | None]:
     """Where one of the stage goes on: class, grade, and no seat yet.
 
-    REQUIRED; UNKNOWN_CODE for a class that is not open on the day, or is of another stage; OUT_OF_RANGE for a full one.
+    REQUIRED; UNKNOWN_CODE for a class that is not open on the day, or is of another stage or major; OUT_OF_RANGE for a
+    full one.
     """
     if class_name is None:
         raise RegistrarError(ErrorCode.REQUIRED, field="to_class")
@@ -107,12 +110,39 @@ async def place_on(
     cohort = await _cohort(store, held.cohort_id, session)
     if cohort is None:
         raise LookupError(f"class {held.key} is of no cohort")
-    if stage is not None and cohort.stage is not stage:
+    if (stage is not None and cohort.stage is not stage) or not takes(held, major_code):
         raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="to_class")
     members = {"class_name": class_name, "status": StudentStatus.ENROLLED.value}
     if await store.database.collection(Student).count_documents(members, session=session) >= held.capacity:
         raise RegistrarError(ErrorCode.OUT_OF_RANGE, field="to_class", least=0, most=held.capacity)
     return {"class_name": class_name, "grade": grade_on(cohort, day), "class_seat_number": None}
+
+
+async def major_on(
+    store: Store,
+    code: str | None,
+    day: date,
+    stage: SchoolStage | None,
+    session: AsyncClientSession | None = None,
+) -> str:
+    """The code of a major of the stage that can be taken up on the day.
+
+    REQUIRED; UNKNOWN_CODE for one that is not open on the day, or is of another stage.
+    """
+    if code is None:
+        raise RegistrarError(ErrorCode.REQUIRED, field="to_major")
+    found = (await open_majors(store, {code}, day, session)).get(code, ())
+    if not any(major.code == code and stage in (None, major.stage) for major in found):
+        raise RegistrarError(ErrorCode.UNKNOWN_CODE, field="to_major")
+    return code
+
+
+async def stays_possible(
+    store: Store, class_name: str, major_code: str, session: AsyncClientSession | None = None
+) -> bool:
+    """Whether who takes up the major may stay in the class."""
+    held = (await classes_by_name(store, {class_name}, session)).get(class_name)
+    return held is None or takes(held, major_code)
 
 
 async def document_types_of(

@@ -29,8 +29,9 @@ _STUDYING = frozenset({S.ENROLLED})
 class KindFacts:
     """From which statuses it leads to which; `after` is None where the payload says it.
 
-    `moves` asks for another class; `verb` names the operation, `student.VERB`, and the kind of its entries. What is
-    `by_graduation` has no operation of its own: only the decision that the credential audit allows leads there.
+    `moves` asks for another class, `changes_major` for another major and, if need be, class; `verb` names the
+    operation, `student.VERB`, and the kind of its entries. What is `by_graduation` has no operation of its own: only
+    the decision that the credential audit allows leads there.
     """
 
     verb: str
@@ -39,6 +40,7 @@ class KindFacts:
     zh: str
     code: str | None = None
     moves: bool = False
+    changes_major: bool = False
     by_graduation: bool = False
 
     @property
@@ -76,6 +78,10 @@ KINDS: Mapping[ChangeKind, KindFacts] = {
     ),
     ChangeKind.REPEAT: KindFacts("repeat", _STUDYING, S.ENROLLED, "留级", "02", moves=True),
     ChangeKind.SKIP: KindFacts("skip", _STUDYING, S.ENROLLED, "跳级", "04", moves=True),
+    # 26 (转系) where the departments of the two majors differ.
+    ChangeKind.CHANGE_MAJOR: KindFacts(
+        "change_major", _STUDYING, S.ENROLLED, "转专业", "23", changes_major=True
+    ),
     ChangeKind.CORRECT: KindFacts("correct", frozenset(S), None, "更正", "99"),
     ChangeKind.GRADUATE: KindFacts("graduate", _STUDYING, S.GRADUATED, "毕业", by_graduation=True),
     ChangeKind.COMPLETE: KindFacts("complete", _STUDYING, S.COMPLETED, "结业", by_graduation=True),

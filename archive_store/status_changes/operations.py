@@ -31,8 +31,10 @@ from archive_store.status_changes.facts import (
     chain_of_request,
     facts_of,
     has_valid_certificate,
+    major_on,
     place_on,
     rules_in_force,
+    stays_possible,
 )
 from archive_store.status_changes.kinds import GRADUATION_STATUSES, KINDS, KindFacts
 from archive_store.status_changes.rules import (
@@ -49,6 +51,7 @@ from archive_store.students.documents import StatusPeriod, Student, StudentStatu
 from archive_store.students.operations import current_row, load_student, request_decisions
 from archive_store.students.scope import student_scope
 from archive_store.students.status import (
+    MAJOR_FIELDS,
     PLACE_FIELDS,
     REASON_FIELDS,
     STATUS_FIELDS,
@@ -106,19 +109,23 @@ class _Change:
     def facts(self) -> KindFacts:
         return KINDS[self.kind]
 
-    @property
-    def fields(self) -> frozenset[str]:
-        return STATUS_FIELDS | (PLACE_FIELDS if self.facts.moves else frozenset())
+    def moves(self, payload: StatusChange) -> bool:
+        return self.facts.moves or (self.facts.changes_major and payload.to_class is not None)
+
+    def fields(self, payload: StatusChange) -> frozenset[str]:
+        place = PLACE_FIELDS if self.moves(payload) else frozenset()
+        return STATUS_FIELDS | place | (MAJOR_FIELDS if self.facts.changes_major else frozenset())
 
     def after(self, payload: StatusChange) -> StudentStatus:
         """REQUIRED where a correction does not say it; INVALID_ARGUMENT for what its kind does not have."""
-        if self.facts.after is not None:
-            for field, value in (("status", payload.status), ("to_class", payload.to_class)):
-                if value is not None and not (field == "to_class" and self.facts.moves):
-                    raise _not_asked(field)
-            return self.facts.after
-        if payload.to_class is not None:
+        if payload.to_class is not None and not self.moves(payload):
             raise _not_asked("to_class")
+        if payload.to_major is not None and not self.facts.changes_major:
+            raise _not_asked("to_major")
+        if self.facts.after is not None:
+            if payload.status is not None:
+                raise _not_asked("status")
+            return self.facts.after
         if payload.status is None:
             raise RegistrarError(ErrorCode.REQUIRED, field="status", rule=RULE)
         if payload.status in GRADUATION_STATUSES:
@@ -138,7 +145,10 @@ class _Change:
         session: AsyncClientSession | None,
         chain: Sequence[Tier] | None = None,
     ) -> dict[str, str | None] | None:
-        """Where the student goes on, of a change that moves; the first requirement that is not met is raised."""
+        """Where the student goes on, of a change that moves, and their new major.
+
+        The first requirement that is not met is raised.
+        """
         after = self.after(payload)
         found, facts = await judged(store, self.kind, payload, row, session, chain)
         if error := refusal(found, facts):
@@ -149,12 +159,23 @@ class _Change:
             store, payload.student_id, session
         ):
             raise RegistrarError(ErrorCode.WRONG_STATE, field="status", rule=RULE, state="CERTIFIED")
-        if not self.facts.moves:
-            return None
-        place = await place_on(store, payload.to_class, payload.effective_from, facts.stage, session)
+        major: dict[str, str | None] = {}
+        if self.facts.changes_major:
+            code = await major_on(store, payload.to_major, payload.effective_from, facts.stage, session)
+            if code == row.get("major_code"):
+                raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_major")
+            major = {"major_code": code}
+            if payload.to_class is None and not await stays_possible(store, row["class_name"], code, session):
+                raise RegistrarError(ErrorCode.REQUIRED, field="to_class")
+        if not self.moves(payload):
+            return major or None
+        of_major = major.get("major_code", row.get("major_code"))
+        place = await place_on(
+            store, payload.to_class, payload.effective_from, facts.stage, of_major, session
+        )
         if place["class_name"] == row["class_name"]:
             raise RegistrarError(ErrorCode.NOTHING_TO_CHANGE, field="to_class")
-        return place
+        return place | major
 
     def requested(self, payload: StatusChange) -> Mapping[str, Any]:
         after = self.facts.after or payload.status
@@ -167,7 +188,9 @@ class _Change:
         ):
             if (value := getattr(payload, name)) is not None:
                 told[leaf] = bson_value(value)
-        place = {"class_name": payload.to_class, "class_seat_number": None} if self.facts.moves else {}
+        place = {"class_name": payload.to_class, "class_seat_number": None} if self.moves(payload) else {}
+        if self.facts.changes_major:
+            place["major_code"] = payload.to_major
         return {"status": status, "status_periods": [told | {"cause": self.kind.value}], **place}
 
     def periods(
@@ -214,8 +237,8 @@ class _Change:
     async def current(
         self, store: Store, session: AsyncClientSession | None, payload: StatusChange
     ) -> Mapping[str, Any]:
-        row = await current_row(store, session, payload.student_id, self.fields, {})
-        return {field: row[field] for field in sorted(self.fields)}
+        row = await current_row(store, session, payload.student_id, self.fields(payload), {})
+        return {field: row.get(field) for field in sorted(self.fields(payload))}
 
 
 def _by_graduation(field: str) -> RegistrarError:
@@ -248,7 +271,7 @@ def _operation(kind: ChangeKind) -> Operation[StatusChange]:
         requesters=frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR}),
         subject=lambda payload: Subject(Student.subject_type, payload.student_id),
         requested_values=change.requested,
-        fields=lambda payload: change.fields,
+        fields=change.fields,
         current=change.current,
         # Of one field by itself: what it should have been.
         changes=frozenset({"status"} if kind is ChangeKind.CORRECT else ()),

@@ -25,6 +25,7 @@ class ChangeKind(StrEnum):
     REINSTATE = "REINSTATE"  # 恢复学籍
     REPEAT = "REPEAT"  # 留级
     SKIP = "SKIP"  # 跳级
+    CHANGE_MAJOR = "CHANGE_MAJOR"  # 转专业, 转系
     CORRECT = "CORRECT"  # 更正
     GRADUATE = "GRADUATE"  # 毕业
     COMPLETE = "COMPLETE"  # 结业

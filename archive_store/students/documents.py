@@ -143,6 +143,7 @@ class Student(Record):
     merged_into: Annotated[PydanticObjectId | None, F1] = None
     grade: Annotated[str, F0]
     class_name: Annotated[str, F0]
+    major_code: Annotated[str | None, F0] = None  # 专业, a code of the school's catalogue
     enrolled_month: Annotated[str, F1]  # YYYY-MM
     admission_method: Annotated[str | None, F1] = None
     boarding: Annotated[str | None, F1] = None

@@ -113,6 +113,7 @@ COLUMNS: tuple[ExportColumn, ...] = (
     ExportColumn("班内学号", "class_seat_number"),
     ExportColumn("年级", "grade"),
     ExportColumn("班级", "class_name"),
+    ExportColumn("专业", "major_code"),
     ExportColumn("学籍状态", "status", _status, in_roster=False),
     ExportColumn("入学年月", "enrolled_month"),
     _coded("入学方式", "admission_method"),

@@ -23,6 +23,8 @@ RULE = "policy §三(一)"
 STATUS_FIELDS = frozenset({"status", "status_periods"})
 # Of a change that moves to another class as well.
 PLACE_FIELDS = frozenset({"grade", "class_name", "class_seat_number"})
+# Of a change of major as well.
+MAJOR_FIELDS = frozenset({"major_code"})
 REASON_FIELDS = frozenset({"health_status"})
 MATERIALS_LIMIT = 20
 
@@ -32,15 +34,16 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 class StatusChange(Payload):
     """Payload of every change of status: the day, in China, from which it holds, and what its kind asks for.
 
-    `until` is the last day that is planned (休学期限), `to_class` where the student goes on, `status` what a correction
-    says, `counterpart` the other school of a transfer, `document_number` the number of the decision (文号), and
-    `materials` the scans that it rests on.
+    `until` is the last day that is planned (休学期限), `to_class` where the student goes on, `to_major` the code of
+    their new major, `status` what a correction says, `counterpart` the other school of a transfer, `document_number`
+    the number of the decision (文号), and `materials` the scans that it rests on.
     """
 
     student_id: PydanticObjectId
     effective_from: date
     until: date | None = None
     to_class: ShortText | None = None
+    to_major: ShortText | None = None
     status: StudentStatus | None = None
     counterpart: ShortText | None = None
     document_number: ShortText | None = None
@@ -61,7 +64,7 @@ async def write_status(
     status: StudentStatus,
     place: Mapping[str, str | None] | None = None,
 ) -> None:
-    """Set status, periods and, where the student goes on elsewhere, grade and class, with their entry."""
+    """Set status, periods and, where the student goes on elsewhere, grade, class and major, with their entry."""
     before = student.to_bson()
     after = {"status": status.value, "status_periods": bson_value(periods), **(place or {})}
     await unit.change(student, after)
@@ -80,7 +83,7 @@ async def reverse_status(
     since: date,
 ) -> None:
     """Let hold again what held before; CONFLICT where something changed since it was `written`."""
-    fields = [field for field in sorted(PLACE_FIELDS) if field in before]
+    fields = [field for field in sorted(PLACE_FIELDS | MAJOR_FIELDS) if field in before]
     if not say_the_same(student.status_periods, written):
         raise RegistrarError(ErrorCode.CONFLICT, field="status", rule=RULE, fields="status")
     periods = restored(student.status_periods, periods_of(before), unit.at)

@@ -58,6 +58,9 @@ class ClassOpenInput:
     name: str = strawberry.field(description="As `Student.className` shall spell it.")
     cohort_id: strawberry.ID
     campus_id: strawberry.ID | None = None
+    major_code: str | None = strawberry.field(
+        default=None, description="专业, of a class of one major alone."
+    )
     capacity: int = strawberry.field(description="班额.")
     opened_on: Day = strawberry.field(description="First day.")
     reason: str | None = None

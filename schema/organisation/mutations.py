@@ -156,6 +156,7 @@ async def resolve_class_open(info: Request, input: ClassOpenInput) -> SchoolClas
         "name": input.name,
         "cohort_id": key_of(input.cohort_id, "Cohort", field="cohortId"),
         "campus_id": None if campus is None else key_of(campus, "Campus", field="campusId"),
+        "major_code": input.major_code,
         "capacity": input.capacity,
         "opened_on": input.opened_on,
     }

@@ -131,6 +131,13 @@ class SchoolClass(Node):
         return _view(self).grade
 
     @strawberry.field(
+        description="专业, of a class of one major alone.",
+        directives=directives_of(stored.SchoolClass, "major_code"),
+    )
+    def major_code(self) -> str | None:
+        return _class(self).major_code
+
+    @strawberry.field(
         description="班额: how many it holds.", directives=directives_of(stored.SchoolClass, "capacity")
     )
     def capacity(self, info: Request) -> int | None:

@@ -38,7 +38,7 @@ from schema.status_changes.types import (
 )
 from schema.students.mutations import evidence_given
 
-_TOLD = ("until", "to_class", "counterpart", "document_number")
+_TOLD = ("until", "to_class", "to_major", "counterpart", "document_number")
 
 
 def _payload(student_id: ObjectId, asked: StatusChangeAsked) -> StatusChange:

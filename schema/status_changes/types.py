@@ -24,7 +24,11 @@ class StatusChangeAsked:
     )
     until: Day | None = strawberry.field(default=None, description="The last day that is planned (期限).")
     to_class: str | None = strawberry.field(
-        default=None, description="Where the student goes on, of REPEAT and SKIP."
+        default=None,
+        description="Where the student goes on, of REPEAT and SKIP, and if need be of CHANGE_MAJOR.",
+    )
+    to_major: str | None = strawberry.field(
+        default=None, description="Code of the new major (专业), of CHANGE_MAJOR."
     )
     status: StudentStatus | None = strawberry.field(default=None, description="Of CORRECT: what it was.")
     counterpart: str | None = strawberry.field(default=None, description="The other school of a transfer.")
@@ -56,6 +60,7 @@ class StudentStatusChangeReviseInput:
     effective_from: Day | None = None
     until: Day | None = None
     to_class: str | None = None
+    to_major: str | None = None
     counterpart: str | None = None
     document_number: str | None = None
     reason: str | None = None

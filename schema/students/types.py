@@ -29,7 +29,8 @@ from schema.nodes import Connection, Node, global_id, key_of_source
 from schema.objections.loaders import resolve_objections
 from schema.objections.types import RecordObjection
 from schema.organisation.enums import NumberState
-from schema.organisation.students import resolve_class_of_student
+from schema.organisation.majors import Major
+from schema.organisation.students import resolve_class_of_student, resolve_major_of_student
 from schema.organisation.types import SchoolClass
 from schema.permissions import Permission
 from schema.preservation.completeness import ArchiveCompleteness
@@ -82,6 +83,7 @@ class Student(Node):
     status: StudentStatus | None = governed(stored.Student, "status", "学籍状态")
     grade: str | None = governed(stored.Student, "grade", "年级")
     class_name: str | None = governed(stored.Student, "class_name", "班级")
+    major_code: str | None = governed(stored.Student, "major_code", "专业, a code of `majors`")
     enrolled_month: str | None = governed(stored.Student, "enrolled_month", "入学年月, YYYY-MM")
     admission_method: str | None = governed(stored.Student, "admission_method", "入学方式, code")
     boarding: str | None = governed(stored.Student, "boarding", "就读方式, code")
@@ -192,6 +194,11 @@ class Student(Node):
     school_class: SchoolClass | None = strawberry.field(
         resolver=resolve_class_of_student,
         description="班级 that `className` names, as of now; null where the structure has none by that name.",
+    )
+
+    major: Major | None = strawberry.field(
+        resolver=resolve_major_of_student,
+        description="专业 that `majorCode` names, as of now; null where there is none.",
     )
 
     @strawberry.field(

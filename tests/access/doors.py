@@ -465,6 +465,8 @@ WITHOUT_VALUES = {
     "terms": "days of terms, open inside the school",
     "courses": "names of courses, open inside the school",
     "courseArrangements": "who teaches which class what, open inside the school",
+    "departments": "names of departments, open inside the school",
+    "majors": "names of majors, open inside the school",
     "cohorts": "names of cohorts and grades, open inside the school",
     "studentFlows": "counts of all students, small cells suppressed (tests/statistics)",
     "studentStocks": "counts of all students, small cells suppressed (tests/statistics)",

@@ -22,7 +22,7 @@ REVIEWED: dict[str, str] = {
     "paths of what is read by its own rights, told to those who have them (tests/certificates)": """
         Certificate.paperUrl Certificate.documentUrl""",
     "a record's key: random, told only of a record in sight": """
-        Campus.id Cohort.id School.id SchoolClass.id Certificate.id CertificateNumberRange.id
+        Campus.id Cohort.id Department.id Major.id School.id SchoolClass.id Certificate.id CertificateNumberRange.id
         Node.id ChangeRequest.id ChangeRequestResult.id CrisisTeam.id Delegation.id DelegationPayload.delegationId
         DisposalBatch.id EmergencyAction.id LegalHold.id Notification.id Person.id RetrievalGrant.id Scan.id Student.id
         Task.id""",
@@ -36,7 +36,9 @@ REVIEWED: dict[str, str] = {
         SchoolClass.auditHistory SchoolClass.campus SchoolClass.cohort SchoolClass.homeroomTeachers
         SchoolClass.students SchoolClassConnection.edges SchoolClassConnection.pageInfo SchoolClassEdge.node
         SchoolClassPayload.changeRequest SchoolClassPayload.schoolClass SchoolPayload.changeRequest
-        SchoolPayload.school Student.numberHistory Student.schoolClass
+        Department.auditHistory DepartmentPayload.changeRequest DepartmentPayload.department Major.auditHistory
+        Major.department MajorPayload.changeRequest MajorPayload.major
+        SchoolPayload.school Student.numberHistory Student.schoolClass Student.major
         AccessEventConnection.edges AccessEventEdge.node AccessEventConnection.pageInfo AccessEvent.scans
         Student.accessHistory
         AuditEntryConnection.edges AuditEntryEdge.node ChangeRequestConnection.edges ChangeRequestEdge.node
@@ -216,7 +218,7 @@ REVIEWED: dict[str, str] = {
     "an error names fields and rules, and never a stored value": """
         CertificatePayload.errors
         CampusPayload.errors ClassAssignPayload.errors ClassAssignmentPreview.errors ClassAssignmentProposal.errors
-        CohortPayload.errors SchoolClassPayload.errors SchoolPayload.errors
+        CohortPayload.errors DepartmentPayload.errors MajorPayload.errors SchoolClassPayload.errors SchoolPayload.errors
         ChangeRequestPayload.errors PolicyReplacePayload.errors RetrievalGrantRequestPayload.errors
         RetentionTableReplacePayload.errors LegalHoldPayload.errors DisposalProposePayload.errors
         DisposalCancelPayload.errors

@@ -88,6 +88,20 @@ async def test_two_records_become_one_and_two_again(school: School) -> None:
     assert [row["kind"] async for row in rows] == kinds
 
 
+async def test_each_record_keeps_its_major(school: School) -> None:
+    first, second = await enter_twin(school)
+    rows = school.store.database.mongo["students"]
+    for student, code in ((first, "080901"), (second, "050101")):
+        await rows.update_one({"_id": student.key}, {"$set": {"major_code": code}})
+    with pytest.raises(RegistrarError) as caught:
+        await ask(school, first, second, "major_code")
+    assert caught.value.code is ErrorCode.UNKNOWN_FIELD
+    case = await merge(school, first, second)
+    assert [(await by_id(school, s.key)).major_code for s in (first, second)] == ["080901", "050101"]
+    assert await unmerge(school, case) is RequestStatus.APPLIED
+    assert [(await by_id(school, s.key)).major_code for s in (first, second)] == ["080901", "050101"]
+
+
 async def test_a_change_since_the_merge_is_named_and_nothing_is_reversed(school: School) -> None:
     first, second = await enter_twin(school, native_place="北京")
     case = await merge(school, first, second, "native_place")

@@ -12,6 +12,7 @@ from archive_store.foundation.clock import school_day
 from archive_store.organisation.assignments import ClassAssign
 from archive_store.organisation.classes import ClassChange, ClassClose, ClassOpen
 from archive_store.organisation.homerooms import HomeroomAssign, HomeroomEnd
+from archive_store.organisation.majors import DepartmentOpen, MajorClose, MajorOpen
 from archive_store.organisation.operations import (
     CampusOpen,
     CohortChange,
@@ -26,6 +27,7 @@ GRADES = (
     {"label": "八年级", "valid_from": "2024-09-01"},
     {"label": "九年级", "valid_from": "2025-09-01"},
 )
+MAJORS = {"080901": ("计算机科学与技术", "01"), "080902": ("软件工程", "01"), "050101": ("汉语言文学", "02")}
 PAYLOADS: dict[str, Any] = {
     "campus.open": CampusOpen,
     "class.assign": ClassAssign,
@@ -34,8 +36,11 @@ PAYLOADS: dict[str, Any] = {
     "class.open": ClassOpen,
     "cohort.change": CohortChange,
     "cohort.open": CohortOpen,
+    "department.open": DepartmentOpen,
     "homeroom.assign": HomeroomAssign,
     "homeroom.end": HomeroomEnd,
+    "major.close": MajorClose,
+    "major.open": MajorOpen,
     "school.set_up": SchoolSetUp,
 }
 
@@ -81,6 +86,19 @@ async def open_class(school: School, keys: dict[str, ObjectId], name: str, **mor
     keys[name] = ObjectId()
     values = {"cohort_id": keys["cohort"], "campus_id": keys["campus"], "opened_on": "2023-09-01", **more}
     return await done(school, "class.open", {"class_id": keys[name], "name": name, "capacity": 45, **values})
+
+
+async def open_majors(school: School) -> dict[str, ObjectId]:
+    """Two departments; two majors of the first and one of the second, for undergraduates; their keys by code."""
+    keys = {code: ObjectId() for code in ("01", "02", *MAJORS)}
+    for code, name in (("01", "计算机学院"), ("02", "文学院")):
+        told = {"department_id": keys[code], "code": code, "name": name}
+        await done(school, "department.open", told)
+    for code, (name, department) in MAJORS.items():
+        told = {"major_id": keys[code], "code": code, "name": name, "department_id": keys[department]}
+        told |= {"stage": "UNDERGRAD", "duration_months": 48, "opened_on": "2020-09-01"}
+        await done(school, "major.open", told)
+    return keys
 
 
 def moves(*asked: tuple[Any, ...]) -> dict[str, Any]:

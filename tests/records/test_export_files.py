@@ -149,8 +149,8 @@ def test_the_header_is_bold_and_stays_in_view_and_columns_have_widths_and_text_f
         assert formats[style].get("numFmtId") == "49"  # text, also where the cell is edited
         font = fonts[int(formats[style].get("fontId", "0"))]
         assert (font.find(f"{NAMESPACE}b") is not None) is is_bold
-    assert [cell.get("r") for cell in head][-1] == "AP1"
-    assert next(sheet(content).iter(f"{NAMESPACE}ignoredError")).get("sqref") == "A1:AP2"
+    assert [cell.get("r") for cell in head][-1] == "AQ1"
+    assert next(sheet(content).iter(f"{NAMESPACE}ignoredError")).get("sqref") == "A1:AQ2"
 
 
 def test_equal_rows_are_equal_bytes_and_no_rows_are_a_whole_file() -> None:

@@ -46,7 +46,7 @@ PAPERS: dict[ChangeKind, str] = {
     ChangeKind.TRANSFER_IN: "转学申请表",
 }
 # What there is not in a junior school.
-FORBIDDEN = {ChangeKind.WITHDRAW, ChangeKind.EXPEL}
+FORBIDDEN = {ChangeKind.WITHDRAW, ChangeKind.EXPEL, ChangeKind.CHANGE_MAJOR}
 
 
 class Office:
