@@ -132,6 +132,7 @@ async def _check_teacher(store: Store, viewer: Viewer, payload: CourseArrangemen
 async def _change_teacher(unit: UnitOfWork, payload: CourseArrangementChange) -> ObjectId:
     held = await _loaded(unit, CourseArrangement, payload.arrangement_id, "arrangement_id")
     values = await _changed_teacher(unit.store, payload, unit.session)
+    await require_teacher(unit.store, payload.teacher_id, values["teacher_from"], unit.session)
     return await _change_told(unit, held, values, "course_arrangement:change")
 
 
@@ -187,6 +188,7 @@ async def _change_told(unit: UnitOfWork, record: Record, values: Mapping[str, An
     changes = [
         FieldChange(name, before[name], after)
         for name, value in values.items()
+        # `earlier` repeats what the others tell.
         if name != "earlier" and (after := bson_value(value)) != before[name]
     ]
     unit.audit(Subject(record.subject_type, record.key), kind, changes)

@@ -8,6 +8,7 @@ from typing import Annotated
 from beanie import PydanticObjectId
 from bson import ObjectId
 from pydantic import Field
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.academics.documents import Course, CourseArrangement, GradingScheme, Term
 from archive_store.academics.steps import Line, insert_told, opening
@@ -109,14 +110,19 @@ async def _check_arrangement(store: Store, viewer: Viewer, payload: CourseArrang
     await require_unique(store, CourseArrangement, same, "course_id")
 
 
-async def require_teacher(store: Store, person_id: ObjectId, day: date | None = None) -> None:
+async def require_teacher(
+    store: Store,
+    person_id: ObjectId,
+    day: date | None = None,
+    session: AsyncClientSession | None = None,
+) -> None:
     """NOT_FOUND on `teacher_id` unless the person holds the post of a teacher on the day, or today."""
     teaches = {
         "person_id": person_id,
         "post": Post.TEACHER.value,
         **in_force_on(day or school_day(store.clock.now())),
     }
-    if await store.database.collection(RoleGrant).find_one(teaches, {"_id": 1}) is None:
+    if await store.database.collection(RoleGrant).find_one(teaches, {"_id": 1}, session=session) is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="teacher_id")
 
 

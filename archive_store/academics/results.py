@@ -22,7 +22,6 @@ from archive_store.academics.documents import (
     GradeKind,
     GradeRecord,
     GradeStatus,
-    GradingScheme,
     Term,
 )
 from archive_store.academics.rules import Counted
@@ -30,7 +29,7 @@ from archive_store.foundation.store import Store
 from archive_store.students.merged import owners_of_merged
 
 _SCORE, _STATUS = frozenset({"score"}), frozenset({"status"})
-_GRADE = dict.fromkeys(("student_id", "course_id", "kind", "status", "score"), 1)
+_GRADE = dict.fromkeys(("student_id", "course_id", "term_id", "kind", "status", "score"), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +43,21 @@ class Attended:
 async def grades_counted(
     store: Store, session: AsyncClientSession | None, student_ids: Sequence[ObjectId]
 ) -> dict[ObjectId, list[Counted]]:
-    """Every grade of each of these students, opened; nothing of those without one."""
+    """Every grade of each of these students, opened, with the credits of its term; nothing of those without one."""
     owners = await owners_of_merged(store, session, student_ids)
     query = {"student_id": {"$in": sorted(owners)}}
     rows = await store.database.collection(GradeRecord).find(query, _GRADE, session=session).to_list()
     await store.cipher.decrypt_paths(rows, _SCORE)
     # Whether a score was entered or corrected counts alike, so that the status is opened of those without one.
     await store.cipher.decrypt_paths([row for row in rows if row["score"] is None], _STATUS)
-    courses = await _courses(store, session, {row["course_id"] for row in rows})
+    courses = await _courses(store, session, {(row["course_id"], row["term_id"]) for row in rows})
     found: defaultdict[ObjectId, list[Counted]] = defaultdict(list)
     for row in rows:
-        credits_, scheme = courses[row["course_id"]]
+        course = courses[row["course_id"], row["term_id"]]
         counted = Counted(
             row["course_id"],
-            credits_,
-            scheme,
+            Decimal(str(course.credits)),
+            course.scheme,
             GradeKind(row["kind"]),
             GradeStatus(row["status"]) if row["score"] is None else GradeStatus.ENTERED,
             row["score"],
@@ -69,14 +68,15 @@ async def grades_counted(
 
 
 async def _courses(
-    store: Store, session: AsyncClientSession | None, keys: Collection[ObjectId]
-) -> dict[ObjectId, tuple[Decimal, GradingScheme]]:
-    query, wanted = {"_id": {"$in": sorted(keys)}}, {"credits": 1, "scheme": 1}
-    rows = store.database.collection(Course).find(query, wanted, session=session)
-    return {
-        row["_id"]: (Decimal(str(row["credits"])), GradingScheme(row["scheme"]))
-        for row in await rows.to_list()
-    }
+    store: Store, session: AsyncClientSession | None, keys: Collection[tuple[ObjectId, ObjectId]]
+) -> dict[tuple[ObjectId, ObjectId], Course]:
+    """Of keys of courses and terms, each course as it was in the term."""
+    of_courses, of_terms = ({"_id": {"$in": sorted({key[place] for key in keys})}} for place in (0, 1))
+    rows = store.database.collection(Course).find(of_courses, session=session)
+    courses = {row["_id"]: Course.model_validate(row) for row in await rows.to_list()}
+    terms = store.database.collection(Term).find(of_terms, {"first_day": 1}, session=session)
+    began = {row["_id"]: date.fromisoformat(row["first_day"]) for row in await terms.to_list()}
+    return {(course, term): courses[course].in_term_of(began[term]) for course, term in keys}
 
 
 async def courses_by_code(
@@ -97,7 +97,11 @@ async def arranged_courses(
         {"first_day": {"$lte": day.isoformat()}}, {"_id": 1}, session=session
     )
     terms = [row["_id"] for row in await begun.to_list()]
-    query = {"class_name": {"$in": sorted(class_names)}, "term_id": {"$in": terms}}
+    query = {
+        "class_name": {"$in": sorted(class_names)},
+        "term_id": {"$in": terms},
+        "cancelled_on": None,
+    }
     wanted = {"class_name": 1, "course_id": 1}
     rows = await store.database.collection(CourseArrangement).find(query, wanted, session=session).to_list()
     held = store.database.collection(Course).find(

@@ -140,26 +140,29 @@ class Gpa:
 def gpa_of(grades: Sequence[Counted], scale: GpaScale) -> Gpa | None:
     """Σ(credits × points) ÷ Σ credits, half up to two decimals; None where no course counts.
 
-    Of a course that was taken several times, the most points count, and its credits once.
+    Of a course that was taken several times, the most points count, and its credits once: of equal ones, the most.
     """
-    best: dict[ObjectId, tuple[Decimal, Decimal]] = {}
+    best: dict[ObjectId, tuple[Decimal, Decimal]] = {}  # points and credits
     for grade in grades:
         points = scale.points(grade.scheme, grade.kind, grade.status, grade.score)
-        if points is not None and (grade.course_id not in best or best[grade.course_id][1] < points):
-            best[grade.course_id] = (grade.credits, points)
-    credits_held = sum((held for held, _ in best.values()), Decimal(0))
+        if points is not None:
+            told = points, grade.credits
+            best[grade.course_id] = max(told, best.get(grade.course_id, told))
+    credits_held = sum((held for _, held in best.values()), Decimal(0))
     if not credits_held:
         return None
-    weighted = sum((held * points for held, points in best.values()), Decimal(0))
+    weighted = sum((held * points for points, held in best.values()), Decimal(0))
     value = (weighted / credits_held).quantize(_HUNDREDTH, rounding=ROUND_HALF_UP)
     return Gpa(value, credits_held, scale.version)
 
 
 def passed_courses(grades: Iterable[Counted]) -> dict[ObjectId, Decimal]:
-    """The courses that some grade of them passes, each once, with its credits (已修学分)."""
-    return {
-        grade.course_id: grade.credits for grade in grades if passes(grade.scheme, grade.status, grade.score)
-    }
+    """The courses that some grade passes, each once, with the most credits that it was passed with (已修学分)."""
+    passed: dict[ObjectId, Decimal] = {}
+    for grade in grades:
+        if passes(grade.scheme, grade.status, grade.score):
+            passed[grade.course_id] = max(grade.credits, passed.get(grade.course_id, grade.credits))
+    return passed
 
 
 def rank_of(own: Decimal, all_values: Sequence[Decimal]) -> int:

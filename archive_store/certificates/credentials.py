@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ CREDENTIALS_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 TERMS_CONTEXT = "https://www.w3.org/ns/credentials/undefined-terms/v2"
 # The least number of entries that Bitstring Status List allows, so that a list tells little of any one.
 LIST_ENTRIES = 131_072
+STATUS_LIST_LIFETIME = timedelta(days=7)
 STATUS_LIST_SECONDS = 300
 CERTIFICATE_LISTS = "/certificates/status"
 
@@ -91,7 +92,10 @@ def status_entry(public_url: str, lists: str, status_list: int, status_index: in
 def status_list_credential(
     public_url: str, key: CredentialKey, *, lists: str, status_list: int, ended: Iterable[int], at: datetime
 ) -> dict[str, Any]:
-    """The list of that number below the path `lists`: the bit of each document that is no longer valid is 1."""
+    """The list of that number below the path `lists`: the bit of each document that is no longer valid is 1.
+
+    It holds for a week, so that nobody shows an old one for long.
+    """
     address = f"{public_url}{lists}/{status_list}"
     document = {
         "@context": [CREDENTIALS_CONTEXT],
@@ -99,6 +103,7 @@ def status_list_credential(
         "type": ["VerifiableCredential", "BitstringStatusListCredential"],
         "issuer": issuer_of(public_url),
         "validFrom": time_text(at),
+        "validUntil": time_text(at + STATUS_LIST_LIFETIME),
         "credentialSubject": {
             "id": f"{address}#list",
             "type": "BitstringStatusList",

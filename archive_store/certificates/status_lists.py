@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from datetime import date
 
 import orjson
 
 from archive_store.certificates.credentials import LIST_ENTRIES, status_list_credential
 from archive_store.certificates.rules import RULE
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.credential_keys import CredentialKey
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -53,16 +55,17 @@ async def draw_places(unit: UnitOfWork, record_type: type[Record], count: int) -
 
 @dataclass(frozen=True, slots=True)
 class SignedList:
-    """A signed list as JSON text, how many of it have ended, and a tag (ETag) that changes with it."""
+    """A signed list as JSON text, how many of it have ended, the day it was signed, and a tag (ETag) of its own."""
 
     ended: int
+    day: date
     body: bytes
     tag: str
 
 
 @dataclass(slots=True)
 class StatusLists:
-    """The lists of one type of record, signed once and kept until another record of the list ends.
+    """The lists of one type of record, signed once a day and kept until another record of the list ends.
 
     What has ended stays so. Hence the number of those that have, asked of the store each time, tells whether the list
     kept is that of now, whichever process ended one.
@@ -84,7 +87,8 @@ class StatusLists:
             raise RegistrarError(ErrorCode.NOT_FOUND)
         query: Row = {"status_list": place, "state": {"$ne": VALID}}
         kept = self._kept.get(place)
-        if kept is not None and kept.ended == await collection.count_documents(query):
+        today = school_day(store.clock.now())
+        if kept is not None and kept.day == today and kept.ended == await collection.count_documents(query):
             return kept
         rows = await collection.find(query, {"status_index": 1}, limit=LIST_ENTRIES).to_list()
         signed = status_list_credential(
@@ -96,6 +100,6 @@ class StatusLists:
             at=store.clock.now(),
         )
         body = orjson.dumps(signed)
-        made = SignedList(len(rows), body, hashlib.sha256(body).hexdigest())
+        made = SignedList(len(rows), today, body, hashlib.sha256(body).hexdigest())
         self._kept[place] = made
         return made

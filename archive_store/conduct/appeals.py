@@ -33,6 +33,7 @@ from archive_store.conduct.rules import (
     check_day,
     filed_as,
     is_family,
+    is_of_family,
     is_overdue,
     last_day,
     require_appealable,
@@ -156,6 +157,8 @@ async def _barred(store: Store, appeal: Appeal) -> frozenset[ObjectId]:
 
 async def _check_appoint(store: Store, viewer: Viewer, payload: AppealAppoint) -> None:
     appeal = await require_on(store, viewer, payload.appeal_id, AppealAction.APPOINT)
+    if is_of_family(viewer, appeal.student_id):
+        raise RegistrarError(ErrorCode.SELF_APPROVAL, field="id", rule=RULE)
     rules = (await policy_in_force(store)).rules
     # Nobody names themself.
     barred = await _barred(store, appeal) | {viewer.person_id}

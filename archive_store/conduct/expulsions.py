@@ -51,8 +51,12 @@ def _rests_on(student: Student, sanction: Sanction) -> bool:
 
 
 def _status_before(periods: list[StatusPeriod], day: date) -> StudentStatus:
-    """What ended the day before; ENROLLED where the studies began on the day itself."""
-    last = day - timedelta(days=1)
+    """What the expulsion put an end to, which may have begun on the day itself; else what ended the day before."""
+    expelled, last = in_force(periods)[-1], day - timedelta(days=1)
+    for held in periods:
+        reaches = held.effective_from <= day and (held.effective_to is None or day <= held.effective_to)
+        if held.superseded_at == expelled.recorded_at and reaches:
+            return held.status
     return next(
         (held.status for held in in_force(periods) if held.effective_to == last), StudentStatus.ENROLLED
     )

@@ -111,12 +111,15 @@ async def _check_merge(store: Store, viewer: Viewer, payload: StudentMerge) -> N
     if payload.survivor_id == payload.merged_id:
         raise RegistrarError(ErrorCode.INVALID_ARGUMENT, field="merged_id", rule=RULE, **_THE_SAME)
     visible = student_scope(viewer).visible
+    statuses: list[str] = []
     for field, key in (("survivor_id", payload.survivor_id), ("merged_id", payload.merged_id)):
         try:
             row = await current_row(store, None, key, VOIDED_FIELDS, visible)
         except RegistrarError:
             raise RegistrarError(ErrorCode.NOT_FOUND, field=field) from None
         require_whole(row["status"], row.get("merged_into"), field)
+        statuses.append(row["status"])
+    _require_expulsion_kept(*statuses)
     if payload.update.fields:
         merged = await current_row(store, None, payload.merged_id, payload.update.fields, {})
         _require_taken(payload, merged)
@@ -141,6 +144,12 @@ def require_whole(status: str, merged_into: ObjectId | None, field: str) -> None
     """WRONG_STATE of a record that is void, by a merge or otherwise."""
     if status == StudentStatus.VOIDED or merged_into is not None:
         raise RegistrarError(ErrorCode.WRONG_STATE, field=field, rule=RULE, state=StudentStatus.VOIDED.value)
+
+
+def _require_expulsion_kept(survivor: str, merged: str) -> None:
+    """WRONG_STATE where an expulsion would be gone with the record that bears it: an appeal or 恢复学籍 ends one."""
+    if merged == StudentStatus.EXPELLED and survivor != StudentStatus.EXPELLED:
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="merged_id", rule=RULE, state=merged)
 
 
 def _require_taken(payload: StudentMerge, merged: Mapping[str, Any]) -> None:
@@ -169,6 +178,7 @@ async def _apply_merge(unit: UnitOfWork, payload: StudentMerge) -> ObjectId:
     merged = await load_student(unit, payload.merged_id)
     for field, student in (("survivor_id", survivor), ("merged_id", merged)):
         require_whole(student.status, student.merged_into, field)
+    _require_expulsion_kept(survivor.status, merged.status)
     fields = payload.update.fields
     held = merged.to_bson()
     _require_taken(payload, held)

@@ -83,7 +83,7 @@ async def enter_grade_sheet(
     given, places = _grades(rows, known, arranged.course.scheme)
     judgement = await judge_rows(store, arrangement_id, kind, given)
     for place, fault in judgement.faults:
-        column = _COLUMN_OF_FIELD[(fault.field or "").rpartition(".")[2]]
+        column = _COLUMN_OF_FIELD.get((fault.field or "").rpartition(".")[2], SheetColumn.NUMBER)
         rows[places[place]].add(column, fault)
     bad = tuple(row for row in rows if row.errors)
     missing = tuple(key for key in judgement.missing if key not in known.values())

@@ -12,6 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.academics.results import arranged_courses, attended, courses_by_code, grades_counted
 from archive_store.academics.scales import scale_of
 from archive_store.conduct.in_force import sanctions_in_force
+from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.store import Store
 from archive_store.graduation.documents import OF_GRADES, GraduationRequirement, GraduationRules
@@ -19,6 +20,7 @@ from archive_store.graduation.rules import AuditedRecord
 from archive_store.organisation.stages import stages_of_students
 from archive_store.scans.documents import Scan
 from archive_store.students.documents import StudentStatus
+from archive_store.students.merged import owners_of_merged
 from archive_store.students.status import periods_of
 
 LOADED = ("revision", "status", "status_periods", "enrolled_month", "class_name", "merged_into")
@@ -38,9 +40,11 @@ async def audited_records(
     grades = await grades_counted(store, session, keys) if asked & OF_GRADES else {}
     named = frozenset[str]().union(*(rule.course_codes for rule in rules.rules))
     courses = await courses_by_code(store, session, named) if named else {}
+    # Everything else is of today, too; a day before would leave out what is being taught.
+    taught_by = max(day, school_day(store.clock.now()))
     is_arranged = any(rule.is_every_arranged for rule in rules.rules)
     classes = {row["class_name"] for row in rows if row["class_name"] is not None}
-    arranged = await arranged_courses(store, session, classes, day) if is_arranged else {}
+    arranged = await arranged_courses(store, session, classes, taught_by) if is_arranged else {}
     averages = {rule.gpa_scale for rule in rules.rules if rule.requirement is GraduationRequirement.GPA}
     scales = {version: await scale_of(store, version) for version in averages}
     sanctioned = GraduationRequirement.NO_SANCTION_IN_FORCE in asked
@@ -67,12 +71,14 @@ async def audited_records(
 async def _documents(
     store: Store, keys: Sequence[ObjectId], session: AsyncClientSession | None
 ) -> dict[ObjectId, frozenset[str]]:
+    owners = await owners_of_merged(store, session, keys)
     filed = store.database.collection(Scan).find(
-        {"student_id": {"$in": list(keys)}, "wrapped_data_key": {"$ne": None}},
+        {"student_id": {"$in": sorted(owners)}, "wrapped_data_key": {"$ne": None}},
         {"student_id": 1, "document_type": 1},
         session=session,
     )
     types: dict[ObjectId, set[str]] = defaultdict(set)
     async for scan in filed:
-        types[scan["student_id"]].add(scan["document_type"])
+        for key in owners[scan["student_id"]]:
+            types[key].add(scan["document_type"])
     return {key: frozenset(held) for key, held in types.items()}

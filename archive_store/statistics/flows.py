@@ -54,6 +54,7 @@ class StudentFlow(StrEnum):
     DROP_OUT = "DROP_OUT"  # 辍学
     REPEAT = "REPEAT"  # 留级
     SKIP = "SKIP"  # 跳级
+    CHANGE_MAJOR = "CHANGE_MAJOR"  # 转专业, 转系
     TRANSFER_OUT = "TRANSFER_OUT"  # 转出
     WITHDRAW = "WITHDRAW"  # 退学
     EXPEL = "EXPEL"  # 开除学籍

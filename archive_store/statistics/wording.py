@@ -89,6 +89,7 @@ FLOWS: Mapping[StudentFlow, Words] = {
     StudentFlow.DROP_OUT: Words("辍学", "Dropped out"),
     StudentFlow.REPEAT: Words("留级", "Repeated"),
     StudentFlow.SKIP: Words("跳级", "Skipped a grade"),
+    StudentFlow.CHANGE_MAJOR: Words("转专业", "Changed major"),
     StudentFlow.TRANSFER_OUT: Words("转出", "Transferred out"),
     StudentFlow.WITHDRAW: Words("退学", "Withdrew"),
     StudentFlow.EXPEL: Words("开除学籍", "Expelled"),

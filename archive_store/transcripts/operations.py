@@ -229,6 +229,8 @@ TRANSCRIPT_REVOKE = Operation(
     current=_current,
     changes=frozenset({"state"}),
     decisions=request_decisions,
+    # Why it is taken back may speak of the grades.
+    reason_fields=frozenset({"credential"}),
     concerns=lambda payload: frozenset({payload.student_id}),
     check=_check_revoke,
     apply=_revoke,

@@ -117,9 +117,12 @@ async def transcript_decisions(
 async def request_decisions(
     store: Store, viewer: Viewer, ids: Sequence[ObjectId]
 ) -> Mapping[ObjectId, FieldDecision]:
-    """As requests about transcripts are read: a retrieval grant opens the transcript, not what is asked of it."""
+    """As requests about transcripts are read, by who knows of the transcript.
+
+    A retrieval grant opens the transcript, not what is asked of it.
+    """
     decisions = await transcript_decisions(store, viewer, ids)
-    return {key: held.without_grants for key, held in decisions.items()}
+    return {key: held.without_grants for key, held in decisions.items() if reads_all(held)}
 
 
 async def _views(

@@ -11,7 +11,7 @@ from typing import Any
 from bson import ObjectId
 
 from archive_store.academics.averages import average
-from archive_store.academics.documents import GradeRecord
+from archive_store.academics.documents import GradeRecord, GradeStatus
 from archive_store.academics.queries import GradeView, views_of
 from archive_store.academics.rules import GpaScale
 from archive_store.academics.scales import scale_of
@@ -21,6 +21,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.organisation.stages import stages_of_students
 from archive_store.students.documents import Student
+from archive_store.students.merged import owners_of_merged
 from archive_store.transcripts.documents import StatedGrade
 from archive_store.transcripts.rules import RULE
 
@@ -56,9 +57,18 @@ async def statement_of(unit: UnitOfWork, student_id: ObjectId, *, number: str, i
         "stage": stages[student_id].value if student_id in stages else None,
         "courses": _courses(views),
         "average": _average(views, await scale_of(store)),
+        "omitsMerged": await _has_merged_grades(unit, student_id) or None,
     }
     stated = tuple(StatedGrade(grade_id=view.id, revision=view.record.revision) for view in views)
     return Statement({name: value for name, value in told.items() if value is not None}, stated)
+
+
+async def _has_merged_grades(unit: UnitOfWork, student_id: ObjectId) -> bool:
+    """Whether a record that was merged into this one has grades; who reads this one does not read them."""
+    owners = await owners_of_merged(unit.store, unit.session, [student_id])
+    merged = {"student_id": {"$in": sorted(owners.keys() - {student_id})}}
+    grades = unit.store.database.collection(GradeRecord)
+    return await grades.find_one(merged, {"_id": 1}, session=unit.session) is not None
 
 
 def _person(student: Row) -> dict[str, Any]:
@@ -82,12 +92,17 @@ def _courses(views: Sequence[GradeView]) -> list[dict[str, Any]]:
             "credits": decimal_text(view.course.credits),
             "scheme": view.course.scheme.value,
             "kind": view.record.kind.value,
-            "status": view.record.status.value,
+            "status": _shown_status(view.record),
             "score": view.record.score,
         }
         for view in views
     ]
     return [{name: value for name, value in line.items() if value is not None} for line in lines]
+
+
+def _shown_status(record: GradeRecord) -> str:
+    """Whether a grade was corrected before is nothing that the paper shows."""
+    return (record.status if record.score is None else GradeStatus.ENTERED).value
 
 
 def _average(views: Sequence[GradeView], scale: GpaScale) -> dict[str, Any] | None:

@@ -17,6 +17,9 @@ CORRECTED = (
     "签发后有成绩更正,请索取新的成绩单",
     "A grade was corrected since; ask for a newer transcript",
 )
+OMITS_MERGED = Line(
+    "备注", "Note", "并入的学籍另有成绩,未列入", "Grades of a record merged into this one are left out"
+)
 UNKNOWN = ("查无此成绩单", "No such transcript")
 WRONG_KEY = ("查阅码不符", "The reading key does not match")
 COLUMNS = (
@@ -73,7 +76,8 @@ def person_lines(told: Mapping[str, Any]) -> list[Line]:
         ("学籍状态", "Status", STATUS_LABELS[status], _STATUSES_EN[status]),
         ("签发日期", "Date of issue", told["issuedOn"], told["issuedOn"]),
     )
-    return [Line(*value) for value in values if value[2]]
+    lines = [Line(*value) for value in values if value[2]]
+    return [*lines, OMITS_MERGED] if told.get("omitsMerged") else lines
 
 
 def terms_of(told: Mapping[str, Any]) -> list[Term]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from cachetools import LRUCache
 from graphql import FieldNode, GraphQLObjectType
 from graphql.execution.collect_fields import FieldDetails, GroupedFieldSet
@@ -16,6 +17,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from schema.plans.compiler import Plan, compiled_group
 
 KEPT_PLANS = 500
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,12 @@ class Plans:
             self._known[key] = nodes
             return None
         if not isinstance(known, GroupPlan):
-            known = GroupPlan(*compiled_group(executor, parent, group), nodes)
+            try:
+                known = GroupPlan(*compiled_group(executor, parent, group), nodes)
+            except Exception as fault:
+                # A defect of ours, once: the selection is answered without a plan from now on.
+                log.exception("selection_not_compiled", type=parent.name, fault=type(fault).__name__)
+                known = GroupPlan(None, {}, nodes)
             self._known[key] = known
         return known
 

@@ -272,3 +272,15 @@ async def test_by_mutations(school: School) -> None:
     assert (told["errors"], told["applied"]) == ([], False)
     refused = await mutate(school, "teacher", "courseArrangementClose", shown, id=key, **reason)
     assert [error["code"] for error in refused["errors"]] == ["forbidden"]
+
+
+async def test_who_is_no_teacher_any_more_is_not_entered(school: School) -> None:
+    held = await arranged(school, SECOND)
+    person = await another_teacher(school)
+    asked = {"arrangement_id": held.arrangement, "teacher_id": person, "teacher_from": today(school)}
+    request = await ask(school, "course_arrangement.change", **asked)
+    await school.store.database.collection(RoleGrant).delete_many({"person_id": person})
+    school.store.versions_seen.clear()
+    with pytest.raises(RegistrarError) as refused:
+        await school.approve("director", request)
+    assert (refused.value.code, refused.value.field) == ("not_found", "teacher_id")

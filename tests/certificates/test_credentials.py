@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,20 +161,22 @@ def test_what_is_no_document(data: bytes) -> None:
         parsed(data, "the certificate")
 
 
-def test_the_status_list_tells_who_is_ended() -> None:
+def test_the_status_list_tells_who_is_ended_and_for_a_week() -> None:
     keys = key_document(URL, KEY)
     listed = status_list_credential(
         URL, KEY, lists=CERTIFICATE_LISTS, status_list=1, ended=[7, 131_071], at=AT
     )
-    assert is_ended(certificate(), listed, keys)
-    assert is_ended(certificate(index=131_071), listed, keys)
-    assert not is_ended(certificate(index=6), listed, keys)
+    assert is_ended(certificate(), listed, keys, now=AT)
+    assert is_ended(certificate(index=131_071), listed, keys, now=AT)
+    assert not is_ended(certificate(index=6), listed, keys, now=AT)
+    with pytest.raises(ProofError, match="expired"):
+        is_ended(certificate(), listed, keys, now=AT + timedelta(days=8))
     another = status_list_credential(URL, KEY, lists=CERTIFICATE_LISTS, status_list=2, ended=[], at=AT)
     with pytest.raises(ProofError, match="not the one"):
-        is_ended(certificate(), another, keys)
+        is_ended(certificate(), another, keys, now=AT)
     listed["credentialSubject"]["encodedList"] = encoded_list([])
     with pytest.raises(ProofError, match="forged"):
-        is_ended(certificate(), listed, keys)
+        is_ended(certificate(), listed, keys, now=AT)
 
 
 def test_the_command_needs_the_key_document_only(tmp_path: Path) -> None:
@@ -182,7 +184,9 @@ def test_the_command_needs_the_key_document_only(tmp_path: Path) -> None:
         "keys": key_document(URL, KEY),
         "good": certificate(),
         "forged": _change("credentialSubject.name", "李小明"),
-        "list": status_list_credential(URL, KEY, lists=CERTIFICATE_LISTS, status_list=1, ended=[7], at=AT),
+        "list": status_list_credential(
+            URL, KEY, lists=CERTIFICATE_LISTS, status_list=1, ended=[7], at=datetime.now(UTC)
+        ),
     }
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from archive_store.approvals.operations import Asking
 from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.conduct import sanctions
 from archive_store.conduct.documents import Sanction
+from archive_store.duplicates.merging import merge_students
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.stages import SchoolStage
 from archive_store.status_changes.previews import preview_change
@@ -212,3 +214,39 @@ async def test_a_status_that_rests_on_something_else_is_told_of(school: School) 
     assert (await school.student()).status is StudentStatus.EXPELLED
     assert await told_to_restore(school) == 1
     assert (await stored(school, Sanction, sanction_id)).revoked_on == today(school)
+
+
+async def test_an_appeal_gives_back_what_began_on_the_day_itself(school: School) -> None:
+    student = await higher(school)
+    await change_done(school, ChangeKind.SUSPEND, day(school, -10))
+    await change_done(school, ChangeKind.RESUME, day(school))
+    sanction = await impose(
+        school, student, **EXPULSION, decided_on=day(school), materials=(await paper(school, "处分决定书"),)
+    )
+    appeal = await file(school, sanction)
+    await appoint(school, appeal)
+    await decide(school, appeal, "REVOKED")
+    assert (await school.student()).status is StudentStatus.ENROLLED
+
+
+async def test_a_parent_names_no_committee_for_their_child(school: School) -> None:
+    student = await family(school)
+    appeal = await file(school, await impose(school, student))
+    parent = (await school.viewer("vice-principal")).person_id
+    students = school.store.database.collection(Student)
+    await students.update_one({"_id": student}, {"$set": {"guardians.0.person_id": parent}})
+    school.store.versions_seen.clear()
+    with pytest.raises(RegistrarError) as refused:
+        await appoint(school, appeal, by="vice-principal")
+    assert refused.value.code is ErrorCode.SELF_APPROVAL
+
+
+async def test_an_expulsion_is_not_merged_away(school: School) -> None:
+    student, _ = await expelled(school)
+    other = (await school.student(1)).key
+    asked = {"fields": [], "asking": Asking(reason="同一人重复建档")}
+    with pytest.raises(RegistrarError) as refused:
+        await merge_students(
+            school.store, await school.viewer("information"), survivor_id=other, merged_id=student, **asked
+        )
+    assert (refused.value.code, refused.value.field) == (ErrorCode.WRONG_STATE, "merged_id")

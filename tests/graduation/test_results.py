@@ -14,12 +14,12 @@ from bson import ObjectId
 from api.dev.roster import demo_workbook
 from archive_store.academics.attendance import AttendanceEnter
 from archive_store.academics.documents import (
+    DEFAULT_GRADE_POINT_RULES,
     AttendanceSummary,
     GradeKind,
     GradeRecord,
     GradeStatus,
     GradingScheme,
-    default_scale,
 )
 from archive_store.academics.results import Attended
 from archive_store.academics.rules import Counted, scale_from
@@ -40,6 +40,7 @@ from archive_store.imports.operations import import_roster
 from archive_store.policies.graduation_rules import replace_graduation_rules
 from archive_store.students.documents import Student
 from tests.academics.terms import FIRST, arrange, do, enter, open_course, open_term, scores, students_of
+from tests.academics.test_changes import changed, coming_term
 from tests.conduct.cases import impose
 from tests.graduation.test_graduation import asked, code, record
 from tests.organisation.structure import build
@@ -92,7 +93,7 @@ def test_courses_that_lack_are_told_and_none_arranged_is_none_passed() -> None:
 
 def test_average_attendance_and_sanctions() -> None:
     least = rule("GPA", least_gpa=3.85, gpa_scale=0)
-    known = {"scales": {0: scale_from(0, default_scale().rules)}}
+    known = {"scales": {0: scale_from(0, DEFAULT_GRADE_POINT_RULES)}}
     assert held(least, **known) == (False, "-/3.85")
     assert held(least, grades=[grade(MATH, "90"), grade(PHYSICS, "85")], **known) == (True, "3.85/3.85")
     assert held(least, grades=[grade(MATH, "90"), grade(PHYSICS, "84")], **known) == (False, "3.65/3.85")
@@ -312,3 +313,51 @@ async def test_a_cohort_with_all_rules_in_bulk(school: School, record_property: 
     assert {audit.proposed for audit in found} == {GraduationOutcome.GRADUATE}
     (line,) = {audit.findings[1].evidence for audit in found}
     assert line == f"{4 * COURSES}/{4 * COURSES}"
+
+
+async def findings_of(
+    school: School, key: ObjectId, on: date | None = None
+) -> list[tuple[bool | None, str | None]]:
+    (audit,) = await audits(
+        school.store, await school.viewer("academic-affairs"), student_ids=[key], day=on or day(school)
+    )
+    return [(held.is_met, held.evidence) for held in audit.findings[1:]]
+
+
+async def test_credits_of_a_term_to_come_do_not_count_yet(school: School) -> None:
+    await build(school)
+    term, course = await open_term(school), await open_course(school)
+    keys = await students_of(school, FIRST)
+    await enter(school, await arrange(school, term, course), scores(keys, *["95"] * len(keys)))
+    await in_force(school, rule("CREDITS", least_credits=10))
+    assert await findings_of(school, keys[0]) == [(False, "4/10")]
+    later = await coming_term(school)
+    await changed(school, "course.change", course_id=course, from_term_id=later, credits=20)
+    assert await findings_of(school, keys[0]) == [(False, "4/10")]
+
+
+async def test_a_cancelled_arrangement_is_no_course_to_pass(school: School) -> None:
+    await build(school)
+    term, course = await open_term(school), await open_course(school)
+    keys = await students_of(school, FIRST)
+    await enter(school, await arrange(school, term, course), scores(keys, *["95"] * len(keys)))
+    await in_force(school, rule("COURSES_PASSED", is_every_arranged=True))
+    held = await arrange(school, term, await open_course(school, "CHIN"))
+    assert await findings_of(school, keys[0]) == [(False, "CHIN")]
+    await changed(school, "course_arrangement.close", arrangement_id=held)
+    assert await findings_of(school, keys[0]) == [(True, "MATH")]
+
+
+async def test_an_earlier_last_day_leaves_out_nothing_that_is_taught(school: School) -> None:
+    await build(school)
+    term, course = await open_term(school), await open_course(school)
+    keys = await students_of(school, FIRST)
+    await enter(school, await arrange(school, term, course), scores(keys, *["40"] * len(keys)))
+    await in_force(school, rule("COURSES_PASSED", is_every_arranged=True))
+    assert await findings_of(school, keys[0], day(school, -400)) == [(False, "MATH")]
+
+
+def test_of_equal_grades_the_most_credits_count() -> None:
+    once, again = grade(MATH, "90", "2"), grade(MATH, "90", "3")
+    for taken in ([once, again], [again, once]):
+        assert held(rule("CREDITS", least_credits=3), grades=taken) == (True, "3/3")

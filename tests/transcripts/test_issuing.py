@@ -14,11 +14,14 @@ from archive_store.archive import RECORD_TYPES
 from archive_store.audit.verification import verify_history
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
+from archive_store.students.documents import Student
 from archive_store.transcripts.documents import Transcript, TranscriptCapacity, TranscriptState
 from archive_store.transcripts.queries import transcripts_of_students
 from archive_store.transcripts.rules import OF_ONE_STUDENT
+from archive_store.transcripts.wording import OMITS_MERGED, person_lines
 from tests.academics.terms import SECOND, correct, enter, scores, students_of
 from tests.certificates.papers import child_of
+from tests.organisation.test_graphql import run
 from tests.retrieval.test_grants import given
 from tests.school import School
 from tests.transcripts.papers import graded, issue, revoke, stored
@@ -206,3 +209,43 @@ async def test_nobody_signs_for_the_transcript_of_their_child(school: School) ->
     told = await refused(school, school.approve("director", request))
     assert told[0] is ErrorCode.SELF_APPROVAL
     assert (await stored(school, key)).state is TranscriptState.VALID
+
+
+async def test_an_earlier_correction_is_not_told(school: School) -> None:
+    held = await graded(school)
+    await school.approve("director", await correct(school, held.student, score="99"))
+    made = await stored(school, await issue(school, held.student))
+    told = json.loads(made.credential)["credentialSubject"]
+    assert {line["status"] for line in told["courses"]} == {"ENTERED"}
+    assert "CORRECTED" not in made.credential
+
+
+async def test_grades_of_a_merged_record_are_told_to_be_left_out(school: School) -> None:
+    held = await graded(school)
+    first = json.loads((await stored(school, await issue(school, held.student))).credential)
+    assert "omitsMerged" not in first["credentialSubject"]
+    students = school.store.database.collection(Student)
+    await students.update_one({"_id": held.classmate}, {"$set": {"merged_into": held.student}})
+    told = json.loads((await stored(school, await issue(school, held.student))).credential)[
+        "credentialSubject"
+    ]
+    assert told["omitsMerged"] is True
+    assert len(told["courses"]) == len(first["credentialSubject"]["courses"])
+    assert OMITS_MERGED in person_lines(told)
+
+
+async def test_who_knows_of_no_transcript_learns_nothing_by_its_revocation(school: School) -> None:
+    held = await graded(school)
+    key = await issue(school, held.student)
+    await revoke(school, key, held.student)
+    query = (
+        "{ changeRequests(first: 5) { edges { node { operation reason changes { field before after } } } } }"
+    )
+    told = {}
+    for subject in ("information", "vice-principal", "director"):
+        data, _ = await run(school, subject, query)
+        nodes = [edge["node"] for edge in data["changeRequests"]["edges"]]
+        (told[subject],) = [node for node in nodes if node["operation"] == "transcript.revoke"]
+    assert told["director"]["reason"] == "误发" and "REVOKED" in str(told["director"])
+    for subject in ("information", "vice-principal"):
+        assert told[subject]["reason"] is None and "REVOKED" not in str(told[subject])
