@@ -44,6 +44,8 @@ from archive_store.semester_verification.histories import (
 from archive_store.status_changes.documents import StatusRules
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
+from archive_store.transfer_cases.documents import TransferRules
+from archive_store.transfer_cases.histories import TRANSFER_CASE_HISTORY
 from archive_store.transfers.documents import FileTransfer
 
 
@@ -100,6 +102,8 @@ class SubjectType(StrEnum):
     STATUS_RULES = "StatusRules"
     STUDENT = "Student"  # 学籍
     TERM = "Term"  # 学期
+    TRANSFER_CASE = "TransferCase"  # 转学办理
+    TRANSFER_RULES = "TransferRules"  # 转学办理规则
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
     VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
@@ -157,6 +161,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.STATUS_RULES: by_class(StatusRules, FieldClass.F0),
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.TERM: by_class(Term),
+    SubjectType.TRANSFER_CASE: TRANSFER_CASE_HISTORY,
+    SubjectType.TRANSFER_RULES: by_class(TransferRules, FieldClass.F0),
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
     SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),
