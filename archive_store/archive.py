@@ -67,6 +67,7 @@ from archive_store.semester_verification.listing import list_due
 from archive_store.status_changes.documents import StatusRules
 from archive_store.students.documents import Export, Student
 from archive_store.transcripts.tables import TRANSCRIPT_RECORD_TYPES
+from archive_store.transfer_cases.tables import CASE_JOBS, CASE_RECORD_TYPES
 from archive_store.transfers.documents import FileTransfer
 from archive_store.transfers.jobs import tell_overdue_receipts
 
@@ -116,6 +117,7 @@ RECORD_TYPES: tuple[type[Record], ...] = (
     VerificationCampaign,
     VerificationItem,
     WorkCalendar,
+    *CASE_RECORD_TYPES,
     *CONDUCT_RECORDS,
     *TRANSCRIPT_RECORD_TYPES,
 )
@@ -138,6 +140,7 @@ JOBS: Mapping[str, Job] = {
     "archive_file.rotate_keys": rotate_keys,
     "disposal.cancel_unasked": cancel_unasked,
     "file_transfer.tell_overdue": tell_overdue_receipts,
+    **CASE_JOBS,
     "record_objection.tell_overdue": tell_overdue_answers,
     "import.expire": expire,
 }

@@ -51,6 +51,7 @@ from archive_store.policies.graduation_rules import GRADUATION_RULES_REPLACE
 from archive_store.policies.operations import POLICY_REPLACE
 from archive_store.policies.retention import RETENTION_TABLE_REPLACE
 from archive_store.policies.status_rules import STATUS_RULES_REPLACE
+from archive_store.policies.transfer_rules import TRANSFER_RULES_REPLACE
 from archive_store.preservation.disposals import DISPOSAL_CANCEL, DISPOSAL_PROPOSE, SCAN_DISPOSE
 from archive_store.preservation.holds import SCAN_HOLD, SCAN_RELEASE_HOLD
 from archive_store.retrieval.operations import (
@@ -72,7 +73,8 @@ from archive_store.status_changes.expulsions import require_expellable
 from archive_store.status_changes.operations import STATUS_CHANGES
 from archive_store.students.operations import STUDENT_UPDATE
 from archive_store.transcripts.tables import TRANSCRIPT_OPERATIONS
-from archive_store.transfers.operations import FILE_TRANSFER_RECEIVE, FILE_TRANSFER_RETURN, FILE_TRANSFER_SEND
+from archive_store.transfer_cases.tables import CASE_OPERATIONS
+from archive_store.transfers.operations import FILE_TRANSFER_RECEIVE
 
 OPERATIONS: Mapping[str, Operation[Any]] = {
     **ACADEMIC_OPERATIONS,
@@ -117,8 +119,6 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "duplicate.dismiss": DUPLICATE_DISMISS,
     "duplicate.reopen": DUPLICATE_REOPEN,
     "file_transfer.receive": FILE_TRANSFER_RECEIVE,
-    "file_transfer.return": FILE_TRANSFER_RETURN,
-    "file_transfer.send": FILE_TRANSFER_SEND,
     "grade_point_scale.replace": GRADE_POINT_SCALE_REPLACE,
     "graduation.decide": GRADUATION_DECIDE,
     "graduation_rules.replace": GRADUATION_RULES_REPLACE,
@@ -150,8 +150,10 @@ OPERATIONS: Mapping[str, Operation[Any]] = {
     "verification.report_mismatch": VERIFICATION_REPORT_MISMATCH,
     "verification.settle": VERIFICATION_SETTLE,
     "status_rules.replace": STATUS_RULES_REPLACE,
+    "transfer_rules.replace": TRANSFER_RULES_REPLACE,
     **OBJECTION_OPERATIONS,
     **conduct_operations(stages_of_students, require_expellable),
     **TRANSCRIPT_OPERATIONS,
     **{operation.name: operation for operation in STATUS_CHANGES.values()},
+    **CASE_OPERATIONS,
 }

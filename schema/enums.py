@@ -84,6 +84,8 @@ name_enum(
         "GRADE_RECORD": "成绩",
         "TERM": "学期",
         "TRANSCRIPT": "成绩单",
+        "TRANSFER_CASE": "转学办理",
+        "TRANSFER_RULES": "转学办理规则",
         "VERIFICATION_ITEM": "核验项",
         "WORK_CALENDAR": "工作日历",
     },

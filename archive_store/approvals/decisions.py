@@ -27,6 +27,7 @@ from archive_store.approvals.routing import (
     notify_awaited,
     placed,
     policy_of,
+    tell_not_applied,
 )
 from archive_store.approvals.rules import (
     POLICY_SECTION,
@@ -104,6 +105,8 @@ async def decide(
         unit.audit(subject, _KINDS[decision])
         if applies:
             await apply_request(unit, request)
+        if status in (RequestStatus.REJECTED, RequestStatus.RETURNED):
+            await tell_not_applied(unit, request, status)
         if status is not RequestStatus.IN_REVIEW:
             unit.notify(request.requested_by, f"change_request:{status.lower()}", subject)
         elif progress.position > request.position or progress.awaited_person is not None:

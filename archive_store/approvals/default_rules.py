@@ -63,6 +63,13 @@ DEFAULT_APPROVAL_RULES = (
         ApprovalRule(operation=f"record_objection.{verb}", chain=())
         for verb in ("raise", "answer", "withdraw")
     ),
+    # 转学办理: a case follows what others answer; what our school answers is signed as a transfer is.
+    *(
+        ApprovalRule(operation=f"transfer_case.{verb}", chain=())
+        for verb in ("open", "record_step", "withdraw", "close")
+    ),
+    ApprovalRule(operation="transfer_case.answer", chain=_HEAD_AND_VICE_PRINCIPAL),
+    ApprovalRule(operation="transfer_rules.replace", chain=_ALL_TIERS),
     # 档案转移: the head signs for what leaves; a receipt only tells what came of it.
     ApprovalRule(operation="file_transfer.send", chain=_HEAD),
     ApprovalRule(operation="file_transfer.receive", chain=()),

@@ -13,6 +13,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.policy import FieldDecision
 from archive_store.access.viewer import Viewer
+from archive_store.approvals.documents import ChangeRequest, RequestStatus
 from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
@@ -34,6 +35,10 @@ async def _none_yet(store: Store, session: AsyncClientSession | None, payload: P
 
 async def _nobody(store: Store, payload: Payload) -> frozenset[Post]:
     return frozenset()
+
+
+async def _goes_on(unit: UnitOfWork, request: ChangeRequest, status: RequestStatus) -> None:
+    """Of an operation on which nothing else waits."""
 
 
 Values = Mapping[str, Any]
@@ -66,7 +71,8 @@ class Operation(Generic[AnyPayload]):
     and raises CONFLICT otherwise. `check_past` is `check` for a day that is over, from which what is asked for shall
     hold; without it, none can be named.
     `reason_fields` are fields whose values its reason may tell, beside those it touches. What `applies_at_once`
-    cannot be given a chain.
+    cannot be given a chain. `not_applied` is told, in the same transaction, of a request that was rejected, returned or
+    withdrawn.
     """
 
     name: str
@@ -90,6 +96,7 @@ class Operation(Generic[AnyPayload]):
     concerns: Callable[[AnyPayload], frozenset[ObjectId]] = _no_one_else
     applies_at_once: bool = False
     also_open_to: Callable[[Viewer], bool] = nobody_else
+    not_applied: Callable[[UnitOfWork, ChangeRequest, RequestStatus], Awaitable[None]] = _goes_on
 
     def require_asker(self, viewer: Viewer) -> None:
         """FORBIDDEN unless the viewer may ask for it at all."""

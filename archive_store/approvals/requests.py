@@ -26,6 +26,7 @@ from archive_store.approvals.routing import (
     notify_awaited,
     payload_content,
     placed,
+    tell_not_applied,
 )
 from archive_store.approvals.rules import POLICY_SECTION, awaiting, require_requester, route_of, rule_of
 from archive_store.audit.governed_transaction import governed_transaction
@@ -206,5 +207,6 @@ async def withdraw_in(unit: UnitOfWork, request: ChangeRequest) -> None:
     )
     subject = Subject(ChangeRequest.subject_type, request.key)
     unit.audit(subject, "change_request:withdraw")
+    await tell_not_applied(unit, request, RequestStatus.WITHDRAWN)
     for recipient in told if request.status is not RequestStatus.DRAFT else ():
         unit.notify(recipient, "change_request:withdrawn", subject)

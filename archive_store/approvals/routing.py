@@ -166,6 +166,12 @@ async def apply_request(unit: UnitOfWork, request: ChangeRequest) -> None:
     await _supersede(unit, request)
 
 
+async def tell_not_applied(unit: UnitOfWork, request: ChangeRequest, status: RequestStatus) -> None:
+    """Tell whatever waits for the request that it was rejected, returned or withdrawn."""
+    operation: Operation[Any] = unit.store.operations[request.operation]
+    await operation.not_applied(unit, request, status)
+
+
 def _differing(before: Any, current: Any, asked: Any) -> tuple[Any, Any, Any]:
     """The three values as they are shown; of values by key, those that differ."""
     if isinstance(before, Mapping) and isinstance(current, Mapping) and isinstance(asked, Mapping):

@@ -62,6 +62,8 @@ from archive_store.status_changes.documents import StatusRules
 from archive_store.students.documents import Export
 from archive_store.students.histories import STUDENT_HISTORY
 from archive_store.transcripts.histories import TRANSCRIPT_HISTORY
+from archive_store.transfer_cases.documents import TransferRules
+from archive_store.transfer_cases.histories import TRANSFER_CASE_HISTORY
 from archive_store.transfers.documents import FileTransfer
 
 
@@ -124,6 +126,8 @@ class SubjectType(StrEnum):
     STUDENT = "Student"  # 学籍
     TERM = "Term"  # 学期
     TRANSCRIPT = "Transcript"  # 成绩单
+    TRANSFER_CASE = "TransferCase"  # 转学办理
+    TRANSFER_RULES = "TransferRules"  # 转学办理规则
     VERIFICATION_CAMPAIGN = "VerificationCampaign"  # 学期核验
     VERIFICATION_ITEM = "VerificationItem"  # 核验项
     WORK_CALENDAR = "WorkCalendar"  # 工作日历
@@ -187,6 +191,8 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.STUDENT: STUDENT_HISTORY,
     SubjectType.TERM: by_class(Term),
     SubjectType.TRANSCRIPT: TRANSCRIPT_HISTORY,
+    SubjectType.TRANSFER_CASE: TRANSFER_CASE_HISTORY,
+    SubjectType.TRANSFER_RULES: by_class(TransferRules, FieldClass.F0),
     SubjectType.VERIFICATION_CAMPAIGN: VERIFICATION_CAMPAIGN_HISTORY,
     SubjectType.VERIFICATION_ITEM: VERIFICATION_ITEM_HISTORY,
     SubjectType.WORK_CALENDAR: by_class(WorkCalendar, FieldClass.F0),

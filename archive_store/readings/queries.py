@@ -25,6 +25,7 @@ from archive_store.students.documents import Student
 from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import student_scope
 from archive_store.transcripts.documents import Transcript
+from archive_store.transfer_cases.documents import TransferCase
 
 _PURPOSE = frozenset({"purpose"})
 # Which of a student's was read is not told: an entry is of the student.
@@ -32,6 +33,7 @@ _TOLD_WHOLE: Mapping[str, str] = {
     GradeRecord.subject_type: "grades",
     RecordObjection.subject_type: "objections",
     Transcript.subject_type: "transcripts",
+    TransferCase.subject_type: "transfer_cases",
 }
 
 
@@ -39,9 +41,9 @@ _TOLD_WHOLE: Mapping[str, str] = {
 class Access:
     """One reading of one student's sensitive or sealed values, as far as the viewer may know of it.
 
-    `fields` are paths of the student's record, or of their sanctions below it, or `grades`, `objections` or
-    `transcripts`; `scans` those whose bytes were read. `why_withheld` says why the purpose, or some of it, is kept
-    back. `by_grant` and `by_team` are of this student's values, not of others' in the same reading.
+    `fields` are paths of the student's record, or of their sanctions below it, or `grades`, `objections`,
+    `transcripts` or `transfer_cases`; `scans` those whose bytes were read. `why_withheld` says why the purpose, or some
+    of it, is kept back. `by_grant` and `by_team` are of this student's values, not of others' in the same reading.
     """
 
     event_id: ObjectId

@@ -58,6 +58,7 @@ from archive_store.students.status import (
     StatusChange,
     periods_of,
     reverse_status,
+    standing_lock,
     write_status,
 )
 from archive_store.students.status_periods import Cause, with_correction, with_status
@@ -216,6 +217,7 @@ class _Change:
             await class_lock(unit, payload.to_class)
         chain = await chain_of_request(unit)
         place = await self._require(unit.store, payload, student.to_bson(), unit.session, chain)
+        await standing_lock(unit, student.key)
         await write_status(
             unit,
             student,

@@ -10,6 +10,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from beanie import PydanticObjectId
+from bson import ObjectId
 from pydantic import Field, StringConstraints
 
 from archive_store.approvals.operation import Payload, Values
@@ -48,6 +49,11 @@ class StatusChange(Payload):
     counterpart: ShortText | None = None
     document_number: ShortText | None = None
     materials: Annotated[tuple[PydanticObjectId, ...], Field(max_length=MATERIALS_LIMIT)] = ()
+
+
+async def standing_lock(unit: UnitOfWork, student_id: ObjectId) -> None:
+    """What rests on a student's status and what rests on their sanctions collide, so that the later sees both."""
+    await unit.serialise(f"standing:{student_id}")
 
 
 def periods_of(row: Values) -> list[StatusPeriod]:
