@@ -50,6 +50,7 @@ from schema.organisation.loaders import OrganisationLoaders
 from schema.readings.loaders import AccessHistoryKey, load_access_histories
 from schema.subjects import visible_subjects
 from schema.transcripts.loaders import TranscriptLoaders
+from schema.transfer_cases.loaders import TransferCaseLoaders
 from schema.transfers.loaders import TransferLoaders
 
 
@@ -102,6 +103,7 @@ class Loaders:
         self.organisation = OrganisationLoaders(context)
         self.objections = ObjectionLoaders(context)
         self.transfers = TransferLoaders(context)
+        self.transfer_cases = TransferCaseLoaders(context)
         self.transcripts = TranscriptLoaders(context)
 
         async def load_admission_cases(

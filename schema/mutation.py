@@ -87,6 +87,7 @@ from schema.students.mutations import (
     resolve_student_update_revise,
 )
 from schema.transcripts.mutations import TranscriptMutations
+from schema.transfer_cases.resolvers import TransferCaseMutations
 from schema.transfers.resolvers import FileTransferMutations
 
 
@@ -104,6 +105,7 @@ class Mutation(
     ConductMutations,
     DuplicateMutations,
     FileTransferMutations,
+    TransferCaseMutations,
     GradeSheetMutations,
     GraduationMutations,
     ImportMutations,

@@ -104,6 +104,7 @@ from schema.students.queries import resolve_student, resolve_students
 from schema.students.types import Student
 from schema.subscription import Subscription
 from schema.transcripts.loaders import resolve_transcript
+from schema.transfer_cases.resolvers import TransferCaseQueries
 from schema.transfers.resolvers import FileTransferQueries
 
 
@@ -159,6 +160,7 @@ class Query(
     OrganisationQueries,
     StatisticsQueries,
     StatusChangeQueries,
+    TransferCaseQueries,
     VerificationQueries,
 ):
     viewer: Viewer = strawberry.field(resolver=resolve_viewer, description="Who is signed in.")

@@ -27,6 +27,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.posts import Post
 from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.working_days import WorkingDays
+from archive_store.students.documents import StudentStatus
 
 RULE = "policy §四(一) 奖惩记录"
 # §二(一): the information group keeps the records; director and deputies may ask as well.
@@ -116,6 +117,12 @@ def require_servable(sanction: Sanction) -> None:
     require_in_force(sanction)
     if sanction.served_on is not None:
         raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=RULE, state="SERVED")
+
+
+def require_not_transferred(status: str) -> None:
+    """WRONG_STATE of one who has transferred out: under a sanction they would not have been let go."""
+    if status == StudentStatus.TRANSFERRED_OUT:
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="student_id", rule=RULE, state=status)
 
 
 def require_removable(sanction: Sanction, today: date) -> None:

@@ -31,6 +31,7 @@ from archive_store.conduct.rules import (
     is_of_family,
     last_day,
     months_after,
+    require_not_transferred,
     require_removable,
     require_servable,
 )
@@ -55,7 +56,6 @@ from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
-from archive_store.students.documents import StudentStatus
 from archive_store.students.operations import current_row
 from archive_store.students.scope import student_scope
 from archive_store.students.status import MATERIALS_LIMIT, standing_lock
@@ -110,12 +110,6 @@ _IMPOSED = frozenset(SanctionImpose.model_fields) - {"sanction_id", "materials"}
 def imposing_operation(kind: SanctionKind) -> str:
     """The name of the operation that asks for a sanction of the kind."""
     return "sanction.expel" if kind is SanctionKind.EXPULSION else "sanction.impose"
-
-
-def _require_here(status: str) -> None:
-    """WRONG_STATE of one who has transferred out: under a sanction they would not have been let go."""
-    if status == StudentStatus.TRANSFERRED_OUT:
-        raise RegistrarError(ErrorCode.WRONG_STATE, field="student_id", rule=RULE, state=status)
 
 
 def sanction_impose(stages_of: StagesOf) -> Operation[SanctionImpose]:
@@ -174,7 +168,7 @@ def _imposing(
 
     async def check(store: Store, viewer: Viewer, payload: SanctionImpose) -> None:
         row = await current_row(store, None, payload.student_id, frozenset(), student_scope(viewer).visible)
-        _require_here(row["status"])
+        require_not_transferred(row["status"])
         check_day(payload.decided_on, _EARLIEST, school_day(store.clock.now()), "decided_on")
         await require_allowed(store, None, payload)
         await require(store, None, payload)
@@ -182,7 +176,7 @@ def _imposing(
     async def apply(unit: UnitOfWork, payload: SanctionImpose) -> ObjectId:
         await require_allowed(unit.store, unit.session, payload)
         row = await current_row(unit.store, unit.session, payload.student_id, frozenset(), {})
-        _require_here(row["status"])
+        require_not_transferred(row["status"])
         await standing_lock(unit, payload.student_id)
         if and_also is not None:
             await and_also(unit, payload)

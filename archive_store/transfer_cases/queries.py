@@ -97,6 +97,16 @@ async def case_by_id(
     return views[0] if views else None
 
 
+async def whole_cases(store: Store, viewer: Viewer, keys: Sequence[ObjectId]) -> list[TransferCase | None]:
+    """The cases in sight in the order of the keys, for telling what may be done with them, and not for showing."""
+    rows = await store.database.collection(TransferCase).find({"_id": {"$in": list(keys)}}).to_list()
+    decisions = await decisions_on(store, viewer, rows)
+    known = [row for row in rows if row["_id"] in decisions]
+    await store.cipher.decrypt_paths(known, _SEALED)
+    cases = {row["_id"]: TransferCase.model_validate(row) for row in known}
+    return [cases.get(key) for key in keys]
+
+
 async def case_board(
     store: Store,
     viewer: Viewer,

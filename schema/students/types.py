@@ -43,6 +43,8 @@ from schema.students.numbers import StudentNumber, shown_numbers
 from schema.students.parts import Guardian, StatusPeriod
 from schema.transcripts.loaders import resolve_transcripts
 from schema.transcripts.types import Transcript
+from schema.transfer_cases.loaders import resolve_transfer_cases
+from schema.transfer_cases.types import TransferCase
 from schema.transfers.loaders import resolve_file_transfers
 from schema.transfers.types import FileTransfer
 
@@ -141,6 +143,11 @@ class Student(Node):
     file_transfers: list[FileTransfer] | None = strawberry.field(
         resolver=resolve_file_transfers,
         description="档案转移, newest first; null where the viewer may not know of them.",
+    )
+
+    transfer_cases: list[TransferCase] | None = strawberry.field(
+        resolver=resolve_transfer_cases,
+        description="转学办理, newest first, to the office and the family; null to others.",
     )
 
     @strawberry.field(

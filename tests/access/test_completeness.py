@@ -278,6 +278,13 @@ REVIEWED: dict[str, str] = {
         FileTransferConnection.edges FileTransferConnection.pageInfo FileTransferEdge.cursor FileTransferEdge.node
         FileTransferPayload.applied FileTransferPayload.changeRequest FileTransferPayload.errors
         Student.fileTransfers""",
+    "transfer cases: keys, ways to nodes, pages, routes, and what was just asked for; their leaves are governed": """
+        Student.transferCases TransferCase.id TransferCase.steps TransferCase.studentId TransferCase.viewerCan
+        TransferCaseConnection.edges TransferCaseConnection.pageInfo TransferCaseEdge.cursor TransferCaseEdge.node
+        TransferCasePayload.applied TransferCasePayload.changeRequest TransferCasePayload.errors
+        TransferCasePayload.transferCase TransferRules.effectiveFrom TransferRules.rules TransferRules.version
+        TransferRulesReplacePayload.changeRequest TransferRulesReplacePayload.changedRoutes
+        TransferRulesReplacePayload.errors""",
     "objections: keys, ways to nodes, pages, and what was just asked for; their leaves are governed": """
         RecordObjection.id RecordObjection.studentId RecordObjectionConnection.edges RecordObjectionConnection.pageInfo
         RecordObjectionEdge.cursor RecordObjectionEdge.node RecordObjectionPayload.errors

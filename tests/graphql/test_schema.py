@@ -44,6 +44,7 @@ def test_every_field_of_a_student_is_governed_or_computed() -> None:
         "archiveCompleteness",
         "certificates",
         "fileTransfers",
+        "transferCases",
         "major",
         "mergedRecords",
         "numberHistory",

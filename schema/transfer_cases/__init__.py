@@ -1,0 +1,1 @@
+"""Transfer cases (转学办理) in GraphQL."""
