@@ -36,7 +36,7 @@ from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.documents import IMPORT_INDEXES, ImportBatch
 from archive_store.imports.jobs import expire, run_due
-from archive_store.logistics.tables import LOGISTICS_RECORD_TYPES
+from archive_store.logistics.tables import LOGISTICS_JOBS, LOGISTICS_RECORD_TYPES
 from archive_store.objections.documents import RecordObjection
 from archive_store.objections.operations import tell_overdue_answers
 from archive_store.operation_table import OPERATIONS
@@ -141,6 +141,7 @@ JOBS: Mapping[str, Job] = {
     "disposal.cancel_unasked": cancel_unasked,
     "file_transfer.tell_overdue": tell_overdue_receipts,
     **CASE_JOBS,
+    **LOGISTICS_JOBS,
     "record_objection.tell_overdue": tell_overdue_answers,
     "import.expire": expire,
 }

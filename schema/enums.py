@@ -77,6 +77,7 @@ name_enum(
         "ATTENDANCE_ENTRY": "出勤录入",
         "ATTENDANCE_SUMMARY": "出勤",
         "BED_STAY": "住宿安排",
+        "MEAL_ENROLMENT": "用餐",
         "DORMITORY_ROOM": "宿舍房间",
         "COURSE": "课程",
         "COURSE_ARRANGEMENT": "课程安排",

@@ -46,6 +46,7 @@ from schema.federation import Subgraph
 from schema.graduation.resolvers import GraduationQueries
 from schema.imports.queries import ImportQueries, resolve_import_batch
 from schema.limits import TOKENS_LIMIT, DocumentLimits
+from schema.logistics.queries import LogisticsQueries
 from schema.mutation import Mutation
 from schema.nodes import Connection, Node, parse_global_id
 from schema.objections.resolvers import ObjectionQueries
@@ -154,6 +155,7 @@ class Query(
     DuplicateQueries,
     FileTransferQueries,
     GraduationQueries,
+    LogisticsQueries,
     ImportQueries,
     MajorQueries,
     ObjectionQueries,

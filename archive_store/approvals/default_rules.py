@@ -156,10 +156,13 @@ DEFAULT_APPROVAL_RULES = (
     ApprovalRule(operation="grades.enter", chain=()),
     ApprovalRule(operation="grade.correct", chain=_HEAD),
     ApprovalRule(operation="attendance.enter", chain=()),
-    # §一(一): logistics supplies dormitory information.
+    # §一(一): logistics supplies dormitory and catering information.
     *(
         ApprovalRule(operation=operation, chain=())
-        for operation in ("dormitory_room.open", "bed.assign", "bed.leave")
+        for operation in (
+            *("dormitory_room.open", "dormitory_room.close", "bed.assign", "bed.move", "bed.leave"),
+            *("bed.annul", "meals.enrol", "meals.end"),
+        )
     ),
     ApprovalRule(operation="attendance.correct", chain=_HEAD),
     # 引言: families have what is on record of them. What was given out is taken back by the head.

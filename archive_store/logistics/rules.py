@@ -8,6 +8,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+Days = tuple[date, date | None]
+
 
 class Clash(StrEnum):
     """What is taken on one of the days."""
@@ -28,8 +30,13 @@ class Interval:
 
     def overlaps(self, other: Interval) -> bool:
         """Whether they have a day in common."""
-        begins = self.to_day is None or other.from_day <= self.to_day
-        return begins and (other.to_day is None or self.from_day <= other.to_day)
+        return days_overlap((self.from_day, self.to_day), (other.from_day, other.to_day))
+
+
+def days_overlap(one: Days, other: Days) -> bool:
+    """Whether two spans have a day in common; both days inclusive, None is without end."""
+    begins = one[1] is None or other[0] <= one[1]
+    return begins and (other[1] is None or one[0] <= other[1])
 
 
 def clash(wanted: Interval, held: Iterable[Interval]) -> Clash | None:

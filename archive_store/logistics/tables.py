@@ -1,4 +1,4 @@
-"""The record types and operations of the room."""
+"""The record types, operations and jobs of the room."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Any
 
 from archive_store.approvals.operation import Operation
 from archive_store.foundation.records import Record
-from archive_store.logistics.documents import BedStay, DormitoryRoom
-from archive_store.logistics.operations import BED_ASSIGN, BED_LEAVE, DORMITORY_ROOM_OPEN
+from archive_store.foundation.store import Job
+from archive_store.logistics.documents import BedStay, DormitoryRoom, MealEnrolment
+from archive_store.logistics.jobs import tell_beds_held
+from archive_store.logistics.meals import MEALS_END, MEALS_ENROL
+from archive_store.logistics.operations import BED_ANNUL, BED_ASSIGN, BED_LEAVE, BED_MOVE
+from archive_store.logistics.rooms import DORMITORY_ROOM_CLOSE, DORMITORY_ROOM_OPEN
 
-LOGISTICS_RECORD_TYPES: tuple[type[Record], ...] = (BedStay, DormitoryRoom)
+LOGISTICS_RECORD_TYPES: tuple[type[Record], ...] = (BedStay, DormitoryRoom, MealEnrolment)
+LOGISTICS_JOBS: Mapping[str, Job] = {"bed_stay.tell_held": tell_beds_held}
 LOGISTICS_OPERATIONS: Mapping[str, Operation[Any]] = {
-    "bed.assign": BED_ASSIGN,
-    "bed.leave": BED_LEAVE,
-    "dormitory_room.open": DORMITORY_ROOM_OPEN,
+    operation.name: operation
+    for operation in (
+        *(BED_ANNUL, BED_ASSIGN, BED_LEAVE, BED_MOVE),
+        *(DORMITORY_ROOM_CLOSE, DORMITORY_ROOM_OPEN, MEALS_END, MEALS_ENROL),
+    )
 }

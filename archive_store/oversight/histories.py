@@ -35,7 +35,7 @@ from archive_store.foundation.work_calendars import WorkCalendar
 from archive_store.graduation.documents import GraduationBatch, GraduationRules
 from archive_store.imports.documents import ImportBatch
 from archive_store.logistics.documents import DormitoryRoom
-from archive_store.logistics.queries import BED_STAY_HISTORY
+from archive_store.logistics.histories import BED_STAY_HISTORY, MEAL_ENROLMENT_HISTORY
 from archive_store.objections.documents import RecordObjection
 from archive_store.organisation.documents import (
     Campus,
@@ -80,6 +80,7 @@ class SubjectType(StrEnum):
     ATTENDANCE_ENTRY = "AttendanceEntry"  # 出勤录入
     ATTENDANCE_SUMMARY = "AttendanceSummary"  # 出勤
     BED_STAY = "BedStay"  # 住宿安排
+    MEAL_ENROLMENT = "MealEnrolment"  # 用餐
     CAMPUS = "Campus"  # 校区
     CERTIFICATE = "Certificate"  # 证书
     CERTIFICATE_ISSUE = "CertificateIssue"  # 颁发批次
@@ -145,6 +146,7 @@ HISTORIES: Mapping[SubjectType, SubjectHistory] = {
     SubjectType.ATTENDANCE_ENTRY: by_class(AttendanceEntry, texts=of_no_leaf),
     SubjectType.ATTENDANCE_SUMMARY: ATTENDANCE_HISTORY,
     SubjectType.BED_STAY: BED_STAY_HISTORY,
+    SubjectType.MEAL_ENROLMENT: MEAL_ENROLMENT_HISTORY,
     SubjectType.DORMITORY_ROOM: by_class(DormitoryRoom),
     SubjectType.CAMPUS: by_class(Campus),
     SubjectType.CERTIFICATE: CERTIFICATE_HISTORY,

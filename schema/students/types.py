@@ -24,7 +24,7 @@ from schema.context import Request
 from schema.directives import directives_of
 from schema.enums import Gender, StudentStatus
 from schema.loaders import StudentKey
-from schema.logistics.types import BedStay, resolve_dormitory
+from schema.logistics.types import BedStay, MealEnrolment, resolve_dormitory, resolve_meals
 from schema.nodes import Connection, Node, global_id, key_of_source
 from schema.objections.loaders import resolve_objections
 from schema.objections.types import RecordObjection
@@ -181,6 +181,9 @@ class Student(Node):
     dormitory: list[BedStay] | None = strawberry.field(
         resolver=resolve_dormitory,
         description="住宿安排 by day, as of now; null where the viewer may not read it.",
+    )
+    meals: list[MealEnrolment] | None = strawberry.field(
+        resolver=resolve_meals, description="用餐 by day, as of now; null where the viewer may not read it."
     )
     gpa: GradeAverage | None = strawberry.field(
         resolver=resolve_gpa,

@@ -539,6 +539,8 @@ WITHOUT_VALUES = {
     "transferCase": "of the office and the family (tests/transfer_cases)",
     "transferCases": "of the office alone (tests/transfer_cases)",
     "transferRules": "the routes, open to all who are signed in",
+    "dormitoryOccupancy": "counts of beds, to who plans with them (tests/logistics)",
+    "dormitoryRooms": "rooms, and who sleeps there to who reads that (tests/logistics)",
     "fileTransfersSent": "what is on its way, to who sends it (tests/transfers)",
     "graduationAudit": "audits, to those who audit by post and read what they are taken of (tests/graduation)",
     "graduationBatches": "counts of decisions, as `graduationAudit`",

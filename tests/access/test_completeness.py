@@ -353,7 +353,11 @@ REVIEWED: dict[str, str] = {
         AttendanceSummary.auditHistory AttendanceSummary.id AttendanceSummary.term Student.attendance
         AttendanceEnterPayload.entered AttendanceEnterPayload.errors AttendanceCorrectPayload.applied
         AttendanceCorrectPayload.changeRequest AttendanceCorrectPayload.errors""",
-    "where a student sleeps, to whoever reads each leaf of it; and what became of what was just sent": """
+    "where a student sleeps and eats, to whoever reads each leaf of it; counts of beds; and what was just sent": """
+        BuildingOccupancy.beds BuildingOccupancy.building BuildingOccupancy.rooms BuildingOccupancy.taken
+        DormitoryRoom.free DormitoryRoom.id DormitoryRoom.stays DormitoryRoom.taken DormitoryRoomConnection.edges
+        DormitoryRoomConnection.pageInfo DormitoryRoomEdge.cursor DormitoryRoomEdge.node LogisticsPayload.errors
+        LogisticsPayload.id MealEnrolment.id Student.meals
         BedAssignPayload.errors BedAssignPayload.id BedLeavePayload.errors BedLeavePayload.id BedStay.building
         BedStay.id BedStay.roomNumber DormitoryRoomOpenPayload.errors DormitoryRoomOpenPayload.id
         Student.dormitory""",
