@@ -220,6 +220,7 @@ class GradeRecord(Record):
             IndexModel([("student_id", 1), ("arrangement_id", 1), ("kind", 1)], unique=True),
             IndexModel([("student_id", 1), ("course_id", 1)]),
             IndexModel([("arrangement_id", 1), ("kind", 1)]),
+            IndexModel([("term_id", 1), ("course_id", 1), ("kind", 1)]),
         ]
 
 

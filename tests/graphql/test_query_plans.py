@@ -20,6 +20,7 @@ from archive_store.people.sign_in import load_viewer
 from archive_store.students.queries import FILTER_FIELDS, StudentOrder
 from schema.errors import camel_case
 from schema.root import build_schema
+from tests.academics.terms import arranged
 from tests.graphql.test_schema import Commands, recorded, recording
 from tests.school import School
 
@@ -162,3 +163,13 @@ async def test_who_signs_in_is_found_by_an_index(school: School, settings: Any) 
     async with recording(school, settings) as (store, commands):
         assert await load_viewer(store, "director") is not None
         assert not await whole_readings(school, commands)
+
+
+async def test_grades_of_a_term_are_counted_by_an_index(school: School, settings: Any) -> None:
+    await arranged(school)
+    query = """{ gradeDistributions(terms: ["2025-1"]%s) { distributions { className } } }"""
+    for courses in ("", ', courses: ["MATH"]'):
+        commands, result = await recorded(school, settings, "academic-affairs", query % courses)
+        assert result.errors is None
+        assert "grade_records" in {command.get("find") for command in commands.read}
+        assert "grade_records" not in await whole_readings(school, commands)
