@@ -16,7 +16,7 @@ from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
 from archive_store.students.operations import load_student
-from archive_store.students.status import write_status
+from archive_store.students.status import standing_lock, write_status
 from archive_store.students.status_periods import Cause, in_force, with_correction, with_status
 
 
@@ -32,6 +32,7 @@ async def end_status(unit: UnitOfWork, student_id: ObjectId, day: date, document
 async def restore_status(unit: UnitOfWork, sanction: Sanction) -> bool:
     """恢复学籍: as if the expulsion had not been. False where the status does not rest on it, and nothing is done."""
     student = await load_student(unit, sanction.student_id)
+    await standing_lock(unit, student.key)
     if not _rests_on(student, sanction):
         return False
     day = sanction.decided_on

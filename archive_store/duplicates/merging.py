@@ -39,6 +39,7 @@ from archive_store.students.operations import (
 )
 from archive_store.students.registration import STUDENT_NUMBERS
 from archive_store.students.scope import student_scope
+from archive_store.students.status import standing_lock
 from archive_store.students.status_periods import in_force, with_status
 
 RULE = "policy §四(一)"
@@ -179,6 +180,7 @@ async def _apply_merge(unit: UnitOfWork, payload: StudentMerge) -> ObjectId:
     for field, student in (("survivor_id", survivor), ("merged_id", merged)):
         require_whole(student.status, student.merged_into, field)
     _require_expulsion_kept(survivor.status, merged.status)
+    await standing_lock(unit, survivor.key, merged.key)
     fields = payload.update.fields
     held = merged.to_bson()
     _require_taken(payload, held)

@@ -251,11 +251,10 @@ class UnitOfWork:
             subject = Subject(record.subject_type, record.key)
             self.to_tell.setdefault(subject, set()).update(fields - record.bookkeeping)
 
-    async def serialise(self, name: str) -> None:
-        """Make transactions of the same name collide, where a rule spans records that none of them changes."""
-        await self.store.database.mongo["serialised"].update_one(
-            {"_id": name}, {"$inc": {"count": 1}}, upsert=True, session=self.session
-        )
+    async def serialise(self, *names: str) -> None:
+        """Make transactions of one of the same names collide, where a rule spans records that none of them changes."""
+        marks = [UpdateOne({"_id": name}, {"$inc": {"count": 1}}, upsert=True) for name in sorted(names)]
+        await self.store.database.mongo["serialised"].bulk_write(marks, session=self.session)
 
     def audit(
         self,

@@ -45,7 +45,7 @@ from archive_store.graduation.rules import unmet_for
 from archive_store.status_changes.kinds import KINDS
 from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import StatusPeriod, Student, StudentStatus
-from archive_store.students.status import REASON_FIELDS, STATUS_FIELDS, periods_of
+from archive_store.students.status import REASON_FIELDS, STATUS_FIELDS, periods_of, standing_lock
 from archive_store.students.status_periods import Cause, with_status
 
 RULE = "policy §三(一)"
@@ -115,6 +115,7 @@ async def _apply(unit: UnitOfWork, payload: GraduationDecide) -> ObjectId:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="decisions")
     found = await audits_of(unit.store, list(rows.values()), payload.graduates_on, unit.session)
     _require_met(payload, found)
+    await standing_lock(unit, *payload.student_ids)
     written = []
     for place, decided in enumerate(payload.decisions):
         written.append(_written(unit, rows[decided.student_id], decided, payload.graduates_on, place))

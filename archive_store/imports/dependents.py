@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from archive_store.academics.documents import GradeRecord
+from archive_store.academics.documents import AttendanceSummary, GradeRecord
 from archive_store.access.retrieval_grants import RetrievalGrant
 from archive_store.admission.documents import AdmissionCase
 from archive_store.approvals.documents import ChangeRequest
@@ -16,12 +16,15 @@ from archive_store.crisis.documents import CrisisTeam
 from archive_store.duplicates.documents import DuplicateDismissal, MergeCase
 from archive_store.foundation.store import Store
 from archive_store.imports.documents import UndoObstacle
+from archive_store.logistics.documents import BedStay, MealEnrolment
 from archive_store.preservation.documents import LegalHold
 from archive_store.scans.documents import ArchiveFile, Scan
 from archive_store.scans.upload_documents import UPLOADS
 
 # Named here, not imported: the two rooms stand beside each other. The roll of a campaign follows by itself.
 _VERIFICATION_ITEMS = "verification_items"
+# Nor these, which stand above.
+_OBJECTIONS, _TRANSCRIPTS, _TRANSFER_CASES = "record_objections", "transcripts", "transfer_cases"
 # Collection and path of a student's id; of a person's other ties the head of the audit chain tells.
 _PATHS: Sequence[tuple[UndoObstacle, str, str]] = (
     (UndoObstacle.ARCHIVE_FILE, Scan.Settings.name, "student_id"),
@@ -38,6 +41,12 @@ _PATHS: Sequence[tuple[UndoObstacle, str, str]] = (
     (UndoObstacle.CONDUCT, Award.Settings.name, "student_id"),
     (UndoObstacle.CONDUCT, Sanction.Settings.name, "student_id"),
     (UndoObstacle.GRADES, GradeRecord.Settings.name, "student_id"),
+    (UndoObstacle.GRADES, AttendanceSummary.Settings.name, "student_id"),
+    (UndoObstacle.GRADES, _TRANSCRIPTS, "student_id"),
+    (UndoObstacle.LOGISTICS, BedStay.Settings.name, "student_id"),
+    (UndoObstacle.LOGISTICS, MealEnrolment.Settings.name, "student_id"),
+    (UndoObstacle.TRANSFER_CASE, _TRANSFER_CASES, "student_id"),
+    (UndoObstacle.OBJECTION, _OBJECTIONS, "student_id"),
     (UndoObstacle.CRISIS_TEAM, CrisisTeam.Settings.name, "members.retrievals.student_id"),
 )
 _OF_RECORDS = (UndoObstacle.ADMISSION_CASE, AdmissionCase.Settings.name, "student_id")

@@ -50,7 +50,10 @@ MESSAGES = {
     UndoObstacle.MERGE: Message("已合并或已核对重复", "it was merged, or held to another record"),
     UndoObstacle.VERIFICATION: Message("已有学期核验结果", "a semester verification says something of it"),
     UndoObstacle.CONDUCT: Message("已有奖惩记录", "there are awards or sanctions"),
-    UndoObstacle.GRADES: Message("已有成绩", "there are grades"),
+    UndoObstacle.GRADES: Message("已有成绩、出勤或成绩单", "there are grades, attendance or transcripts"),
+    UndoObstacle.LOGISTICS: Message("已有住宿或用餐登记", "there are beds or meals"),
+    UndoObstacle.TRANSFER_CASE: Message("有转学办理", "there is a transfer case"),
+    UndoObstacle.OBJECTION: Message("有更正申请", "there is an objection"),
     UndoObstacle.GONE: Message("记录已不存在", "the record is gone"),
 }
 

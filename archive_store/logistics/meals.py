@@ -36,6 +36,7 @@ from archive_store.logistics.steps import (
     tell_family,
     told_whole,
 )
+from archive_store.students.merged import owners_of_merged
 from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import student_scope
 
@@ -62,7 +63,9 @@ async def _judge(store: Store, payload: MealsEnrol, session: AsyncClientSession 
     check_days(store, payload.from_day, payload.to_day)
     student = await student_row(store, payload.student_id, session)
     require_in_study(student, payload.from_day, payload.to_day, school_day(store.clock.now()))
-    rows = store.database.collection(MealEnrolment).find({"student_id": payload.student_id}, session=session)
+    own = await owners_of_merged(store, session, [payload.student_id])
+    query = {"student_id": {"$in": sorted(own)}}
+    rows = store.database.collection(MealEnrolment).find(query, session=session)
     for held in [MealEnrolment.model_validate(row) async for row in rows]:
         if days_overlap((payload.from_day, payload.to_day), (held.from_day, held.to_day)):
             raise RegistrarError(

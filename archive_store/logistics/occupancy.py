@@ -32,6 +32,7 @@ class RoomView:
 
     room: DormitoryRoom
     taken: int
+    is_closed: bool = False
 
     @property
     def id(self) -> ObjectId:
@@ -40,7 +41,7 @@ class RoomView:
     @property
     def free(self) -> int:
         """Beds that can be had today; none of a closed room."""
-        return self.room.beds - self.taken
+        return 0 if self.is_closed else self.room.beds - self.taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,11 @@ async def room_by_id(store: Store, viewer: Viewer, key: ObjectId) -> RoomView | 
 
 async def _views(store: Store, rooms: Sequence[DormitoryRoom]) -> list[RoomView]:
     taken = await _taken(store, {"room_id": {"$in": [room.key for room in rooms]}})
-    return [RoomView(room, taken.get(room.key, 0)) for room in rooms]
+    today = school_day(store.clock.now())
+    return [
+        RoomView(room, taken.get(room.key, 0), room.closed_on is not None and room.closed_on <= today)
+        for room in rooms
+    ]
 
 
 async def _taken(store: Store, query: Row) -> dict[ObjectId, int]:

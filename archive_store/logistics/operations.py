@@ -161,6 +161,7 @@ async def _end(unit: UnitOfWork, stay: BedStay, day: date) -> ObjectId:
 
 async def _check_move(store: Store, viewer: Viewer, payload: BedMove) -> None:
     held = await _known(store, viewer, payload.leaves_id, payload.student_id)
+    check_days(store, payload.from_day, payload.to_day)
     _require_shorter(held, payload.from_day - timedelta(days=1), "from_day")
     await _judge(store, payload, leaves=payload.leaves_id)
 

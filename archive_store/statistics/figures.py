@@ -110,7 +110,12 @@ def figure_of_grades(told: GradeDistributions, language: Language) -> Figure:
     places = [_place(one, told.by, language) for one in held]
     values = (wording.GRADES_COUNT, *(wording.BANDS[band] for band in bands))
     means = (wording.PASS_RATE, wording.MEAN, wording.MEDIAN)
-    counts = [{each.band: _count(each.count, each.suppressed) for each in one.bands} for one in held]
+    # Of a place without any band, every one is marked: it has too few grades to tell which there are.
+    counts = [
+        {each.band: _count(each.count, each.suppressed) for each in one.bands}
+        or dict.fromkeys(bands, _count(None, True))
+        for one in held
+    ]
     rows: list[list[str | Number]] = [
         [
             *place,

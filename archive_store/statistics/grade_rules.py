@@ -118,6 +118,8 @@ def distributions(
         bands = [
             BandCount(band, None if (is_gone := (*place, band) in hidden) else count, is_gone)
             for band, count in sorted(by_place[place].items(), key=lambda held: _ORDER[held[0]])
+            # Of so few, a band that is there would be the grade of one of them.
+            if totals[place] >= smallest
         ]
         held = scores[place]
         tells_values = not is_hidden and bool(held) and place not in hidden_values

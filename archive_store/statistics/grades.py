@@ -10,6 +10,7 @@ Counted is the regular exam (正考); makeups and retakes are of fewer students 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ COURSES_LIMIT = 50
 # Of one question: some 15 seconds of a thread.
 GRADES_LIMIT = 250_000
 _BLOCK = 1_000
+# Questions that are counted at a time; another is told to come again.
+_counting = threading.BoundedSemaphore(2)
 
 
 class GradesBy(StrEnum):
@@ -121,7 +124,12 @@ async def grade_distributions(
     query: Row = {"term_id": {"$in": [term.key for term in held_terms]}, "kind": GradeKind.REGULAR.value}
     if courses:
         query["course_id"] = {"$in": list(schemes)}
-    counted = await _counted(store, query, schemes, places)
+    if not _counting.acquire(blocking=False):
+        raise RegistrarError(ErrorCode.TRY_AGAIN)
+    try:
+        counted = await _counted(store, query, schemes, places)
+    finally:
+        _counting.release()
     smallest = viewer.policy.rules.smallest_cell
     within = [(1, 0)] if by is GradesBy.CLASS else []
 

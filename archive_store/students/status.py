@@ -51,9 +51,9 @@ class StatusChange(Payload):
     materials: Annotated[tuple[PydanticObjectId, ...], Field(max_length=MATERIALS_LIMIT)] = ()
 
 
-async def standing_lock(unit: UnitOfWork, student_id: ObjectId) -> None:
+async def standing_lock(unit: UnitOfWork, *student_ids: ObjectId) -> None:
     """What rests on a student's status and what rests on their sanctions collide, so that the later sees both."""
-    await unit.serialise(f"standing:{student_id}")
+    await unit.serialise(*(f"standing:{key}" for key in student_ids))
 
 
 def periods_of(row: Values) -> list[StatusPeriod]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
-from archive_store.approvals.documents import WITHDRAWABLE_STATUSES, ChangeRequest
+from archive_store.approvals.documents import WITHDRAWABLE_STATUSES, ChangeRequest, RequestStatus
 from archive_store.approvals.operation import Payload
 from archive_store.approvals.requests import withdraw_in
 from archive_store.conduct.rules import is_family
@@ -20,7 +21,7 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import UnitOfWork
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.transfer_cases.documents import CaseDirection, CaseState, TransferCase
-from archive_store.transfer_cases.operations import case_operation, student_row
+from archive_store.transfer_cases.operations import ARRIVAL, case_operation, student_row
 from archive_store.transfer_cases.rules import RULE, WRITERS, awaited_place, has_left, require_in_process
 from archive_store.transfer_cases.steps import (
     case_in_sight,
@@ -37,9 +38,10 @@ _ARRIVED = frozenset({StudentStatus.ENROLLED, StudentStatus.PENDING_ADMISSION})
 
 
 class CaseWithdraw(Payload):
-    """Payload of `transfer_case.withdraw`."""
+    """Payload of `transfer_case.withdraw`; the office says why in the reason, the family need not (`is_family`)."""
 
     case_id: PydanticObjectId
+    is_family: bool = False
 
 
 class CaseClose(Payload):
@@ -54,10 +56,34 @@ async def _check_withdraw(store: Store, viewer: Viewer, payload: CaseWithdraw) -
     if not viewer.holds_any(WRITERS) and not is_family_of(viewer, case.student_id):
         raise RegistrarError(ErrorCode.FORBIDDEN, field="id", rule=RULE)
     require_in_process(case)
+    if payload.is_family is not is_family_of(viewer, case.student_id):
+        raise RegistrarError(ErrorCode.FORBIDDEN, field="id", rule=RULE)
+    if not is_family_of(viewer, case.student_id):
+        await _require_own_request(store, viewer.person_id, case)
+
+
+async def _require_own_request(
+    store: Store, person_id: ObjectId | None, case: TransferCase, session: AsyncClientSession | None = None
+) -> None:
+    """WRONG_STATE of a step that somebody else has asked for, or that is signed already: it is theirs to withdraw."""
+    asked = case.steps[awaited_place(case)].change_request_id
+    if asked is None:
+        return
+    row = await store.database.collection(ChangeRequest).find_one(
+        {"_id": asked}, {"requested_by": 1, "status": 1}, session=session
+    )
+    if row is not None and (
+        row["requested_by"] != person_id or row["status"] == RequestStatus.APPROVED.value
+    ):
+        raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=RULE, state="REQUESTED")
 
 
 async def _withdraw(unit: UnitOfWork, payload: CaseWithdraw) -> ObjectId:
     case = await loaded_case(unit, payload.case_id)
+    if not payload.is_family:
+        if not unit.reason:
+            raise RegistrarError(ErrorCode.REQUIRED, field="reason", rule=RULE)
+        await _require_own_request(unit.store, unit.actor.person_id, case, unit.session)
     asked = case.steps[awaited_place(case)].change_request_id
     values = {
         "state": CaseState.WITHDRAWN,
@@ -81,6 +107,7 @@ async def _check_close(store: Store, viewer: Viewer, payload: CaseClose) -> None
     case = await case_in_sight(store, viewer, payload.case_id)
     require_others(viewer, case.student_id)
     student_id = _whom_closed(case, payload)
+    require_others(viewer, student_id)
     if case.direction is CaseDirection.IN:
         assert student_id is not None  # noqa: S101 - told by `_whom_closed`
         _require_arrived(case, await student_row(store, viewer, student_id))
@@ -112,6 +139,14 @@ def _require_arrived(case: TransferCase, row: Row) -> None:
             detail_zh="与转学申请人姓名不符",
             detail_en="the record has another name than the case",
         )
+    if case.birth_date is not None and row["birth_date"] != case.birth_date.isoformat():
+        raise RegistrarError(
+            ErrorCode.INVALID_ARGUMENT,
+            field="student_id",
+            rule=RULE,
+            detail_zh="与转学申请人出生日期不符",
+            detail_en="the record has another birth date than the case",
+        )
 
 
 async def _close(unit: UnitOfWork, payload: CaseClose) -> ObjectId:
@@ -119,9 +154,9 @@ async def _close(unit: UnitOfWork, payload: CaseClose) -> ObjectId:
     student_id = _whom_closed(case, payload)
     if case.direction is CaseDirection.IN:
         row = await unit.store.database.collection(Student).find_one(
-            {"_id": student_id}, {"status": 1, "name": 1}, session=unit.session
+            {"_id": student_id}, ARRIVAL, session=unit.session
         )
-        if row is None:
+        if row is None or row.get("merged_into") is not None:
             raise RegistrarError(ErrorCode.NOT_FOUND, field="student_id")
         _require_arrived(case, row)
     values: dict[str, Any] = {"state": CaseState.CLOSED, "closed_on": school_day(unit.at)}

@@ -34,6 +34,7 @@ from archive_store.transfer_cases.rules import (
     awaited_step,
     is_signed,
     leaves_with,
+    require_awaited,
 )
 from archive_store.transfer_cases.steps import (
     case_in_sight,
@@ -56,7 +57,10 @@ _OUT = STATUS_CHANGES[ChangeKind.TRANSFER_OUT]
 
 @dataclass(frozen=True, slots=True)
 class StepAnswer:
-    """What a party answered, on which day and why. `materials` and `document_number` are of our own leave to go."""
+    """What a party answered, on which day and why. `materials` and `document_number` are of our own leave to go.
+
+    `step` is the place of the step that is answered; None: whichever is awaited.
+    """
 
     outcome: StepOutcome
     done_on: date
@@ -65,6 +69,7 @@ class StepAnswer:
     evidence: Sequence[Evidence] = ()
     document_number: str | None = None
     reason: str | None = None
+    step: int | None = None
 
 
 async def record_step(store: Store, viewer: Viewer, case_id: ObjectId, answer: StepAnswer) -> Outcome:
@@ -74,9 +79,12 @@ async def record_step(store: Store, viewer: Viewer, case_id: ObjectId, answer: S
     """
     case = await case_in_sight(store, viewer, case_id)
     step = awaited_step(case)
+    place = awaited_place(case) if answer.step is None else answer.step
+    require_awaited(case, place)
     if leaves_with(case, step) and answer.outcome is StepOutcome.AGREED:
         return await _ask_to_leave(store, viewer, case, answer)
     told: dict[str, Any] = {"case_id": case_id, "outcome": answer.outcome, "done_on": answer.done_on}
+    told |= {"student_id": case.student_id, "step": place}
     if answer.ground is not None:
         told["ground"] = answer.ground
     payload = payload_of(CaseAnswer, told, long_texts=frozenset({"ground"}))

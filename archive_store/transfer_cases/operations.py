@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from beanie import PydanticObjectId
 from bson import ObjectId
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
@@ -31,6 +31,7 @@ from archive_store.students.change_kinds import ChangeKind
 from archive_store.students.documents import Student, StudentStatus
 from archive_store.students.scope import student_scope
 from archive_store.transfer_cases.documents import (
+    STEPS_LIMIT,
     CaseDirection,
     CaseRoute,
     CaseState,
@@ -49,6 +50,7 @@ from archive_store.transfer_cases.rules import (
     check_done_on,
     is_signed,
     leaves_with,
+    require_awaited,
 )
 from archive_store.transfer_cases.steps import (
     case_in_sight,
@@ -62,6 +64,8 @@ from archive_store.transfer_cases.steps import (
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+# What a case is held against of a record.
+ARRIVAL = dict.fromkeys(("status", "merged_into", "name", "birth_date"), 1)
 _BEFORE = {
     CaseDirection.OUT: KINDS[ChangeKind.TRANSFER_OUT].before,
     CaseDirection.IN: KINDS[ChangeKind.TRANSFER_IN].before,
@@ -85,9 +89,15 @@ class CaseOpen(Payload):
 
 
 class CaseAnswer(Payload):
-    """Payload of `transfer_case.record_step` and of `.answer`; a refusal has its ground."""
+    """Payload of `transfer_case.record_step` and of `.answer`; a refusal has its ground.
+
+    `step` is the place of the step that is answered, so that an answer that is sent twice is of that step alone.
+    `student_id` is that of the case, if it has one: those tied to the student sign nothing of it.
+    """
 
     case_id: PydanticObjectId
+    student_id: PydanticObjectId | None = None
+    step: Annotated[int, Field(ge=0, lt=STEPS_LIMIT)]
     outcome: StepOutcome
     done_on: date
     ground: Text | None = None
@@ -95,8 +105,7 @@ class CaseAnswer(Payload):
 
 async def student_row(store: Store, viewer: Viewer, key: ObjectId) -> Row:
     query = {"$and": [{"_id": key}, student_scope(viewer).visible]}
-    wanted = {"status": 1, "merged_into": 1, "name": 1}
-    row = await store.database.collection(Student).find_one(query, wanted)
+    row = await store.database.collection(Student).find_one(query, ARRIVAL)
     if row is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="student_id")
     if row.get("merged_into") is not None:
@@ -189,8 +198,11 @@ async def _open(unit: UnitOfWork, payload: CaseOpen) -> ObjectId:
 
 
 def _check_answer(case: TransferCase, payload: CaseAnswer, today: date, *, is_own: bool) -> None:
-    """RULE_FORBIDS for an answer that is not given this way."""
+    """RULE_FORBIDS for an answer that is not given this way; WRONG_STATE for one to a step that is not awaited."""
+    if payload.student_id != case.student_id:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field="id")
     step = awaited_step(case)
+    require_awaited(case, payload.step)
     if step.change_request_id is not None:
         raise RegistrarError(ErrorCode.WRONG_STATE, field="id", rule=RULE, state="REQUESTED")
     leaves = leaves_with(case, step) and payload.outcome is StepOutcome.AGREED
@@ -223,7 +235,13 @@ def _answering(name: str, *, is_own: bool) -> Operation[CaseAnswer]:
         step = {"outcome": payload.outcome, "done_on": payload.done_on, "ground": payload.ground}
         return {"steps": [bson_value(step)]}
 
-    return case_operation(name, CaseAnswer, WRITERS, frozenset({"steps"}), told, check, apply)
+    return case_operation(
+        name, CaseAnswer, WRITERS, frozenset({"steps"}), told, check, apply, concerns=_of_student
+    )
+
+
+def _of_student(payload: CaseAnswer) -> frozenset[ObjectId]:
+    return frozenset() if payload.student_id is None else frozenset({payload.student_id})
 
 
 def case_operation(

@@ -42,6 +42,14 @@ def awaited_place(case: TransferCase) -> int:
     return next(place for place, step in enumerate(case.steps) if step.outcome is None)
 
 
+def require_awaited(case: TransferCase, step: int) -> None:
+    """WRONG_STATE where another step than that of this place is awaited."""
+    if awaited_place(case) != step:
+        raise RegistrarError(
+            ErrorCode.WRONG_STATE, field="step", rule=RULE, state=case.steps[awaited_place(case)].party
+        )
+
+
 def awaited_step(case: TransferCase) -> CaseStep:
     return case.steps[awaited_place(case)]
 

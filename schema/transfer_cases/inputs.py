@@ -38,6 +38,9 @@ class TransferCaseOpenInput:
 @strawberry.input(description="Input of `transferCaseRecordStep`: the answer to the step that is awaited.")
 class TransferCaseRecordStepInput:
     id: strawberry.ID
+    step: int = strawberry.field(
+        description="The place of the step in `steps`, from 0; refused where another one is awaited."
+    )
     outcome: StepOutcome
     done_on: Day
     ground: str | None = strawberry.field(default=None, description="Of a refusal (不同意的理由).")
@@ -51,6 +54,9 @@ class TransferCaseRecordStepInput:
 @strawberry.input(description="Input of `transferCaseWithdraw`.")
 class TransferCaseWithdrawInput:
     id: strawberry.ID
+    reason: str | None = strawberry.field(
+        default=None, description="Needed of the office, not of the family."
+    )
 
 
 @strawberry.input(description="Input of `transferCaseClose`.")

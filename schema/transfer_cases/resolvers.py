@@ -14,7 +14,7 @@ from archive_store.transfer_cases.ending import CaseClose, CaseWithdraw
 from archive_store.transfer_cases.leaving import StepAnswer, record_step
 from archive_store.transfer_cases.operations import CaseOpen
 from archive_store.transfer_cases.queries import case_board, case_by_id
-from archive_store.transfer_cases.steps import case_in_sight, rules_in_force
+from archive_store.transfer_cases.steps import case_in_sight, is_family_of, rules_in_force
 from schema.approvals.queries import request_of
 from schema.context import Request
 from schema.errors import typed_errors
@@ -111,6 +111,7 @@ async def resolve_record_step(
         ground=input.ground,
         document_number=input.document_number,
         reason=input.reason,
+        step=input.step,
         **more,
     )
     outcome = await record_step(context.store, context.viewer, key, answer)
@@ -120,8 +121,13 @@ async def resolve_record_step(
 @typed_errors(TransferCasePayload)
 async def resolve_withdraw(info: Request, input: TransferCaseWithdrawInput) -> TransferCasePayload:  # noqa: A002
     key = key_of(input.id, "TransferCase", field="id")
-    payload = payload_of(CaseWithdraw, {"case_id": key})
-    outcome = await perform(info.context.store, info.context.viewer, "transfer_case.withdraw", payload)
+    context = info.context
+    case = await case_in_sight(context.store, context.viewer, key)
+    told = {"case_id": key, "is_family": is_family_of(context.viewer, case.student_id)}
+    payload = payload_of(CaseWithdraw, told)
+    outcome = await perform(
+        context.store, context.viewer, "transfer_case.withdraw", payload, reason=input.reason
+    )
     return await _payload(info, key, outcome)
 
 

@@ -208,7 +208,8 @@ async def test_distributions_are_those_of_the_grades(bare: School, by: GradesBy,
         key = (f"{one.term.school_year}-{one.term.number}", one.course.code, one.grade, one.class_name)
         rows = groups.pop(key)
         bands = Counter(band(row) for row in rows)
-        assert {each.band for each in one.bands} == bands.keys()
+        # Of fewer than the smallest cell, a band that is there would be somebody's grade.
+        assert {each.band for each in one.bands} == (bands.keys() if len(rows) >= K else set())
         for each in one.bands:
             if not each.suppressed:
                 shown += 1

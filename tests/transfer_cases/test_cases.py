@@ -237,11 +237,11 @@ async def test_withdrawn_only_while_in_process(school: School) -> None:
     await build(school)
     await family(school)
     key, outcome = await asked_to_leave(school)
-    payload = payload_of(CaseWithdraw, {"case_id": key})
 
     async def withdrawn(subject: str) -> None:
         viewer = await school.viewer(subject)
-        await perform(school.store, viewer, "transfer_case.withdraw", payload)
+        payload = payload_of(CaseWithdraw, {"case_id": key, "is_family": subject == "parent"})
+        await perform(school.store, viewer, "transfer_case.withdraw", payload, reason="误办")
 
     assert await code(withdrawn("teacher")) is ErrorCode.FORBIDDEN
     assert await code(withdrawn("archive")) is ErrorCode.FORBIDDEN
@@ -249,8 +249,7 @@ async def test_withdrawn_only_while_in_process(school: School) -> None:
     assert (await case_of(school, key)).state is CaseState.WITHDRAWN
     assert outcome.change_request_id is not None
     assert await code(school.approve("director", outcome.change_request_id)) is ErrorCode.WRONG_STATE
-    again = await completed(school)
-    payload = payload_of(CaseWithdraw, {"case_id": again})
+    key = await completed(school)
     for subject in ("parent", "information"):
         assert await code(withdrawn(subject)) is ErrorCode.WRONG_STATE
 

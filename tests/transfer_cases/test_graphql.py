@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from archive_store.foundation.errors import ErrorCode, RegistrarError
 from schema.context import Context
 from schema.nodes import global_id, parse_global_id
 from schema.root import build_schema
@@ -33,9 +36,10 @@ def opening(school: School, **told: Any) -> dict[str, Any]:
     }
 
 
-async def stepped(school: School, case: str, **told: Any) -> dict[str, Any]:
+async def stepped(school: School, case: str, step: int, **told: Any) -> dict[str, Any]:
     given = {
         "id": case,
+        "step": step,
         "outcome": "AGREED",
         "doneOn": day(school).isoformat(),
         "reason": "按申请办理",
@@ -55,8 +59,10 @@ async def test_a_student_leaves_step_by_step(school: School) -> None:
     case = answer["transferCase"]
     assert (case["state"], case["awaited"]) == ("IN_PROCESS", "RECEIVING_SCHOOL")
     assert case["viewerCan"]["allowed"]
-    await stepped(school, case["id"])
-    asked = await stepped(school, case["id"], evidence=[global_id("Scan", await paper(school, "转学申请表"))])
+    await stepped(school, case["id"], 0)
+    asked = await stepped(
+        school, case["id"], 1, evidence=[global_id("Scan", await paper(school, "转学申请表"))]
+    )
     assert asked["applied"] is False
     ours = asked["transferCase"]["steps"][1]
     assert ours["changeRequestId"] == asked["changeRequest"]["id"]
@@ -71,7 +77,7 @@ async def test_a_student_leaves_step_by_step(school: School) -> None:
     assert seen["awaited"] == "AUTHORITY"
     assert [step["outcome"] for step in seen["steps"]] == ["AGREED", "AGREED", None]
     assert seen["viewerCan"] == {"allowed": False, "tiers": [], "reason": {"code": "forbidden"}}
-    done = await stepped(school, case["id"])
+    done = await stepped(school, case["id"], 2)
     assert done["transferCase"]["state"] == "COMPLETED"
     assert done["transferCase"]["fileDueOn"] is not None
     early = await mutate(school, "information", "transferCaseClose", PAYLOAD, **{"id": case["id"]})
@@ -92,7 +98,13 @@ async def test_one_who_comes_is_followed_by_name(school: School) -> None:
     case = answer["transferCase"]
     assert (case["studentId"], case["awaited"]) == (None, "RECEIVING_SCHOOL")
     # We receive, so that the first answer is ours, and signed.
-    given = {"id": case["id"], "outcome": "AGREED", "doneOn": day(school).isoformat(), "reason": "学位尚余"}
+    given = {
+        "id": case["id"],
+        "step": 0,
+        "outcome": "AGREED",
+        "doneOn": day(school).isoformat(),
+        "reason": "学位尚余",
+    }
     asked = await mutate(school, "information", "transferCaseRecordStep", PAYLOAD, **given)
     assert asked["errors"] == [] and asked["applied"] is False
     for signer in ("director", "vice-principal"):
@@ -103,7 +115,7 @@ async def test_one_who_comes_is_followed_by_name(school: School) -> None:
     data, _ = await run(school, "director", query)
     (node,) = [edge["node"] for edge in data["transferCases"]["edges"]]
     assert (node["applicantName"], node["awaited"]) == ("欧阳小静", "SENDING_SCHOOL")
-    refused = {"id": case["id"], "outcome": "REFUSED", "doneOn": day(school).isoformat()}
+    refused = {"id": case["id"], "step": 1, "outcome": "REFUSED", "doneOn": day(school).isoformat()}
     missing = await mutate(school, "information", "transferCaseRecordStep", PAYLOAD, **refused)
     assert [(error["code"], error["field"]) for error in missing["errors"]] == [("required", "ground")]
     ended = await mutate(
@@ -146,3 +158,48 @@ async def test_routes_are_shown_and_replaced_by_the_principal(school: School) ->
         school, "director", "transferRulesReplace", "changedRoutes changeRequest { id }", **given
     )
     assert answer == {"changedRoutes": [rules[0]["route"]], "changeRequest": None, "errors": []}
+
+
+async def test_an_answer_that_is_sent_twice_is_of_one_step(school: School) -> None:
+    await build(school)
+    case = global_id("TransferCase", await opened(school, route="CROSS_COUNTY"))
+    await stepped(school, case, 0)
+    given = {"id": case, "step": 0, "outcome": "AGREED", "doneOn": day(school).isoformat()}
+    again = await mutate(school, "information", "transferCaseRecordStep", PAYLOAD, **given)
+    assert [(error["code"], error["field"]) for error in again["errors"]] == [("wrong_state", "step")]
+    data, _ = await run(school, "information", f'{{ transferCase(id: "{case}") {{ steps {{ outcome }} }} }}')
+    assert [step["outcome"] for step in data["transferCase"]["steps"]] == ["AGREED", None, None, None]
+
+
+async def test_a_parent_does_not_sign_the_answer_about_their_child(school: School) -> None:
+    await build(school)
+    await family(school)
+    key = await opened(school)
+    await stepped(school, global_id("TransferCase", key), 0)
+    given = {"id": global_id("TransferCase", key), "step": 1, "doneOn": day(school).isoformat()}
+    refusal = {"outcome": "REFUSED", "ground": "材料不全", "reason": "材料不全"}
+    asked = await mutate(school, "information", "transferCaseRecordStep", PAYLOAD, **given, **refusal)
+    request = parse_global_id(asked["changeRequest"]["id"])[1]
+    parent = (await school.viewer("director")).person_id
+    students = school.store.database.mongo["students"]
+    await students.update_one(
+        {"_id": (await school.student()).key}, {"$set": {"guardians.0.person_id": parent}}
+    )
+    school.store.versions_seen.clear()
+    with pytest.raises(RegistrarError) as refused:
+        await school.approve("director", request)
+    assert refused.value.code is ErrorCode.SELF_APPROVAL
+
+
+async def test_the_office_says_why_it_withdraws_and_leaves_what_others_asked_for(school: School) -> None:
+    await build(school)
+    await family(school)
+    key = global_id("TransferCase", await opened(school))
+    silent = await mutate(school, "information", "transferCaseWithdraw", PAYLOAD, id=key)
+    assert [(error["code"], error["field"]) for error in silent["errors"]] == [("required", "reason")]
+    await stepped(school, key, 0)
+    await stepped(school, key, 1, evidence=[global_id("Scan", await paper(school, "转学申请表"))])
+    others = await mutate(school, "director", "transferCaseWithdraw", PAYLOAD, id=key, reason="误办")
+    assert others["errors"][0]["code"] == "wrong_state"
+    family_does = await mutate(school, "parent", "transferCaseWithdraw", PAYLOAD, id=key)
+    assert family_does["errors"] == []
