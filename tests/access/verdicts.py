@@ -56,7 +56,7 @@ REQUESTS: dict[str, tuple[tuple[str, ...], Post | None]] = {
     "of a sensitive field": (("address",), None),
 }
 _SHOWN_TO_NOBODY = {"person_id", "pseudonym", "created_at", "guardians.person_id"}
-_HISTORY = set(CHANGEABLE) | {"status", "status_periods", "merged_into"}
+_HISTORY = set(CHANGEABLE) | {"major_code", "status", "status_periods", "merged_into"}
 
 
 def _leaves(name: str, paths: Iterable[str], classes: Classes) -> set[Leaf]:
