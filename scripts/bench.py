@@ -53,6 +53,7 @@ from archive_store.approvals.operations import payload_of, perform
 from archive_store.archive import open_archive
 from archive_store.audit.governed_transaction import governed_transaction
 from archive_store.audit.reading_content import ReadRows, reading_content, repeated_by_event
+from archive_store.foundation.collector import settle_collector
 from archive_store.foundation.database import Row
 from archive_store.foundation.field_classes import FieldClass, field_classes
 from archive_store.foundation.settings import Settings
@@ -252,6 +253,7 @@ async def write(settings: Settings, issuer: DemoIssuer, ports: dict[str, int], r
     The governed one reads the student first, and writes two audit entries and a notification with it.
     """
     numbers = itertools.count()
+    settle_collector()  # as a server does
     async with open_archive(settings) as store:
         information, director = [await _staff(store, subject) for subject in ("information", "director")]
         floor = BareWrites(store.database.client, store.database.mongo)
