@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Any
 
 import strawberry
 from bson import ObjectId
 
-from archive_store.approvals.operation import Payload
+from archive_store.approvals.operation import Operation, Payload
 from archive_store.approvals.operations import payload_of, perform
 from archive_store.foundation.lookups import found
 from archive_store.logistics import documents as stored
@@ -100,36 +100,35 @@ class LogisticsPayload:
     errors: list[UserError] = strawberry.field(default_factory=list)
 
 
-@strawberry.type(description="Result of `dormitoryRoomOpen`.")
-class DormitoryRoomOpenPayload:
-    id: strawberry.ID | None = None
-    errors: list[UserError] = strawberry.field(default_factory=list)
+async def _done(
+    info: Request, name: str, payload: Payload, shown: tuple[str, ObjectId], reason: str | None
+) -> LogisticsPayload:
+    await perform(info.context.store, info.context.viewer, name, payload, reason=reason)
+    return LogisticsPayload(id=strawberry.ID(global_id(*shown)))
 
 
-@strawberry.type(description="Result of `bedAssign`.")
-class BedAssignPayload:
-    id: strawberry.ID | None = strawberry.field(default=None, description="Of the stay.")
-    errors: list[UserError] = strawberry.field(default_factory=list)
+async def _student_of(
+    info: Request,
+    operation: Operation[Any],
+    record_type: type[stored.BedStay | stored.MealEnrolment],
+    key: ObjectId,
+) -> ObjectId:
+    """Whose record it is, for the payload; nothing is told of it to who may not ask."""
+    operation.require_asker(info.context.viewer)
+    return (await found(info.context.store, record_type, key, "id")).student_id
 
 
-@strawberry.type(description="Result of `bedLeave`.")
-class BedLeavePayload:
-    id: strawberry.ID | None = strawberry.field(default=None, description="Of the stay.")
-    errors: list[UserError] = strawberry.field(default_factory=list)
-
-
-@typed_errors(DormitoryRoomOpenPayload)
-async def resolve_room_open(info: Request, input: DormitoryRoomOpenInput) -> DormitoryRoomOpenPayload:  # noqa: A002
-    key, context = ObjectId(), info.context
+@typed_errors(LogisticsPayload)
+async def resolve_room_open(info: Request, input: DormitoryRoomOpenInput) -> LogisticsPayload:  # noqa: A002
+    key = ObjectId()
     told = {name: value for name, value in vars(input).items() if name != "reason"}
     payload = payload_of(DormitoryRoomOpen, {"room_id": key, **told})
-    await perform(context.store, context.viewer, "dormitory_room.open", payload, reason=input.reason)
-    return DormitoryRoomOpenPayload(id=strawberry.ID(global_id("DormitoryRoom", key)))
+    return await _done(info, "dormitory_room.open", payload, ("DormitoryRoom", key), input.reason)
 
 
-@typed_errors(BedAssignPayload)
-async def resolve_bed_assign(info: Request, input: BedAssignInput) -> BedAssignPayload:  # noqa: A002
-    key, context = ObjectId(), info.context
+@typed_errors(LogisticsPayload)
+async def resolve_bed_assign(info: Request, input: BedAssignInput) -> LogisticsPayload:  # noqa: A002
+    key = ObjectId()
     told = {
         "stay_id": key,
         "student_id": key_of(input.student_id, "Student", field="studentId"),
@@ -139,26 +138,15 @@ async def resolve_bed_assign(info: Request, input: BedAssignInput) -> BedAssignP
         "to_day": input.to_day,
     }
     payload = payload_of(BedAssign, told)
-    await perform(context.store, context.viewer, "bed.assign", payload, reason=input.reason)
-    return BedAssignPayload(id=strawberry.ID(global_id("BedStay", key)))
+    return await _done(info, "bed.assign", payload, ("BedStay", key), input.reason)
 
 
-@typed_errors(BedLeavePayload)
-async def resolve_bed_leave(info: Request, input: BedLeaveInput) -> BedLeavePayload:  # noqa: A002
-    key, context = key_of(input.id, "BedStay", field="id"), info.context
-    BED_LEAVE.require_asker(context.viewer)
-    held = await found(context.store, stored.BedStay, key, "id")
-    day: date = input.to_day
-    payload = payload_of(BedLeave, {"stay_id": key, "student_id": held.student_id, "to_day": day})
-    await perform(context.store, context.viewer, "bed.leave", payload, reason=input.reason)
-    return BedLeavePayload(id=strawberry.ID(global_id("BedStay", key)))
-
-
-async def _done(
-    info: Request, name: str, payload: Payload, shown: tuple[str, ObjectId], reason: str | None
-) -> LogisticsPayload:
-    await perform(info.context.store, info.context.viewer, name, payload, reason=reason)
-    return LogisticsPayload(id=strawberry.ID(global_id(*shown)))
+@typed_errors(LogisticsPayload)
+async def resolve_bed_leave(info: Request, input: BedLeaveInput) -> LogisticsPayload:  # noqa: A002
+    key = key_of(input.id, "BedStay", field="id")
+    student_id = await _student_of(info, BED_LEAVE, stored.BedStay, key)
+    payload = payload_of(BedLeave, {"stay_id": key, "student_id": student_id, "to_day": input.to_day})
+    return await _done(info, "bed.leave", payload, ("BedStay", key), input.reason)
 
 
 @typed_errors(LogisticsPayload)
@@ -171,12 +159,11 @@ async def resolve_room_close(info: Request, input: DormitoryRoomCloseInput) -> L
 @typed_errors(LogisticsPayload)
 async def resolve_bed_move(info: Request, input: BedMoveInput) -> LogisticsPayload:  # noqa: A002
     leaves, key = key_of(input.id, "BedStay", field="id"), ObjectId()
-    BED_MOVE.require_asker(info.context.viewer)
-    held = await found(info.context.store, stored.BedStay, leaves, "id")
+    student_id = await _student_of(info, BED_MOVE, stored.BedStay, leaves)
     told = {
         "stay_id": key,
         "leaves_id": leaves,
-        "student_id": held.student_id,
+        "student_id": student_id,
         "room_id": key_of(input.room_id, "DormitoryRoom", field="roomId"),
         "bed": input.bed,
         "from_day": input.from_day,
@@ -188,9 +175,8 @@ async def resolve_bed_move(info: Request, input: BedMoveInput) -> LogisticsPaylo
 @typed_errors(LogisticsPayload)
 async def resolve_bed_annul(info: Request, input: BedAnnulInput) -> LogisticsPayload:  # noqa: A002
     key = key_of(input.id, "BedStay", field="id")
-    BED_ANNUL.require_asker(info.context.viewer)
-    held = await found(info.context.store, stored.BedStay, key, "id")
-    payload = payload_of(BedAnnul, {"stay_id": key, "student_id": held.student_id})
+    student_id = await _student_of(info, BED_ANNUL, stored.BedStay, key)
+    payload = payload_of(BedAnnul, {"stay_id": key, "student_id": student_id})
     return await _done(info, "bed.annul", payload, ("BedStay", key), input.reason)
 
 
@@ -211,21 +197,20 @@ async def resolve_meals_enrol(info: Request, input: MealsEnrolInput) -> Logistic
 @typed_errors(LogisticsPayload)
 async def resolve_meals_end(info: Request, input: MealsEndInput) -> LogisticsPayload:  # noqa: A002
     key = key_of(input.id, "MealEnrolment", field="id")
-    MEALS_END.require_asker(info.context.viewer)
-    held = await found(info.context.store, stored.MealEnrolment, key, "id")
-    told = {"enrolment_id": key, "student_id": held.student_id, "to_day": input.to_day}
+    student_id = await _student_of(info, MEALS_END, stored.MealEnrolment, key)
+    told = {"enrolment_id": key, "student_id": student_id, "to_day": input.to_day}
     return await _done(info, "meals.end", payload_of(MealsEnd, told), ("MealEnrolment", key), input.reason)
 
 
 @strawberry.type
 class LogisticsMutations:
-    dormitory_room_open: DormitoryRoomOpenPayload = strawberry.field(
+    dormitory_room_open: LogisticsPayload = strawberry.field(
         resolver=resolve_room_open, description="Open a dormitory room (宿舍房间)."
     )
-    bed_assign: BedAssignPayload = strawberry.field(
+    bed_assign: LogisticsPayload = strawberry.field(
         resolver=resolve_bed_assign, description="Assign a bed from a day on (住宿安排)."
     )
-    bed_leave: BedLeavePayload = strawberry.field(
+    bed_leave: LogisticsPayload = strawberry.field(
         resolver=resolve_bed_leave, description="Say on which day a stay ends (退宿)."
     )
     dormitory_room_close: LogisticsPayload = strawberry.field(

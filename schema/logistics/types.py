@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import strawberry
 from graphql import GraphQLResolveInfo
 
 from archive_store.access.policy import Withheld
+from archive_store.foundation.records import Record
 from archive_store.logistics import documents as stored
 from archive_store.logistics.occupancy import RoomView
 from archive_store.logistics.queries import StayView
@@ -19,13 +21,18 @@ from schema.nodes import global_id, key_of_source
 from schema.scalars import Day
 
 
-def _leaf(path: str, description: str) -> Any:
+def _leaf(part: str, record_type: type[Record], path: str, description: str) -> Any:
+    """A leaf of the stay or the room that a view holds."""
+
     def resolve(root: Any) -> Any:
-        return getattr(root.stay, path)
+        return getattr(getattr(root, part), path)
 
     return strawberry.field(
-        resolver=resolve, description=description, directives=directives_of(stored.BedStay, path)
+        resolver=resolve, description=description, directives=directives_of(record_type, path)
     )
+
+
+_of_stay, _of_room = partial(_leaf, "stay", stored.BedStay), partial(_leaf, "room", stored.DormitoryRoom)
 
 
 def _id(root: Any) -> strawberry.ID:
@@ -46,9 +53,9 @@ def _room_number(root: Any) -> str:
 
 @strawberry.type(description="住宿安排: a bed from a day to a day.")
 class BedStay:
-    bed: int = _leaf("bed", "床位, from 1.")
-    from_day: Day = _leaf("from_day", "The first day.")
-    to_day: Day | None = _leaf("to_day", "The last day, inclusive; null while the stay is open.")
+    bed: int = _of_stay("bed", "床位, from 1.")
+    from_day: Day = _of_stay("from_day", "The first day.")
+    to_day: Day | None = _of_stay("to_day", "The last day, inclusive; null while the stay is open.")
 
     id: strawberry.ID = strawberry.field(resolver=_id, description="For `bedLeave`.")
     student_id: strawberry.ID = strawberry.field(
@@ -71,15 +78,6 @@ async def resolve_dormitory(root: strawberry.Parent[Any], info: Request) -> list
         info.context.withhold({"Student.dormitory": held})
         return None
     return held  # type: ignore[return-value]
-
-
-def _of_room(path: str, description: str) -> Any:
-    def resolve(root: Any) -> Any:
-        return getattr(root.room, path)
-
-    return strawberry.field(
-        resolver=resolve, description=description, directives=directives_of(stored.DormitoryRoom, path)
-    )
 
 
 def _room_id(root: Any) -> strawberry.ID:

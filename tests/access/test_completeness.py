@@ -357,9 +357,7 @@ REVIEWED: dict[str, str] = {
         BuildingOccupancy.beds BuildingOccupancy.building BuildingOccupancy.rooms BuildingOccupancy.taken
         DormitoryRoom.free DormitoryRoom.id DormitoryRoom.stays DormitoryRoom.taken DormitoryRoomConnection.edges
         DormitoryRoomConnection.pageInfo DormitoryRoomEdge.cursor DormitoryRoomEdge.node LogisticsPayload.errors
-        LogisticsPayload.id MealEnrolment.id Student.meals
-        BedAssignPayload.errors BedAssignPayload.id BedLeavePayload.errors BedLeavePayload.id BedStay.building
-        BedStay.id BedStay.roomNumber DormitoryRoomOpenPayload.errors DormitoryRoomOpenPayload.id
+        LogisticsPayload.id MealEnrolment.id Student.meals BedStay.building BedStay.id BedStay.roomNumber
         Student.dormitory""",
     "a transcript, to whoever reads the grades that it tells (tests/transcripts)": """
         Student.transcripts Transcript.auditHistory Transcript.correctedSince Transcript.documentUrl Transcript.id
