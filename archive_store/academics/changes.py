@@ -23,11 +23,11 @@ from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import AnyPayload, Operation, Payload
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.lookups import found
+from archive_store.foundation.lookups import found, loaded
 from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import starts_formula
-from archive_store.foundation.unit_of_work import AnyRecord, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 
 
 class CourseChange(Payload):
@@ -81,7 +81,7 @@ async def _check_course(store: Store, viewer: Viewer, payload: CourseChange) -> 
 
 
 async def _change_course(unit: UnitOfWork, payload: CourseChange) -> ObjectId:
-    held = await _loaded(unit, Course, payload.course_id, "course_id")
+    held = await loaded(unit, Course, payload.course_id, "course_id")
     values = await _changed_course(unit.store, payload, unit.session)
     return await _change_told(unit, held, values, "course:change")
 
@@ -130,7 +130,7 @@ async def _check_teacher(store: Store, viewer: Viewer, payload: CourseArrangemen
 
 
 async def _change_teacher(unit: UnitOfWork, payload: CourseArrangementChange) -> ObjectId:
-    held = await _loaded(unit, CourseArrangement, payload.arrangement_id, "arrangement_id")
+    held = await loaded(unit, CourseArrangement, payload.arrangement_id, "arrangement_id")
     values = await _changed_teacher(unit.store, payload, unit.session)
     await require_teacher(unit.store, payload.teacher_id, values["teacher_from"], unit.session)
     return await _change_told(unit, held, values, "course_arrangement:change")
@@ -163,7 +163,7 @@ async def _check_close(store: Store, viewer: Viewer, payload: CourseArrangementC
 async def _close(unit: UnitOfWork, payload: CourseArrangementClose) -> ObjectId:
     await unit.serialise(f"grades:{payload.arrangement_id}")
     await _require_ungraded(unit.store, payload.arrangement_id, unit.session)
-    held = await _loaded(unit, CourseArrangement, payload.arrangement_id, "arrangement_id")
+    held = await loaded(unit, CourseArrangement, payload.arrangement_id, "arrangement_id")
     values = {"cancelled_on": school_day(unit.at)}
     return await _change_told(unit, held, values, "course_arrangement:close")
 
@@ -173,13 +173,6 @@ async def _current_end(
 ) -> Mapping[str, Any]:
     held = await found(store, CourseArrangement, payload.arrangement_id, "arrangement_id", session)
     return {"cancelled_on": bson_value(held.cancelled_on)}
-
-
-async def _loaded(unit: UnitOfWork, record_type: type[AnyRecord], key: ObjectId, field: str) -> AnyRecord:
-    record = await unit.load(record_type, key)
-    if record is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field=field)
-    return record
 
 
 async def _change_told(unit: UnitOfWork, record: Record, values: Mapping[str, Any], kind: str) -> ObjectId:

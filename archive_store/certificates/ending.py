@@ -27,9 +27,8 @@ from archive_store.certificates.status_lists import signing
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.students.documents import Student
 
 _FIELDS = frozenset({"state"})
@@ -100,12 +99,8 @@ async def _check_reissue(store: Store, viewer: Viewer, payload: CertificateReiss
 
 
 async def _end(unit: UnitOfWork, held: Certificate, state: CertificateState, **more: Any) -> None:
-    values = bson_value({"state": state, "ended_on": school_day(unit.at), **more})
-    before = held.to_bson()
-    await unit.change(held, values)
-    changes = [FieldChange(name, before[name], value) for name, value in values.items()]
     kind = "certificate:revoke" if state is CertificateState.REVOKED else "certificate:supersede"
-    unit.audit(Subject(held.subject_type, held.key), kind, changes, touched=frozenset(values))
+    await unit.change_told(held, {"state": state, "ended_on": school_day(unit.at), **more}, kind)
 
 
 async def _revoke(unit: UnitOfWork, payload: CertificateRevoke) -> ObjectId:

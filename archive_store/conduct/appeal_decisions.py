@@ -52,7 +52,6 @@ from archive_store.conduct.steps import (
     loaded,
     policy_in_force,
     require_same,
-    tell_family,
 )
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
@@ -61,6 +60,7 @@ from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
+from archive_store.students.family import tell_family
 
 
 class AppealDecide(AppealPayload):

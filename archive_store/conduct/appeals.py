@@ -47,7 +47,6 @@ from archive_store.conduct.steps import (
     loaded,
     policy_in_force,
     require_same,
-    tell_family,
     visible,
 )
 from archive_store.foundation.clock import school_day
@@ -58,6 +57,7 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
 from archive_store.people.queries import names_of_people, posts_in_force
+from archive_store.students.family import tell_family
 from archive_store.students.operations import current_row
 
 # Who sits on a committee may hold any post: whose appeal it is, `require_chair` decides.

@@ -22,7 +22,6 @@ from archive_store.conduct.steps import (
     insert_told,
     loaded,
     require_same,
-    tell_family,
     visible,
 )
 from archive_store.foundation.clock import school_day
@@ -30,6 +29,7 @@ from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.students.family import tell_family
 from archive_store.students.operations import current_row
 from archive_store.students.scope import student_scope
 

@@ -10,12 +10,13 @@ from bson import ObjectId
 from archive_store.audit.clock_work import change_each
 from archive_store.conduct.documents import Appeal
 from archive_store.conduct.rules import APPOINTERS, OPEN_APPEALS, is_overdue
-from archive_store.conduct.steps import change_told, policy_in_force, tell_family
+from archive_store.conduct.steps import change_told, policy_in_force
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.database import Row
 from archive_store.foundation.posts import Post
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
+from archive_store.students.family import tell_family
 
 _OPEN: Row = {"status": {"$in": sorted(status.value for status in OPEN_APPEALS)}}
 

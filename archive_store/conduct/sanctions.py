@@ -46,7 +46,6 @@ from archive_store.conduct.steps import (
     loaded,
     policy_in_force,
     require_same,
-    tell_family,
     visible,
 )
 from archive_store.foundation.clock import school_day
@@ -56,6 +55,7 @@ from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.foundation.work_calendars import load_working_days
+from archive_store.students.family import tell_family
 from archive_store.students.operations import current_row
 from archive_store.students.scope import student_scope
 from archive_store.students.status import MATERIALS_LIMIT, standing_lock

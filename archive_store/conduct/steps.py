@@ -26,7 +26,6 @@ from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import AnyRecord, FieldChange, Subject, UnitOfWork
 from archive_store.foundation.versioned import newest_version
-from archive_store.students.documents import Student
 
 LINE_LIMIT = 200
 TEXT_LIMIT = 2_000
@@ -118,22 +117,6 @@ async def chain_in(unit: UnitOfWork) -> Sequence[Tier]:
     if unit.change_request is not None:
         request = await unit.load(ChangeRequest, unit.change_request)
     return [] if request is None else request.chain
-
-
-async def family_of(unit: UnitOfWork, student_id: ObjectId) -> list[ObjectId]:
-    """The persons of student and guardians; NOT_FOUND without the student."""
-    row = await unit.store.database.collection(Student).find_one(
-        {"_id": student_id}, {"person_id": 1, "guardians.person_id": 1}, session=unit.session
-    )
-    if row is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="student_id")
-    guardians = {held.get("person_id") for held in row.get("guardians", ())} - {None}
-    return sorted({row["person_id"], *guardians})
-
-
-async def tell_family(unit: UnitOfWork, record: Record, student_id: ObjectId, kind: str) -> None:
-    for person_id in await family_of(unit, student_id):
-        unit.notify(person_id, kind, Subject(record.subject_type, record.key))
 
 
 async def insert_told(unit: UnitOfWork, record: Record, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Looking for one record of a type without encrypted leaves, as the checks of operations do."""
+"""Looking for one record: `found` for a check, of a type without encrypted leaves; `loaded` for a change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.records import Record
 from archive_store.foundation.store import Store
-from archive_store.foundation.unit_of_work import AnyRecord
+from archive_store.foundation.unit_of_work import AnyRecord, UnitOfWork
 
 
 async def found(
@@ -26,6 +26,14 @@ async def found(
     if row is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field=field)
     record: AnyRecord = record_type.model_validate(row)
+    return record
+
+
+async def loaded(unit: UnitOfWork, record_type: type[AnyRecord], key: ObjectId, field: str) -> AnyRecord:
+    """The record to change, encrypted leaves opened; NOT_FOUND on `field` without one."""
+    record = await unit.load(record_type, key)
+    if record is None:
+        raise RegistrarError(ErrorCode.NOT_FOUND, field=field)
     return record
 
 

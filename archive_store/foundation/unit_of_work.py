@@ -194,6 +194,15 @@ class UnitOfWork:
             raise RevisionConflictError(f"{record_type.subject_type} {record.key}")
         self.written.add(Subject(record_type.subject_type, record.key))
 
+    async def change_told(self, record: Record, values: Mapping[str, Any], kind: str) -> Subject:
+        """As `change`, with what each of these fields was and is in the record's history."""
+        before = record.to_bson()
+        await self.change(record, values)
+        changes = [FieldChange(name, before[name], bson_value(value)) for name, value in values.items()]
+        subject = Subject(record.subject_type, record.key)
+        self.audit(subject, kind, changes, touched=frozenset(values))
+        return subject
+
     async def change_many(self, changed: Sequence[tuple[Record, Mapping[str, Any]]]) -> None:
         """As `change`, of records of one type, in one write."""
         if not changed:

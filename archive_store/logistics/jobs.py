@@ -11,7 +11,6 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.logistics.documents import BedStay
 from archive_store.logistics.occupancy import stays_out_of_study
-from archive_store.logistics.steps import change_told
 
 _AT_ONCE = 100
 # All beds are looked at, so that this is done at the beginning of each hour and not in every round.
@@ -27,7 +26,7 @@ async def tell_beds_held(store: Store, now: datetime) -> int:
         return 0
 
     async def tell(unit: UnitOfWork, stay: BedStay) -> None:
-        await change_told(unit, stay, {"told_held_on": school_day(now)}, "bed_stay:tell_held")
+        await unit.change_told(stay, {"told_held_on": school_day(now)}, "bed_stay:tell_held")
         unit.notify(Post.LOGISTICS, "bed_stay:held_out_of_study", Subject(BedStay.subject_type, stay.key))
 
     query = {"_id": {"$in": keys}, "told_held_on": None, "annulled_on": None}

@@ -26,16 +26,15 @@ from archive_store.logistics.queries import decide_on_logistics
 from archive_store.logistics.rules import days_overlap
 from archive_store.logistics.steps import (
     POLICY,
-    change_told,
     check_days,
     logistics_operation,
     of_student,
     require_in_sight,
     require_in_study,
     student_row,
-    tell_family,
     told_whole,
 )
+from archive_store.students.family import tell_family
 from archive_store.students.merged import owners_of_merged
 from archive_store.students.queries import facts_by_id
 from archive_store.students.scope import student_scope
@@ -106,7 +105,7 @@ async def _end(unit: UnitOfWork, payload: MealsEnd) -> ObjectId:
     if held is None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id", rule=POLICY)
     _require_shorter(held, payload)
-    await change_told(unit, held, {"to_day": payload.to_day}, "meals:end")
+    await unit.change_told(held, {"to_day": payload.to_day}, "meals:end")
     await tell_family(unit, held, held.student_id, "meals:ended")
     return held.key
 

@@ -70,13 +70,6 @@ async def list_rooms(
     return Page(views, len(found) > first), cursors
 
 
-async def room_by_id(store: Store, viewer: Viewer, key: ObjectId) -> RoomView | None:
-    if not viewer.holds_any(READERS):
-        return None
-    row = await store.database.collection(DormitoryRoom).find_one({"_id": key})
-    return None if row is None else (await _views(store, [DormitoryRoom.model_validate(row)]))[0]
-
-
 async def _views(store: Store, rooms: Sequence[DormitoryRoom]) -> list[RoomView]:
     taken = await _taken(store, {"room_id": {"$in": [room.key for room in rooms]}})
     today = school_day(store.clock.now())

@@ -19,21 +19,20 @@ from archive_store.foundation.lookups import found
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.logistics.documents import BedStay, DormitoryRoom
-from archive_store.logistics.queries import STAY, intervals, stay_decisions
+from archive_store.logistics.queries import STAY, decisions_on, intervals
 from archive_store.logistics.rooms import BEDS_SERIAL
 from archive_store.logistics.rules import Clash, Interval, clash
 from archive_store.logistics.steps import (
     POLICY,
-    change_told,
     check_days,
     logistics_operation,
     of_student,
     require_in_sight,
     require_in_study,
     student_row,
-    tell_family,
     told_whole,
 )
+from archive_store.students.family import tell_family
 from archive_store.students.merged import owners_of_merged
 
 
@@ -122,7 +121,7 @@ async def _assign(unit: UnitOfWork, payload: BedAssign) -> ObjectId:
 async def _known(store: Store, viewer: Viewer, stay_id: ObjectId, student_id: ObjectId) -> BedStay:
     """A stay in sight that was not annulled; NOT_FOUND otherwise."""
     held = await found(store, BedStay, stay_id, "id")
-    decision = (await stay_decisions(store, viewer, [held.key])).get(held.key)
+    decision = (await decisions_on(store, viewer, BedStay, [held.key])).get(held.key)
     is_read = decision is not None and decision.readable >= STAY
     if held.student_id != student_id or not is_read or held.annulled_on is not None:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="id", rule=POLICY)
@@ -154,7 +153,7 @@ async def _leave(unit: UnitOfWork, payload: BedLeave) -> ObjectId:
 
 
 async def _end(unit: UnitOfWork, stay: BedStay, day: date) -> ObjectId:
-    await change_told(unit, stay, {"to_day": day}, "bed_stay:leave")
+    await unit.change_told(stay, {"to_day": day}, "bed_stay:leave")
     await tell_family(unit, stay, stay.student_id, "bed_stay:left")
     return stay.key
 
@@ -181,7 +180,7 @@ async def _check_annul(store: Store, viewer: Viewer, payload: BedAnnul) -> None:
 
 async def _annul(unit: UnitOfWork, payload: BedAnnul) -> ObjectId:
     stay = await _loaded(unit, payload.stay_id)
-    await change_told(unit, stay, {"annulled_on": school_day(unit.at)}, "bed_stay:annul")
+    await unit.change_told(stay, {"annulled_on": school_day(unit.at)}, "bed_stay:annul")
     await tell_family(unit, stay, stay.student_id, "bed_stay:annulled")
     return stay.key
 

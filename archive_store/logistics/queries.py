@@ -69,12 +69,6 @@ async def decisions_on(
     }
 
 
-async def stay_decisions(
-    store: Store, viewer: Viewer, ids: Sequence[ObjectId]
-) -> dict[ObjectId, FieldDecision]:
-    return await decisions_on(store, viewer, BedStay, ids)
-
-
 @dataclass(frozen=True, slots=True)
 class StayView:
     """A stay that the viewer reads, with its room."""

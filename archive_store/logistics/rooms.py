@@ -20,7 +20,7 @@ from archive_store.foundation.store import Store
 from archive_store.foundation.texts import starts_formula
 from archive_store.foundation.unit_of_work import Subject, UnitOfWork
 from archive_store.logistics.documents import BedStay, DormitoryRoom
-from archive_store.logistics.steps import POLICY, change_told, logistics_operation, told_whole
+from archive_store.logistics.steps import POLICY, logistics_operation, told_whole
 from archive_store.students.documents import Gender
 
 BEDS_SERIAL = "beds"
@@ -89,7 +89,7 @@ async def _close(unit: UnitOfWork, payload: DormitoryRoomClose) -> ObjectId:
     await _require_closable(unit.store, payload, unit.session)
     room = await unit.load(DormitoryRoom, payload.room_id)
     assert room is not None  # noqa: S101 - it was found, and rooms are never removed
-    await change_told(unit, room, {"closed_on": payload.closed_on}, "dormitory_room:close")
+    await unit.change_told(room, {"closed_on": payload.closed_on}, "dormitory_room:close")
     return room.key
 
 

@@ -76,24 +76,6 @@ def told_whole(record: Record) -> list[FieldChange]:
     return [FieldChange(name, None, row[name]) for name in row if name not in _BOOKKEEPING]
 
 
-async def change_told(unit: UnitOfWork, record: Record, values: dict[str, Any], kind: str) -> None:
-    before = record.to_bson()
-    await unit.change(record, values)
-    changes = [FieldChange(name, before[name], bson_value(value)) for name, value in values.items()]
-    unit.audit(Subject(record.subject_type, record.key), kind, changes)
-
-
-async def tell_family(unit: UnitOfWork, record: Record, student_id: ObjectId, kind: str) -> None:
-    row = await unit.store.database.collection(Student).find_one(
-        {"_id": student_id}, {"person_id": 1, "guardians.person_id": 1}, session=unit.session
-    )
-    if row is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field="student_id")
-    guardians = {held.get("person_id") for held in row.get("guardians", ())} - {None}
-    for person in sorted({row["person_id"], *guardians}):
-        unit.notify(person, kind, Subject(record.subject_type, record.key))
-
-
 def logistics_operation(
     name: str,
     record_type: type[Record],

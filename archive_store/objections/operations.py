@@ -217,14 +217,7 @@ async def _withdraw(unit: UnitOfWork, payload: ObjectionWithdraw) -> ObjectId:
 async def _write(
     unit: UnitOfWork, objection: RecordObjection, verb: str, values: Mapping[str, Any]
 ) -> Subject:
-    changes = [
-        FieldChange(name, bson_value(getattr(objection, name)), bson_value(value))
-        for name, value in values.items()
-    ]
-    await unit.change(objection, values)
-    subject = Subject(RecordObjection.subject_type, objection.key)
-    unit.audit(subject, f"record_objection:{verb}", changes)
-    return subject
+    return await unit.change_told(objection, values, f"record_objection:{verb}")
 
 
 async def tell_overdue_answers(store: Store, now: datetime) -> int:

@@ -14,7 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.lookups import found, require_unique
+from archive_store.foundation.lookups import found, loaded, require_unique
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import UnitOfWork
@@ -23,10 +23,8 @@ from archive_store.organisation.majors import open_majors
 from archive_store.organisation.names import class_lock, is_named_anywhere, is_used_after
 from archive_store.organisation.steps import (
     Line,
-    change_told,
     check_texts,
     insert_told,
-    loaded,
     structure_operation,
 )
 
@@ -117,7 +115,8 @@ async def _change_class(unit: UnitOfWork, payload: ClassChange) -> ObjectId:
     if "name" in asked and asked["name"] != held.name:
         await class_lock(unit, held.name)
         await _require_unnamed(unit.store, held.name, unit.session)
-    return await change_told(unit, held, asked, "class:change")
+    await unit.change_told(held, asked, "class:change")
+    return held.key
 
 
 async def _current_class(
@@ -147,7 +146,8 @@ async def _close_class(unit: UnitOfWork, payload: ClassClose) -> ObjectId:
     held = await loaded(unit, SchoolClass, payload.class_id, "class_id")
     await class_lock(unit, held.name)
     await _require_closable(unit.store, held, payload.closed_on, unit.session)
-    return await change_told(unit, held, {"closed_on": payload.closed_on}, "class:close")
+    await unit.change_told(held, {"closed_on": payload.closed_on}, "class:close")
+    return held.key
 
 
 async def _current_end(

@@ -18,7 +18,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Operation, Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.lookups import found, require_unique
+from archive_store.foundation.lookups import found, loaded, require_unique
 from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
@@ -27,10 +27,8 @@ from archive_store.organisation.documents import Department, Major
 from archive_store.organisation.queries import sees_structure
 from archive_store.organisation.steps import (
     Line,
-    change_told,
     check_texts,
     insert_told,
-    loaded,
     structure_operation,
 )
 from archive_store.students.documents import Student
@@ -115,7 +113,8 @@ def _require_closable(major: Major, day: date) -> None:
 async def _close_major(unit: UnitOfWork, payload: MajorClose) -> ObjectId:
     major = await loaded(unit, Major, payload.major_id, "major_id")
     _require_closable(major, payload.closed_on)
-    return await change_told(unit, major, {"closed_on": payload.closed_on}, "major:close")
+    await unit.change_told(major, {"closed_on": payload.closed_on}, "major:close")
+    return major.key
 
 
 async def _current_end(

@@ -18,7 +18,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.operation import Payload
 from archive_store.foundation.errors import ErrorCode, RegistrarError
-from archive_store.foundation.lookups import found, require_unique
+from archive_store.foundation.lookups import found, loaded, require_unique
 from archive_store.foundation.records import bson_value
 from archive_store.foundation.stages import SchoolStage
 from archive_store.foundation.store import Store
@@ -28,10 +28,8 @@ from archive_store.organisation.rules import check_grades
 from archive_store.organisation.steps import (
     Line,
     LongLine,
-    change_told,
     check_texts,
     insert_told,
-    loaded,
     structure_operation,
 )
 
@@ -86,7 +84,9 @@ async def _set_up(unit: UnitOfWork, payload: SchoolSetUp) -> ObjectId:
     row = await unit.store.database.collection(School).find_one({}, {"_id": 1}, session=unit.session)
     if row is None:
         return await insert_told(unit, School(id=payload.school_id, **values), "school:set_up")
-    return await change_told(unit, await loaded(unit, School, row["_id"], "name"), values, "school:set_up")
+    school = await loaded(unit, School, row["_id"], "name")
+    await unit.change_told(school, values, "school:set_up")
+    return school.key
 
 
 async def _current_school(
@@ -132,7 +132,8 @@ async def _check_cohort_change(store: Store, viewer: Viewer, payload: CohortChan
 
 async def _change_cohort(unit: UnitOfWork, payload: CohortChange) -> ObjectId:
     cohort = await loaded(unit, Cohort, payload.cohort_id, "cohort_id")
-    return await change_told(unit, cohort, {"grades": list(payload.grades)}, "cohort:change")
+    await unit.change_told(cohort, {"grades": list(payload.grades)}, "cohort:change")
+    return cohort.key
 
 
 async def _current_cohort(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from bson import ObjectId
@@ -15,20 +15,13 @@ from archive_store.foundation.posts import Post
 from archive_store.foundation.records import Record, bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.texts import starts_formula
-from archive_store.foundation.unit_of_work import AnyRecord, FieldChange, Subject, UnitOfWork
+from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 
 # Policy §二(一): the information group keeps the records; the director and deputies may ask as well.
 ASKERS = frozenset({Post.INFORMATION_GROUP, Post.DEPUTY_DIRECTOR, Post.DIRECTOR})
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 LongLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-
-
-async def loaded(unit: UnitOfWork, record_type: type[AnyRecord], key: ObjectId, field: str) -> AnyRecord:
-    record = await unit.load(record_type, key)
-    if record is None:
-        raise RegistrarError(ErrorCode.NOT_FOUND, field=field)
-    return record
 
 
 def check_texts(payload: Payload) -> None:
@@ -48,14 +41,6 @@ async def insert_told(unit: UnitOfWork, record: Record, kind: str) -> ObjectId:
     told = [name for name in row if name not in {"_id", "revision", "created_at", "updated_at", "place"}]
     changes = [FieldChange(name, None, row[name]) for name in told if row[name] is not None]
     unit.audit(Subject(record.subject_type, record.key), kind, changes)
-    return record.key
-
-
-async def change_told(unit: UnitOfWork, record: Record, values: Mapping[str, Any], kind: str) -> ObjectId:
-    before = record.to_bson()
-    await unit.change(record, values)
-    changes = [FieldChange(name, before[name], bson_value(value)) for name, value in values.items()]
-    unit.audit(Subject(record.subject_type, record.key), kind, changes, touched=frozenset(values))
     return record.key
 
 

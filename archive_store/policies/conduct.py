@@ -14,18 +14,19 @@ from archive_store.conduct.steps import policy_in_force
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
 from archive_store.policies.rules import RULE
-from archive_store.policies.versions import RulesReplace, ask_for_version, check_first_day, rules_operation
+from archive_store.policies.versions import (
+    RulesReplace,
+    ask_for_version,
+    changed_names,
+    check_first_day,
+    rules_operation,
+)
 
 
 class ConductPolicyReplace(RulesReplace):
     """Payload of `conduct_policy.replace`: the whole new content, and the day (in China) from which it holds."""
 
     rules: ConductRules
-
-
-def changed_rules(before: ConductRules, after: ConductRules) -> list[str]:
-    """The names of the rules that say something else, in order."""
-    return [name for name in ConductRules.model_fields if getattr(before, name) != getattr(after, name)]
 
 
 async def replace_conduct_policy(
@@ -45,7 +46,7 @@ async def replace_conduct_policy(
     values = {"policy_id": ObjectId(), "effective_from": effective_from, "rules": rules}
 
     async def differences(payload: ConductPolicyReplace) -> list[str]:
-        return changed_rules((await policy_in_force(store)).rules, payload.rules)
+        return changed_names((await policy_in_force(store)).rules, payload.rules)
 
     return await ask_for_version(
         store, viewer, CONDUCT_POLICY_REPLACE, values, differences, reason=reason, dry_run=dry_run

@@ -17,18 +17,19 @@ from archive_store.academics.scales import stored_scale
 from archive_store.access.viewer import Viewer
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.store import Store
-from archive_store.policies.versions import RulesReplace, ask_for_version, check_first_day, rules_operation
+from archive_store.policies.versions import (
+    RulesReplace,
+    ask_for_version,
+    changed_names,
+    check_first_day,
+    rules_operation,
+)
 
 
 class GradePointScaleReplace(RulesReplace):
     """Payload of `grade_point_scale.replace`: the whole scale anew, and the day (in China) from which it holds."""
 
     rules: GradePointRules
-
-
-def changed_parts(before: GradePointRules, after: GradePointRules) -> list[str]:
-    """The parts of the scale that say something else, in order."""
-    return [name for name in GradePointRules.model_fields if getattr(before, name) != getattr(after, name)]
 
 
 async def replace_grade_point_scale(
@@ -48,7 +49,7 @@ async def replace_grade_point_scale(
     values = {"policy_id": ObjectId(), "effective_from": effective_from, "rules": rules}
 
     async def differences(payload: GradePointScaleReplace) -> list[str]:
-        return changed_parts((await stored_scale(store)).rules, payload.rules)
+        return changed_names((await stored_scale(store)).rules, payload.rules)
 
     return await ask_for_version(
         store, viewer, GRADE_POINT_SCALE_REPLACE, values, differences, reason=reason, dry_run=dry_run

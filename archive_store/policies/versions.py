@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from beanie import PydanticObjectId
 from bson import ObjectId
+from pydantic import BaseModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
@@ -100,6 +101,11 @@ async def write_version(unit: UnitOfWork, policy: Record, kind: str, content: It
     for tier in Tier:
         unit.notify(tier.post, f"{kind}:replaced", subject)
     return policy.key
+
+
+def changed_names(before: BaseModel, after: BaseModel) -> list[str]:
+    """The fields of two contents of one type that say something else, in order."""
+    return [name for name in type(before).model_fields if getattr(before, name) != getattr(after, name)]
 
 
 class RulesReplace(Payload):

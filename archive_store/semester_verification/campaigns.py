@@ -86,12 +86,7 @@ async def write_campaign(
     unit: UnitOfWork, campaign: VerificationCampaign, verb: str, values: Mapping[str, Any]
 ) -> None:
     """Change the campaign, and say so in its history."""
-    await unit.change(campaign, values)
-    changes = [
-        FieldChange(name, bson_value(getattr(campaign, name)), bson_value(value))
-        for name, value in values.items()
-    ]
-    unit.audit(Subject(VerificationCampaign.subject_type, campaign.key), f"verification:{verb}", changes)
+    await unit.change_told(campaign, values, f"verification:{verb}")
 
 
 async def _check_open(store: Store, viewer: Viewer, payload: VerificationOpen) -> None:

@@ -28,7 +28,6 @@ from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import FieldClass
 from archive_store.foundation.posts import Post
-from archive_store.foundation.records import bson_value
 from archive_store.foundation.store import Store
 from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWork
 from archive_store.students.queries import facts_by_id
@@ -185,12 +184,8 @@ async def _revoke(unit: UnitOfWork, payload: TranscriptRevoke) -> ObjectId:
         raise RegistrarError(ErrorCode.NOT_FOUND, field="transcript_id", rule=RULE)
     if held.state is not TranscriptState.VALID:
         raise RegistrarError(ErrorCode.WRONG_STATE, field="transcript_id", rule=RULE, state=held.state)
-    values = bson_value({"state": TranscriptState.REVOKED, "ended_on": school_day(unit.at)})
-    before = held.to_bson()
-    await unit.change(held, values)
-    changes = [FieldChange(name, before[name], value) for name, value in values.items()]
-    subject = Subject(held.subject_type, held.key)
-    unit.audit(subject, "transcript:revoke", changes, touched=frozenset(values))
+    values = {"state": TranscriptState.REVOKED, "ended_on": school_day(unit.at)}
+    await unit.change_told(held, values, "transcript:revoke")
     return held.key
 
 

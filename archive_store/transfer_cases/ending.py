@@ -11,6 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from archive_store.access.viewer import Viewer
 from archive_store.approvals.documents import WITHDRAWABLE_STATUSES, ChangeRequest, RequestStatus
 from archive_store.approvals.operation import Payload
+from archive_store.approvals.operations import Outcome, payload_of, perform
 from archive_store.approvals.requests import withdraw_in
 from archive_store.conduct.rules import is_family
 from archive_store.foundation.clock import school_day
@@ -28,7 +29,7 @@ from archive_store.transfer_cases.steps import (
     is_family_of,
     loaded_case,
     require_others,
-    tell_family,
+    tell_applicant,
     tell_of_record,
     write_case,
 )
@@ -49,6 +50,13 @@ class CaseClose(Payload):
 
     case_id: PydanticObjectId
     student_id: PydanticObjectId | None = None
+
+
+async def withdraw_case(store: Store, viewer: Viewer, case_id: ObjectId, reason: str | None) -> Outcome:
+    """Give a case up, as the family or as the office. Raises as the operation does."""
+    case = await case_in_sight(store, viewer, case_id)
+    told = {"case_id": case_id, "is_family": is_family_of(viewer, case.student_id)}
+    return await perform(store, viewer, CASE_WITHDRAW.name, payload_of(CaseWithdraw, told), reason=reason)
 
 
 async def _check_withdraw(store: Store, viewer: Viewer, payload: CaseWithdraw) -> None:
@@ -96,7 +104,7 @@ async def _withdraw(unit: UnitOfWork, payload: CaseWithdraw) -> ObjectId:
         request = await unit.load(ChangeRequest, asked)
         if request is not None and request.status in WITHDRAWABLE_STATUSES:
             await withdraw_in(unit, request)
-    await tell_family(unit, case, "transfer_case:withdrawn")
+    await tell_applicant(unit, case, "transfer_case:withdrawn")
     unit.notify(Post.INFORMATION_GROUP, "transfer_case:withdrawn", subject)
     if has_left(case):
         tell_of_record(unit, subject)

@@ -57,7 +57,7 @@ from archive_store.transfer_cases.steps import (
     loaded_case,
     require_others,
     rules_in_force,
-    tell_family,
+    tell_applicant,
     told_whole,
     write_answer,
 )
@@ -193,7 +193,7 @@ async def _open(unit: UnitOfWork, payload: CaseOpen) -> ObjectId:
     await unit.insert(case)
     subject = Subject(TransferCase.subject_type, case.key)
     unit.audit(subject, "transfer_case:open", told_whole(case))
-    await tell_family(unit, case, "transfer_case:opened")
+    await tell_applicant(unit, case, "transfer_case:opened")
     return case.key
 
 

@@ -10,7 +10,6 @@ from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from archive_store.access.viewer import Viewer
-from archive_store.conduct.steps import family_of
 from archive_store.foundation.clock import school_day
 from archive_store.foundation.errors import ErrorCode, RegistrarError
 from archive_store.foundation.field_classes import encrypted_paths
@@ -21,6 +20,7 @@ from archive_store.foundation.unit_of_work import FieldChange, Subject, UnitOfWo
 from archive_store.foundation.versioned import newest_version
 from archive_store.foundation.work_calendars import load_working_days
 from archive_store.students.documents import Student
+from archive_store.students.family import tell_family
 from archive_store.students.scope import student_scope
 from archive_store.transfer_cases.default_rules import default_rules
 from archive_store.transfer_cases.documents import (
@@ -119,11 +119,10 @@ async def write_case(unit: UnitOfWork, case: TransferCase, verb: str, values: Ma
     return subject
 
 
-async def tell_family(unit: UnitOfWork, case: TransferCase, kind: str) -> None:
-    if case.student_id is None:
-        return
-    for person_id in await family_of(unit, case.student_id):
-        unit.notify(person_id, kind, Subject(TransferCase.subject_type, case.key))
+async def tell_applicant(unit: UnitOfWork, case: TransferCase, kind: str) -> None:
+    """Notify the family, where the case has a record."""
+    if case.student_id is not None:
+        await tell_family(unit, case, case.student_id, kind)
 
 
 async def write_answer(
@@ -156,7 +155,7 @@ async def write_answer(
         kind = "transfer_case:completed"
     else:
         kind = "transfer_case:went_on"
-    await tell_family(unit, case, kind)
+    await tell_applicant(unit, case, kind)
     if is_ours(case.direction, awaited):
         unit.notify(Post.INFORMATION_GROUP, "transfer_case:awaits_school", subject)
     elif state is not None:

@@ -196,12 +196,7 @@ async def write_transfer(
     unit: UnitOfWork, transfer: FileTransfer, verb: str, values: Mapping[str, Any]
 ) -> ObjectId:
     """Set fields and tell them."""
-    changes = [
-        FieldChange(name, bson_value(getattr(transfer, name)), bson_value(value))
-        for name, value in values.items()
-    ]
-    await unit.change(transfer, values)
-    unit.audit(Subject(FileTransfer.subject_type, transfer.key), f"file_transfer:{verb}", changes)
+    await unit.change_told(transfer, values, f"file_transfer:{verb}")
     return transfer.key
 
 

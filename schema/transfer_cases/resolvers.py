@@ -10,11 +10,11 @@ from bson import ObjectId
 from archive_store.approvals.operations import Outcome, payload_of, perform
 from archive_store.foundation.records import bson_value
 from archive_store.policies.transfer_rules import replace_transfer_rules
-from archive_store.transfer_cases.ending import CaseClose, CaseWithdraw
+from archive_store.transfer_cases.ending import CaseClose, withdraw_case
 from archive_store.transfer_cases.leaving import StepAnswer, record_step
 from archive_store.transfer_cases.operations import CaseOpen
 from archive_store.transfer_cases.queries import case_board, case_by_id
-from archive_store.transfer_cases.steps import case_in_sight, is_family_of, rules_in_force
+from archive_store.transfer_cases.steps import case_in_sight, rules_in_force
 from schema.approvals.queries import request_of
 from schema.context import Request
 from schema.errors import typed_errors
@@ -121,13 +121,7 @@ async def resolve_record_step(
 @typed_errors(TransferCasePayload)
 async def resolve_withdraw(info: Request, input: TransferCaseWithdrawInput) -> TransferCasePayload:  # noqa: A002
     key = key_of(input.id, "TransferCase", field="id")
-    context = info.context
-    case = await case_in_sight(context.store, context.viewer, key)
-    told = {"case_id": key, "is_family": is_family_of(context.viewer, case.student_id)}
-    payload = payload_of(CaseWithdraw, told)
-    outcome = await perform(
-        context.store, context.viewer, "transfer_case.withdraw", payload, reason=input.reason
-    )
+    outcome = await withdraw_case(info.context.store, info.context.viewer, key, input.reason)
     return await _payload(info, key, outcome)
 
 
